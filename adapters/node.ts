@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { answerError } from '../lib/http/answer.ts'
+import { type CometGate, checkHttpOptions, type HttpOptions, handle } from '../lib/http/handler.ts'
+import { below, mountOf } from '../lib/http/mount.ts'
+import { CometError } from '../lib/index.ts'
+
+type Request = IncomingMessage | Http2ServerRequest
+type Response = ServerResponse | Http2ServerResponse
+
+/** Options of {@link cometHandler}. */
+export interface CometHandlerOptions extends HttpOptions<Request> {
+  /** Where the stream is. Default: `'/'`. */
+  readonly path?: string
+}
+
+/**
+ * A request listener for `node:http` and `node:http2`, or a Connect-style middleware.
+ *
+ * Without a `next`, a request that is not for Comet is answered with 404, and an error with 500 and to `'error'`.
+ */
+export function cometHandler(
+  comet: CometGate,
+  options: CometHandlerOptions,
+): (req: Request, res: Response, next?: (error?: unknown) => void) => void {
+  checkHttpOptions(options)
+  const { identify, crossSite = false, path = '/' } = options
+  const mount = mountOf(path)
+  return async (req, res, next) => {
+    try {
+      const url = below(mount, req.url ?? '/')
+      const { body } = req as { body?: unknown }
+      const exchange = { req, res, body, crossSite, identify: () => identify(req) }
+      if (url !== undefined && (await handle(comet, { ...exchange, url }))) return
+      if (next !== undefined) next()
+      else res.writeHead(404).end()
+    } catch (error) {
+      if (next !== undefined) next(error)
+      else {
+        comet.report(error)
+        if (res.headersSent) res.end()
+        else answerError(res, new CometError('INTERNAL'))
+      }
+    }
+  }
+}

@@ -1,0 +1,291 @@
+import cluster from 'node:cluster'
+import { closeSession } from './close.ts'
+import { askAll, askOwner, type DisconnectOptions, handleCommand, type SessionTarget } from './commands.ts'
+import { type ConnectRequest, connect } from './connect.ts'
+import { CometError, isCometError } from './errors.ts'
+import type { HookListener, HookMap } from './hooks.ts'
+import { Hub } from './hub.ts'
+import { checkIdentity, type Identified } from './identity.ts'
+import { checkId, checkUid, type Uid } from './ids.ts'
+import { type CometOptions, resolveOptions } from './options.ts'
+import type { Member } from './presence.ts'
+import { parsePacket } from './protocol/packet.ts'
+import { type EventMap, type Publication, type PublishOptions, toEnvelope } from './publication.ts'
+import type { SessionInfo } from './session.ts'
+import { heard } from './uplink.ts'
+
+/** Whom `enter` and `leave` are about: a user, all its sessions and later ones, or one session. */
+export type Occupant = { readonly uid: Uid } | { readonly sid: string }
+
+/** A packet that came in. */
+export interface UplinkRequest {
+  readonly sid: string
+  /** Who sent it, as `identify` answered. */
+  readonly identity: Identified
+  /** The packet, parsed from JSON but not checked. */
+  readonly packet: unknown
+}
+
+/** What is on this node now, in full. */
+export interface CometDump {
+  readonly sessions: SessionInfo[]
+  /** The rooms with the sessions that get what is published to them. */
+  readonly rooms: { readonly rid: string; readonly sids: string[] }[]
+}
+
+/** This node in numbers. */
+export interface CometStats {
+  /** The node's random id. */
+  readonly node: string
+  /** Sessions, users and rooms on this node now; nothing in grace is among them. */
+  readonly sessions: number
+  readonly users: number
+  readonly rooms: number
+  /** Since the start: sessions that were admitted, packets that were handled, events published here, and frames owed to sessions. */
+  readonly connections: number
+  readonly packets: number
+  readonly published: number
+  readonly delivered: number
+}
+
+/** One node of real-time push: give it to an adapter, publish to it, listen to it. */
+export class Comet<Events = EventMap> {
+  /**
+   * Settles when the broker is subscribed: events published from then on reach this node. Never an unhandled
+   * rejection.
+   */
+  readonly ready: Promise<void>
+  readonly #hub: Hub
+  #closed: Promise<void> | undefined
+
+  /** @throws CometError INVALID_OPTION */
+  constructor(options?: CometOptions) {
+    this.#hub = new Hub(resolveOptions(options), handleCommand)
+    this.ready = this.#hub.broker.ready
+    this.ready.catch((error) => this.#hub.hooks.report(error))
+    if (options?.broker === undefined) warnOfSiblings()
+  }
+
+  /**
+   * Publishes an event to a user (`uid`), else to a room (`rid`), else to the world.
+   *
+   * A caller need not await it: a failure goes to `'error'` too, and never crashes the host.
+   *
+   * @returns resolves when the broker took the event
+   * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, EVENT_TOO_LARGE, SHUTTING_DOWN (by rejecting)
+   */
+  publish(event: Publication<Events>, options: PublishOptions = {}): Promise<void> {
+    const published = this.#publish(event, options)
+    published.catch((error) => this.#hub.hooks.report(error))
+    return published
+  }
+
+  /** Adds a hook. What it throws goes to `'error'` and reaches nobody else. */
+  on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
+    this.#hub.hooks.on(name, listener)
+    return this
+  }
+
+  /** Adds a hook for the next time only. */
+  once<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
+    this.#hub.hooks.once(name, listener)
+    return this
+  }
+
+  /** Removes a hook. */
+  off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
+    this.#hub.hooks.off(name, listener)
+    return this
+  }
+
+  /**
+   * Puts a user, all its sessions and later ones, into a room until it leaves or goes offline; or one session.
+   *
+   * @returns false when the user or session is not online
+   */
+  async enter(occupant: Occupant, rid: string): Promise<boolean> {
+    const hub = this.#hub
+    const room = this.#checkRid(rid)
+    if ('sid' in occupant) return await this.#askSession({ type: 'enter', sid: occupant.sid, rid: room })
+    const uid = this.#checkUid(occupant.uid)
+    if (!(await hub.presence.enter({ uid }, room))) return false
+    await askAll(hub, { type: 'enterUser', uid, rid: room })
+    return true
+  }
+
+  /**
+   * Takes a user out of a room, whatever held it there; or lets go of one session's hold.
+   *
+   * @returns false when it was not in the room
+   */
+  async leave(occupant: Occupant, rid: string): Promise<boolean> {
+    const hub = this.#hub
+    const room = this.#checkRid(rid)
+    if ('sid' in occupant) return await this.#askSession({ type: 'leave', sid: occupant.sid, rid: room })
+    const uid = this.#checkUid(occupant.uid)
+    const told = askAll(hub, { type: 'leaveUser', uid, rid: room })
+    const left = await hub.presence.leave({ uid }, room)
+    await told
+    return left
+  }
+
+  /**
+   * Disconnects a user, a session, or everybody in a room, at once and without grace.
+   *
+   * @returns how many streams were ended
+   */
+  async disconnect(
+    target: { readonly uid: Uid } | { readonly sid: string } | { readonly rid: string },
+    options: DisconnectOptions = {},
+  ): Promise<number> {
+    const checked = this.#checkTarget(target)
+    const command = { type: 'disconnect', target: checked, options } as const
+    let answers: unknown[]
+    if ('sid' in checked) {
+      answers = [await askOwner(this.#hub, checked.sid, command).catch(noSession(0))]
+    } else {
+      answers = await askAll(this.#hub, command)
+    }
+    await this.#hub.presence.endGrace(checked)
+    return answers.reduce<number>((sum, count) => sum + Number(count), 0)
+  }
+
+  /** Another route of the host heard this user: HEARD is out when this returns. */
+  heard(uid: Uid): void {
+    heard(this.#hub, this.#checkUid(uid))
+  }
+
+  /** Whether a user is online on any node, grace included. */
+  async isOnline(uid: Uid): Promise<boolean> {
+    return await this.#hub.presence.isOnline(this.#checkUid(uid))
+  }
+
+  /** The users in a room over all nodes, grace included, in the order they entered it. */
+  async members(rid: string): Promise<Member[]> {
+    return await this.#hub.presence.members(this.#checkRid(rid))
+  }
+
+  /** The number of users in a room over all nodes, grace included. */
+  async count(rid: string): Promise<number> {
+    return await this.#hub.presence.count(this.#checkRid(rid))
+  }
+
+  /** The sessions and rooms of this node, for debugging. */
+  dump(): CometDump {
+    const { registry } = this.#hub
+    return {
+      sessions: Array.from(registry.all(), (session) => session.toInfo()),
+      rooms: Array.from(registry.rooms(), ([rid, sessions]) => ({
+        rid,
+        sids: Array.from(sessions, ({ sid }) => sid),
+      })),
+    }
+  }
+
+  /** This node in numbers, for monitoring. */
+  stats(): CometStats {
+    const { id, registry, counters } = this.#hub
+    const { sessionCount, userCount, roomCount } = registry
+    return { node: id, sessions: sessionCount, users: userCount, rooms: roomCount, ...counters }
+  }
+
+  /**
+   * Ends all streams, says who went offline, and leaves the broker. Newcomers are told to come back later.
+   *
+   * @param options.drain milliseconds that clients may take to receive what was published. Default: 5,000
+   * @returns settles when nothing of this Comet is left, within the drain time. Idempotent.
+   */
+  close({ drain = 5_000 }: { readonly drain?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(drain)
+    return this.#closed
+  }
+
+  /**
+   * For adapters: admits a client. See {@link ConnectRequest}.
+   *
+   * @throws CometError when the client is not admitted
+   */
+  async connect(request: ConnectRequest): Promise<void> {
+    await connect(this.#hub, request)
+  }
+
+  /**
+   * For adapters: handles a packet, on whichever node owns the session.
+   *
+   * @returns the answer as JSON, or undefined when there is none
+   * @throws CometError
+   */
+  async uplink({ sid, identity, packet }: UplinkRequest): Promise<string | undefined> {
+    const { uid, anonymous, info } = checkIdentity(identity, this.#hub.options.maxIdBytes)
+    const uplink = { sid, uid, anonymous, info, packet: parsePacket(packet) }
+    const answer = await askOwner(this.#hub, sid, { type: 'uplink', uplink })
+    return (answer as string | null) ?? undefined
+  }
+
+  /** For adapters: the limits and the pause that their answers go by. */
+  get limits(): { readonly maxUplinkBytes: number; readonly retry: number } {
+    return { maxUplinkBytes: this.#hub.options.maxUplinkBytes, retry: this.#hub.retry() }
+  }
+
+  /** For adapters: says an error to `'error'` that has no caller to be told. */
+  report(error: unknown): void {
+    this.#hub.hooks.report(error)
+  }
+
+  async #publish(event: Publication<Events>, options: PublishOptions): Promise<void> {
+    const hub = this.#hub
+    const envelope = toEnvelope(event, options, hub.options)
+    if (hub.closing)
+      throw new CometError('SHUTTING_DOWN', 'This Comet was closed: it publishes nothing any more.')
+    await hub.broker.publish(envelope)
+    hub.counters.published += 1
+  }
+
+  async #close(drain: number): Promise<void> {
+    const hub = this.#hub
+    hub.closing = true
+    const sessions = Array.from(hub.registry.all())
+    await Promise.all(sessions.map((session) => closeSession(hub, session, { code: 'SHUTDOWN' })))
+    await Promise.all(sessions.map((session) => session.gone(drain)))
+    await hub.presence.close()
+    await hub.controller.close()
+    await hub.broker.close()
+  }
+
+  async #askSession(command: { type: 'enter' | 'leave'; sid: string; rid: string }): Promise<boolean> {
+    return (await askOwner(this.#hub, command.sid, command).catch(noSession(false))) === true
+  }
+
+  #checkTarget(target: { readonly uid?: Uid; readonly sid?: string; readonly rid?: string }): SessionTarget {
+    if ('sid' in target) return { sid: checkId('sid', target.sid, 256) }
+    if ('uid' in target) return { uid: this.#checkUid(target.uid) }
+    return { rid: this.#checkRid(target.rid) }
+  }
+
+  #checkUid(uid: unknown): string {
+    return checkUid('uid', uid, this.#hub.options.maxIdBytes)
+  }
+
+  #checkRid(rid: unknown): string {
+    return checkId('rid', rid, this.#hub.options.maxIdBytes)
+  }
+}
+
+/** For a session that is gone, the host gets an answer rather than an error. */
+function noSession<T>(answer: T): (error: unknown) => T {
+  return (error) => {
+    if (isCometError(error) && error.code === 'NO_SUCH_SESSION') return answer
+    throw error
+  }
+}
+
+/** Workers of one app that do not hear each other are a bug that shows only in production. */
+function warnOfSiblings(): void {
+  // PM2 numbers the instances of an app; a second one shows that there are several.
+  if (!cluster.isWorker && !(Number(process.env.NODE_APP_INSTANCE) > 0)) return
+  process.emitWarning(
+    'This Comet keeps to its process, but runs in one of several workers, which will not hear each other. ' +
+      'Give it a broker that they share.',
+    { type: 'CometWarning', code: 'COMET_WORKERS' },
+  )
+}

@@ -1,0 +1,98 @@
+import { EventEmitter } from 'eventemitter3'
+import { CometError } from './errors.ts'
+import type { UserActivityEvent } from './protocol/user-activity-event.ts'
+
+/** A UserActivityEvent about a room. */
+export type RoomActivityEvent = UserActivityEvent & { readonly rid: string }
+
+/** What a client sent up. */
+export interface ClientMessage {
+  readonly uid: string
+  readonly sid: string
+  /** The text the client sent, opaque. */
+  readonly evt: string
+}
+
+/** What may be listened to, and what a listener is given. */
+export interface HookMap {
+  /** Every UserActivityEvent, in the order it happened. */
+  activity: UserActivityEvent
+  /** A user's first session came. */
+  online: UserActivityEvent
+  /** A user's last session is gone, and its grace over. */
+  offline: UserActivityEvent
+  /** A user sent something, or `comet.heard` was called. */
+  heard: UserActivityEvent
+  /** A user entered a room. */
+  enter: RoomActivityEvent
+  /** A user left a room. */
+  leave: RoomActivityEvent
+  /** A client sent something with a SEND packet that `onMessage` did not refuse. */
+  message: ClientMessage
+  /** A hook threw, a callback failed, a broker failed. Without a listener it becomes a process warning. */
+  error: Error
+}
+
+/** May be async; what it throws or rejects with goes to `'error'`. */
+export type HookListener<Name extends keyof HookMap> = (value: HookMap[Name]) => unknown
+
+type Guard = (name: keyof HookMap, value: unknown) => void
+
+/** The listeners of a Comet, kept from harming each other and whoever emits. */
+export class Hooks {
+  readonly #emitter = new EventEmitter<string>()
+  /** The guard around each listener, by which `off` finds it. */
+  readonly #guards = new WeakMap<HookListener<never>, Guard>()
+
+  on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
+    this.#emitter.on(name, this.#guard(listener))
+  }
+
+  once<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
+    this.#emitter.once(name, this.#guard(listener))
+  }
+
+  off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
+    this.#emitter.off(name, this.#guard(listener))
+  }
+
+  emit<Name extends keyof HookMap>(name: Name, value: HookMap[Name]): void {
+    this.#emitter.emit(name, name, value)
+  }
+
+  /** Says that something failed that has no caller to be told. Anything may be thrown; an Error is said. */
+  report(thrown: unknown): void {
+    const error =
+      thrown instanceof Error
+        ? thrown
+        : new CometError('INTERNAL', `Something threw: ${thrown}`, { cause: thrown })
+    if (this.#emitter.listenerCount('error') > 0) this.emit('error', error)
+    else warn(error)
+  }
+
+  #guard(listener: HookListener<never>): Guard {
+    let guard = this.#guards.get(listener)
+    if (guard === undefined) {
+      guard = (name, value) => {
+        const failed = (error: unknown) => (name === 'error' ? warn(error) : this.report(error))
+        try {
+          const result = listener(value as never)
+          if (isThenable(result)) result.then(undefined, failed)
+        } catch (error) {
+          failed(error)
+        }
+      }
+      this.#guards.set(listener, guard)
+    }
+    return guard
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
+}
+
+function warn(thrown: unknown): void {
+  const { message = String(thrown), stack } = thrown instanceof Error ? thrown : {}
+  process.emitWarning(message, { type: 'CometWarning', ...(stack === undefined ? {} : { detail: stack }) })
+}

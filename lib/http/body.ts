@@ -1,0 +1,69 @@
+import { CometError } from '../errors.ts'
+import type { Request } from './messages.ts'
+
+/**
+ * The JSON value in a request's body, whoever has read it.
+ *
+ * @param parsed what a body parser of the host left: an object, a string or a Buffer
+ * @throws CometError UNSUPPORTED_MEDIA_TYPE, PACKET_TOO_LARGE, INVALID_BODY, INVALID_JSON
+ */
+export async function readJson(req: Request, parsed: unknown, maxBytes: number): Promise<unknown> {
+  // A page of another site cannot send this type without being asked first (CORS), as it can send a form.
+  if (!/^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
+    throw new CometError('UNSUPPORTED_MEDIA_TYPE')
+  }
+  if (Number(req.headers['content-length']) > maxBytes) throw tooLarge(maxBytes)
+  if (!req.readableDidRead) return parseJson(await readText(req, maxBytes))
+  if (typeof parsed === 'string') return parseJson(bounded(Buffer.from(parsed), maxBytes))
+  if (parsed instanceof Uint8Array) return parseJson(bounded(parsed, maxBytes))
+  if (parsed === undefined || parsed === null) {
+    throw new CometError(
+      'INVALID_BODY',
+      'Something read the request body and left nothing in req.body. Mount Comet before it, or let it set req.body.',
+    )
+  }
+  bounded(Buffer.from(JSON.stringify(parsed)), maxBytes)
+  return parsed
+}
+
+function readText(req: Request, maxBytes: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const settle = (error?: CometError) => {
+      req.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut)
+      // The rest is read and dropped, or the client would not get to hear the answer.
+      req.resume()
+      if (error === undefined) resolve(Buffer.concat(chunks).toString())
+      else reject(error)
+    }
+    const onData = (chunk: Buffer) => {
+      size += chunk.length
+      if (size > maxBytes) settle(tooLarge(maxBytes))
+      else chunks.push(chunk)
+    }
+    const onEnd = () => settle()
+    const onCut = () => settle(new CometError('INVALID_BODY', 'The request body ended too early.'))
+    req.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut)
+  })
+}
+
+function bounded(body: Uint8Array, maxBytes: number): string {
+  if (body.length > maxBytes) throw tooLarge(maxBytes)
+  return Buffer.from(body).toString()
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CometError('INVALID_JSON', `The packet is not JSON: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function tooLarge(maxBytes: number): CometError {
+  return new CometError(
+    'PACKET_TOO_LARGE',
+    `A packet must have at most ${maxBytes} bytes (option maxUplinkBytes).`,
+  )
+}

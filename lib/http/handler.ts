@@ -1,0 +1,118 @@
+import type { Comet } from '../comet.ts'
+import { CometError, isCometError } from '../errors.ts'
+import type { Identified } from '../identity.ts'
+import { ownerOf } from '../ids.ts'
+import { answer, answerError, answerNotNow } from './answer.ts'
+import { readJson } from './body.ts'
+import { isOver, type Request, type Response } from './messages.ts'
+import { ResponseTransport } from './response-transport.ts'
+
+/** What adapters need of a Comet, whatever its events. */
+export type CometGate = Pick<Comet, 'connect' | 'uplink' | 'limits' | 'report'>
+
+/** Options that all HTTP adapters have. */
+export interface HttpOptions<Source> {
+  /** Who a request is from. May be async; what it throws goes the way of the host's errors. */
+  readonly identify: (source: Source) => Identified | Promise<Identified>
+  /** Whether pages of other sites may connect. Default: false, they get 403. */
+  readonly crossSite?: boolean
+}
+
+/** A request and what its framework knows of it. */
+export interface Exchange {
+  readonly req: Request
+  readonly res: Response
+  /** The part of the URL below the mount point: `/`, `/?rid=a`, `/<sid>`. */
+  readonly url: string
+  /** What a body parser of the host left. */
+  readonly body: unknown
+  readonly identify: () => Identified | Promise<Identified>
+  readonly crossSite: boolean
+}
+
+/** @throws CometError INVALID_OPTION */
+export function checkHttpOptions(options: HttpOptions<never>): void {
+  if (typeof options?.identify !== 'function') {
+    throw new CometError(
+      'INVALID_OPTION',
+      'Option identify must be a function that says who a request is from.',
+    )
+  }
+}
+
+/**
+ * Answers a request for the stream or with a packet.
+ *
+ * @returns false for a request that is not ours and was not touched
+ * @throws what `identify` threw; nothing was answered then
+ */
+export async function handle(comet: CometGate, exchange: Exchange): Promise<boolean> {
+  const { req, res, url } = exchange
+  const [path = '', query = ''] = url.split('?', 2)
+  const sid = path.slice(1)
+  const isStream = sid === ''
+  if (req.method === 'OPTIONS' || !(isStream || ownerOf(sid) !== undefined)) return false
+  const allowed = isStream ? 'GET' : 'POST'
+  if (req.method !== allowed) {
+    answerError(res, new CometError('METHOD_NOT_ALLOWED'), { Allow: allowed })
+    return true
+  }
+  if (req.headers['sec-fetch-site'] === 'cross-site' && !exchange.crossSite) {
+    answerError(res, new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).'))
+  } else if (isStream) {
+    await openStream(comet, exchange, new URLSearchParams(query))
+  } else {
+    await takePacket(comet, exchange, sid)
+  }
+  return true
+}
+
+async function openStream(
+  comet: CometGate,
+  { req, res, identify }: Exchange,
+  query: URLSearchParams,
+): Promise<void> {
+  if (!/text\/event-stream|\*\/\*/i.test(req.headers.accept ?? '*/*')) {
+    answerError(res, new CometError('NOT_ACCEPTABLE'))
+    return
+  }
+  const identity = await identify()
+  if (isOver(req, res)) return
+  const transport = new ResponseTransport(req, res)
+  const clientId = query.get('clientId')
+  try {
+    await comet.connect({
+      identity,
+      transport,
+      rids: query.getAll('rid').filter((rid) => rid !== ''),
+      ...(clientId ? { clientId } : {}),
+    })
+  } catch (error) {
+    if (transport.closed) return
+    if (!isForClient(error)) throw error
+    if (error.notNow) answerNotNow(transport, error, comet.limits.retry)
+    else answerError(res, error)
+  }
+}
+
+async function takePacket(
+  comet: CometGate,
+  { req, res, identify, body }: Exchange,
+  sid: string,
+): Promise<void> {
+  const identity = await identify()
+  if (isOver(req, res)) return
+  try {
+    if (!identity) throw new CometError('UNAUTHENTICATED')
+    const packet = await readJson(req, body, comet.limits.maxUplinkBytes)
+    answer(res, await comet.uplink({ sid, identity, packet }))
+  } catch (error) {
+    if (!isForClient(error)) throw error
+    if (!isOver(req, res)) answerError(res, error)
+  }
+}
+
+/** What the host did wrong goes the way of its own errors. */
+function isForClient(error: unknown): error is CometError {
+  return isCometError(error) && error.code !== 'INVALID_IDENTITY'
+}

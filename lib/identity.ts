@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto'
+import { CometError } from './errors.ts'
+import { checkId, checkUid, kindOf, type Uid } from './ids.ts'
+
+/** Who a client is, in full. */
+export interface Identity {
+  /** The user; an integer is taken in decimal. */
+  readonly uid: Uid
+  /** Rooms the session is in from the start, entered without `canEnter` being asked. Default: none. */
+  readonly rooms?: readonly string[]
+  /** What others may see of the user in `members`; JSON. Default: nothing. */
+  readonly info?: unknown
+}
+
+/**
+ * What `identify` answers: a uid or an Identity; `{ anonymous: true }` for a public page, whose sessions get a
+ * random uid, cause no activity and count nowhere as present; or nothing, which is answered with 401.
+ */
+export type Identified = Uid | Identity | { readonly anonymous: true } | null | undefined | false
+
+/** An Identity that was checked. */
+export interface Identification {
+  readonly uid: string
+  readonly anonymous: boolean
+  readonly rooms: readonly string[]
+  readonly info?: unknown
+}
+
+/**
+ * Checks what a host's `identify` answered.
+ *
+ * @throws CometError UNAUTHENTICATED for nothing, INVALID_IDENTITY for what cannot be an identity
+ */
+export function checkIdentity(identified: Identified, maxIdBytes: number): Identification {
+  if (isNobody(identified)) throw new CometError('UNAUTHENTICATED')
+  if (typeof identified !== 'object') return checkIdentity({ uid: identified }, maxIdBytes)
+  if ('anonymous' in identified && identified.anonymous === true) {
+    return { uid: `anonymous.${randomBytes(16).toString('base64url')}`, anonymous: true, rooms: [] }
+  }
+  const { uid, rooms = [], info } = identified as Identity
+  if (isNobody(uid)) throw new CometError('UNAUTHENTICATED')
+  try {
+    if (!Array.isArray(rooms)) throw new TypeError(`rooms must be an array of room ids, not ${kindOf(rooms)}`)
+    return {
+      uid: checkUid('uid', uid, maxIdBytes),
+      anonymous: false,
+      rooms: rooms.map((rid) => checkId('rooms', rid, maxIdBytes)),
+      ...(info === undefined ? {} : { info }),
+    }
+  } catch (cause) {
+    throw new CometError(
+      'INVALID_IDENTITY',
+      `What identify answered is wrong: ${(cause as Error).message}.`,
+      { cause },
+    )
+  }
+}
+
+function isNobody<T>(value: T): value is T & (undefined | null | false | '') {
+  return value === undefined || value === null || value === false || value === ''
+}

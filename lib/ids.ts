@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto'
+import { CometError } from './errors.ts'
+
+/** A user's identity as hosts have it: text, or a database's number, which is taken in decimal. */
+export type Uid = string | number | bigint
+
+/** CR, LF and NUL cannot stand in a line of an event stream, whatever else takes an id in. */
+const FORBIDDEN = /[\r\n\0]/
+
+/**
+ * Checks an identifier: non-empty, well-formed text of at most `maxBytes` in UTF-8 without CR, LF and NUL.
+ *
+ * @param name what the caller calls it, for the error message
+ * @throws CometError INVALID_ID
+ */
+export function checkId(name: string, value: unknown, maxBytes: number): string {
+  if (typeof value !== 'string') throw invalid(name, `must be a string, not ${kindOf(value)}`)
+  if (value === '') throw invalid(name, 'must not be empty')
+  if (FORBIDDEN.test(value)) throw invalid(name, 'must not contain CR, LF or NUL')
+  if (!value.isWellFormed()) throw invalid(name, 'must not contain a lone surrogate')
+  // UTF-8 takes at most three bytes for a UTF-16 unit: most ids need no counting.
+  if (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes) {
+    throw invalid(name, `must have at most ${maxBytes} bytes (option maxIdBytes)`)
+  }
+  return value
+}
+
+/** As {@link checkId}, for a uid, which may also be an integer. */
+export function checkUid(name: string, value: unknown, maxBytes: number): string {
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value !== 'number') return checkId(name, value, maxBytes)
+  if (!Number.isSafeInteger(value)) throw invalid(name, `must be a safe integer, not ${value}`)
+  return String(value)
+}
+
+/** A node's id. Random and never a host's name: clients see it in their sid. */
+export function newNodeId(): string {
+  return randomBytes(8).toString('base64url')
+}
+
+/** A session's id. It names the node that owns the session, so that packets may come in on any. */
+export function newSid(node: string): string {
+  return `${node}.${randomBytes(16).toString('base64url')}`
+}
+
+const SID = /^([\w-]{11})\.[\w-]{22}$/
+
+/** The node that owns a session, or undefined when the text cannot be a sid. */
+export function ownerOf(sid: string): string | undefined {
+  return SID.exec(sid)?.[1]
+}
+
+/** What a value is, in words fit for an error message. Never the value itself: it may be a secret. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'undefined') return 'undefined'
+  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`
+}
+
+function invalid(name: string, problem: string): CometError {
+  return new CometError('INVALID_ID', `${name} ${problem}`)
+}

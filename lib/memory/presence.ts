@@ -1,0 +1,220 @@
+import { now } from '../clock.ts'
+import type {
+  GraceTarget,
+  Hold,
+  Member,
+  Presence,
+  PresenceLink,
+  PresenceNode,
+  PresenceSession,
+} from '../presence.ts'
+import { UserActivityEvent } from '../protocol/user-activity-event.ts'
+import { Namespaces } from './namespaces.ts'
+
+const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
+
+/** A session, live or in grace, and the rooms it holds. */
+interface Stay {
+  readonly rooms: Set<string>
+  /** Set while in grace; runs the stay out. */
+  timer?: NodeJS.Timeout
+}
+
+interface User {
+  readonly uid: string
+  readonly stays: Map<string, Stay>
+  /** The user-level memberships. */
+  readonly memberships: Set<string>
+  /** How many holds there are on each room; a room without one is not in it. */
+  readonly holds: Map<string, number>
+  info: unknown
+}
+
+/** One namespace's users and rooms. Every method is synchronous, hence atomic. */
+class World {
+  readonly users = new Map<string, User>()
+  readonly rooms = new Map<string, Set<User>>()
+  /** Where sessions in grace are found by their sid. */
+  readonly graced = new Map<string, User>()
+
+  connect({ uid, sid, info }: PresenceSession, rooms: readonly string[], report: Report): string[] {
+    let user = this.users.get(uid)
+    const step = new Step(uid)
+    if (user === undefined) {
+      user = { uid, stays: new Map(), memberships: new Set(), holds: new Map(), info }
+      this.users.set(uid, user)
+      step.add(ONLINE)
+    }
+    user.info = info
+    user.stays.set(sid, { rooms: new Set(rooms) })
+    for (const rid of new Set(rooms)) this.#hold(user, rid, step)
+    report(step.events)
+    return Array.from(user.memberships)
+  }
+
+  /** Lets a session go at once. */
+  remove(user: User, sid: string, report: Report): void {
+    const stay = user.stays.get(sid)
+    if (stay === undefined) return
+    clearTimeout(stay.timer)
+    this.graced.delete(sid)
+    user.stays.delete(sid)
+    const step = new Step(user.uid)
+    for (const rid of stay.rooms) this.#release(user, rid, step)
+    if (user.stays.size === 0) {
+      for (const rid of user.memberships) this.#release(user, rid, step)
+      this.users.delete(user.uid)
+      step.add(OFFLINE)
+    }
+    report(step.events)
+  }
+
+  /** Lets a session go after its grace. */
+  runOut(user: User, sid: string, grace: number, report: Report): void {
+    const stay = user.stays.get(sid)
+    if (stay === undefined) return
+    this.graced.set(sid, user)
+    stay.timer = setTimeout(() => this.remove(user, sid, report), grace)
+    stay.timer.unref()
+  }
+
+  enter({ uid, sid }: Hold, rid: string, report: Report): boolean {
+    const user = this.users.get(uid)
+    const rooms = sid === undefined ? user?.memberships : user?.stays.get(sid)?.rooms
+    if (user === undefined || rooms === undefined) return false
+    if (rooms.has(rid)) return true
+    rooms.add(rid)
+    const step = new Step(uid)
+    this.#hold(user, rid, step)
+    report(step.events)
+    return true
+  }
+
+  leave({ uid, sid }: Hold, rid: string, report: Report): boolean {
+    const user = this.users.get(uid)
+    if (user === undefined) return false
+    const step = new Step(uid)
+    let left = false
+    const holders = sid === undefined ? [user.memberships, ...roomsOf(user)] : [user.stays.get(sid)?.rooms]
+    for (const rooms of holders) {
+      if (!rooms?.delete(rid)) continue
+      this.#release(user, rid, step)
+      left = true
+    }
+    report(step.events)
+    return left
+  }
+
+  /** The sessions in grace that a target names. */
+  inGrace(target: GraceTarget): [user: User, sid: string][] {
+    if ('sid' in target) {
+      const user = this.graced.get(target.sid)
+      return user === undefined ? [] : [[user, target.sid]]
+    }
+    const users = 'uid' in target ? [this.users.get(target.uid)] : (this.rooms.get(target.rid) ?? [])
+    const found: [User, string][] = []
+    for (const user of users) {
+      for (const [sid, { rooms, timer }] of user?.stays ?? []) {
+        if (user === undefined || timer === undefined) continue
+        if ('uid' in target || rooms.has(target.rid) || user.memberships.has(target.rid))
+          found.push([user, sid])
+      }
+    }
+    return found
+  }
+
+  #hold(user: User, rid: string, step: Step): void {
+    const holds = user.holds.get(rid) ?? 0
+    user.holds.set(rid, holds + 1)
+    if (holds > 0) return
+    const room = this.rooms.get(rid) ?? new Set()
+    this.rooms.set(rid, room.add(user))
+    step.add(ENTER_ROOM, rid)
+  }
+
+  #release(user: User, rid: string, step: Step): void {
+    const holds = user.holds.get(rid) ?? 0
+    if (holds > 1) {
+      user.holds.set(rid, holds - 1)
+      return
+    }
+    user.holds.delete(rid)
+    const room = this.rooms.get(rid)
+    room?.delete(user)
+    if (room?.size === 0) this.rooms.delete(rid)
+    step.add(LEAVE_ROOM, rid)
+  }
+}
+
+type Report = (events: readonly UserActivityEvent[]) => void
+
+/** The transitions of one step share one stamp. */
+class Step {
+  readonly events: UserActivityEvent[] = []
+  readonly #uid: string
+  readonly #time = now()
+
+  constructor(uid: string) {
+    this.#uid = uid
+  }
+
+  add(type: UserActivityEvent.Type, rid?: string): void {
+    this.events.push(new UserActivityEvent({ type, uid: this.#uid, rid, time: this.#time }))
+  }
+}
+
+function* roomsOf(user: User): Iterable<Set<string>> {
+  for (const stay of user.stays.values()) yield stay.rooms
+}
+
+/** A presence within the process. */
+export class MemoryPresence implements Presence {
+  readonly #nodes = new Namespaces<PresenceNode>()
+  readonly #worlds = new Map<string, World>()
+
+  join(node: PresenceNode): PresenceLink {
+    const leave = this.#nodes.join(node)
+    const world = this.#worlds.get(node.namespace) ?? new World()
+    this.#worlds.set(node.namespace, world)
+    const report = reportTo(node)
+    return {
+      connect: async (session, rooms) => world.connect(session, rooms, report),
+      disconnect: async ({ uid, sid }, grace) => {
+        const user = world.users.get(uid)
+        if (user === undefined) return
+        if (grace <= 0) world.remove(user, sid, report)
+        else world.runOut(user, sid, grace, (events) => reportTo(this.#hearer(node))(events))
+      },
+      endGrace: async (target) => {
+        for (const [user, sid] of world.inGrace(target)) world.remove(user, sid, report)
+      },
+      enter: async (hold, rid) => world.enter(hold, rid, report),
+      leave: async (hold, rid) => world.leave(hold, rid, report),
+      isOnline: async (uid) => world.users.has(uid),
+      members: async (rid) => Array.from(world.rooms.get(rid) ?? [], memberOf),
+      count: async (rid) => world.rooms.get(rid)?.size ?? 0,
+      close: async () => {
+        leave()
+        if (Array.from(this.#nodes.of(node.namespace)).length > 0) return
+        for (const [sid, user] of world.graced) world.remove(user, sid, report)
+        this.#worlds.delete(node.namespace)
+      },
+    }
+  }
+
+  /** Who hears what a node caused: another one where that node has left meanwhile. */
+  #hearer(node: PresenceNode): PresenceNode {
+    const [other] = this.#nodes.of(node.namespace)
+    return this.#nodes.get(node.namespace, node.id) ?? other ?? node
+  }
+}
+
+function reportTo(node: PresenceNode): Report {
+  return (events) => {
+    if (events.length > 0) node.onActivity(events)
+  }
+}
+
+function memberOf({ uid, info }: User): Member {
+  return info === undefined ? { uid } : { uid, info }
+}

@@ -1,0 +1,160 @@
+import type { Broker } from './broker.ts'
+import type { Controller } from './controller.ts'
+import { CometError } from './errors.ts'
+import type { ClientMessage } from './hooks.ts'
+import { checkId, kindOf } from './ids.ts'
+import { MemoryBroker } from './memory/broker.ts'
+import type { Presence } from './presence.ts'
+import type { SessionInfo } from './session.ts'
+
+/** What `canEnter` is asked. */
+export interface EnterRequest {
+  readonly uid: string
+  readonly rid: string
+  /** The `info` of the identity of the request at hand. */
+  readonly info?: unknown
+  readonly session: SessionInfo
+}
+
+/** Options of a Comet. Times are milliseconds, sizes bytes. */
+export interface CometOptions {
+  /**
+   * Whether a client may enter a room it asked for by `?rid=` or JOIN. May be async. What it throws counts as no
+   * and goes to `'error'`. Default: no client may enter any room.
+   */
+  readonly canEnter?: (request: EnterRequest) => boolean | Promise<boolean>
+  /**
+   * Takes what a client sent with SEND. What it answers, in JSON, goes back to the client with 200, nothing
+   * with 204; a CometError it throws gives the status. Default: none, 204.
+   */
+  readonly onMessage?: (message: ClientMessage) => unknown
+  /** Carries events between nodes. Default: a MemoryBroker of its own. */
+  readonly broker?: Broker
+  /** Who is online over all nodes. Default: the broker's. */
+  readonly presence?: Presence
+  /** Commands between nodes. Default: the broker's. */
+  readonly controller?: Controller
+  /** Comets that share a broker hear each other when they have the same namespace. Default: `'comet'`. */
+  readonly namespace?: string
+  /** `Message.server` of messages published here. Default: the namespace and a random id of this node. */
+  readonly server?: string
+  /** How long a user whose connection dropped still counts as present. Default: 5,000; 0 is off. */
+  readonly offlineGrace?: number
+  /** Time between two heartbeats of a stream. Default: 15,000; 0 is off. */
+  readonly heartbeatInterval?: number
+  /** How long a client waits before it reconnects, spread by a quarter either way. Default: 2,000. */
+  readonly retry?: number
+  /** How long another node may take to answer. Default: 5,000. */
+  readonly commandTimeout?: number
+  /** The largest `evt` that may be published, in UTF-8. Default: 1 MiB. */
+  readonly maxEventBytes?: number
+  /** The largest packet a client may send. Default: 64 KiB. */
+  readonly maxUplinkBytes?: number
+  /** The longest uid, rid and clientId, in UTF-8. Default: 256. */
+  readonly maxIdBytes?: number
+  /** Packets a session may send in a second; twice as many in a burst. Default: 20. */
+  readonly uplinkRate?: number
+}
+
+/** Every option with its value. */
+export type ResolvedOptions = Required<Omit<CometOptions, 'onMessage' | 'canEnter' | 'server'>> &
+  Pick<CometOptions, 'onMessage' | 'canEnter' | 'server'>
+
+/** The numeric options: their default and least value. */
+const NUMBERS = {
+  offlineGrace: { default: 5_000, least: 0 },
+  heartbeatInterval: { default: 15_000, least: 0 },
+  retry: { default: 2_000, least: 1_000 },
+  commandTimeout: { default: 5_000, least: 1 },
+  maxEventBytes: { default: 1_048_576, least: 1 },
+  maxUplinkBytes: { default: 65_536, least: 1 },
+  maxIdBytes: { default: 256, least: 1 },
+  uplinkRate: { default: 20, least: 1 },
+} as const
+
+/** Timers of Node fire at once when they are given more. */
+const LARGEST = 2_147_483_647
+
+const NAMES = new Set([
+  ...Object.keys(NUMBERS),
+  ...['canEnter', 'onMessage', 'broker', 'presence', 'controller', 'namespace', 'server'],
+])
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws CometError INVALID_OPTION, which names the option and what it may be
+ */
+export function resolveOptions(options: CometOptions = {}): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(`The options must be an object, not ${kindOf(options)}.`)
+  }
+  for (const name of Object.keys(options)) {
+    if (!NAMES.has(name)) throw invalid(`There is no option ${JSON.stringify(name)}.`)
+  }
+  const { canEnter, onMessage, namespace = 'comet', server } = options
+  return {
+    canEnter: checkFunction('canEnter', canEnter),
+    onMessage: checkFunction('onMessage', onMessage),
+    ...resolvePorts(options),
+    namespace: checkText('namespace', namespace),
+    server: server === undefined ? undefined : checkText('server', server),
+    ...resolveNumbers(options),
+  }
+}
+
+function resolvePorts({ broker, presence, controller }: CometOptions) {
+  if (broker === undefined && (presence !== undefined || controller !== undefined)) {
+    throw invalid(
+      'A presence or controller spans the nodes that share a broker: give the option broker, too.',
+    )
+  }
+  const ports = broker ?? new MemoryBroker()
+  const resolved = {
+    broker: ports,
+    presence: presence ?? ports.presence,
+    controller: controller ?? ports.controller,
+  }
+  for (const [name, port] of Object.entries(resolved)) {
+    if (port === undefined) {
+      throw invalid(
+        `This broker brings no ${name}: give the option ${name}, one that spans the nodes that share the broker. ` +
+          'A private one would call users offline who are on another node.',
+      )
+    }
+    if (typeof (port as { join?: unknown }).join !== 'function') {
+      throw invalid(`Option ${name} must be a ${name} with a method join, not ${kindOf(port)}.`)
+    }
+  }
+  return resolved as Required<Pick<CometOptions, 'broker' | 'presence' | 'controller'>>
+}
+
+function resolveNumbers(options: CometOptions): Record<keyof typeof NUMBERS, number> {
+  const resolved: Partial<Record<keyof typeof NUMBERS, number>> = {}
+  for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
+    const value = options[name] ?? NUMBERS[name].default
+    const { least } = NUMBERS[name]
+    if (!Number.isFinite(value) || value < least || value > LARGEST) {
+      throw invalid(`Option ${name} must be a number from ${least} to ${LARGEST}, not ${String(value)}.`)
+    }
+    resolved[name] = value
+  }
+  return resolved as Record<keyof typeof NUMBERS, number>
+}
+
+function checkFunction<F>(name: string, value: F): F {
+  if (value === undefined || typeof value === 'function') return value
+  throw invalid(`Option ${name} must be a function, not ${kindOf(value)}.`)
+}
+
+function checkText(name: string, value: unknown): string {
+  try {
+    return checkId(`Option ${name}`, value, 256)
+  } catch (cause) {
+    throw new CometError('INVALID_OPTION', (cause as Error).message, { cause })
+  }
+}
+
+function invalid(message: string): CometError {
+  return new CometError('INVALID_OPTION', message)
+}

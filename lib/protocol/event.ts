@@ -1,0 +1,41 @@
+import { parseObject, stringField, stringifyFields } from './json.ts'
+
+/**
+ * Whom something is for: a user, else a room, else the world. With both, `uid` decides.
+ *
+ * The union makes the compiler refuse `{ uid: user?.id }`: a target that may be missing must not become the
+ * world by accident.
+ */
+export type Target =
+  | { readonly uid: string; readonly rid?: string }
+  | { readonly uid?: never; readonly rid: string }
+  | { readonly uid?: never; readonly rid?: never }
+
+/**
+ * An asynchronous message to users (seed: object Event). As an object, an absent `uid` or `rid` is absent;
+ * on the wire, where proto3 has no absent, the empty string is.
+ */
+export type Event = Target & {
+  /** The server-sent event that goes through the downlink to the client, opaque to Comet. */
+  readonly evt: string
+}
+
+/** Writes an Event as JSON, the way Go's encoding/json does. */
+export function stringifyEvent(event: Event): string {
+  const { uid, rid, evt } = event
+  return stringifyFields('Event', { uid, rid, evt })
+}
+
+/**
+ * Reads an Event from JSON. Unknown fields are ignored.
+ *
+ * @throws CometError INVALID_JSON, INVALID_FIELD
+ */
+export function parseEvent(text: string): Event {
+  const object = parseObject('Event', text)
+  const uid = stringField(object, 'uid')
+  const rid = stringField(object, 'rid')
+  const evt = stringField(object, 'evt')
+  if (uid !== '') return rid === '' ? { uid, evt } : { uid, rid, evt }
+  return rid === '' ? { evt } : { rid, evt }
+}

@@ -1,0 +1,136 @@
+import { CometError } from '../errors.ts'
+import { kindOf } from '../ids.ts'
+
+const INT64_MIN = -(2n ** 63n)
+const INT64_MAX = 2n ** 63n - 1n
+
+/** At most 19 digits: bounded before BigInt gets to see it, which takes quadratic time. */
+const INTEGER = /^-?(?:0|[1-9]\d{0,18})$/
+
+/** A JSON object and the text it was parsed from, which still has every digit. */
+export interface JsonObject {
+  readonly what: string
+  readonly text: string
+  readonly members: Record<string, unknown>
+}
+
+/**
+ * Parses a JSON object.
+ *
+ * @param what the seed's name of the object, for error messages
+ * @throws CometError INVALID_JSON, INVALID_FIELD
+ */
+export function parseObject(what: string, text: string): JsonObject {
+  if (typeof text !== 'string') throw invalid(what, `must be given as a string, not ${kindOf(text)}`)
+  let members: unknown
+  try {
+    members = JSON.parse(text)
+  } catch (cause) {
+    throw new CometError('INVALID_JSON', `${what} is not JSON: ${(cause as Error).message}`, { cause })
+  }
+  if (typeof members !== 'object' || members === null || Array.isArray(members)) {
+    throw invalid(what, `must be a JSON object, not ${kindOf(members)}`)
+  }
+  return { what, text, members: members as Record<string, unknown> }
+}
+
+/** A string field; absent and null are proto3's default, the empty string. */
+export function stringField({ what, members }: Pick<JsonObject, 'what' | 'members'>, name: string): string {
+  const value = Object.hasOwn(members, name) ? members[name] : undefined
+  if (value === undefined || value === null) return ''
+  if (typeof value !== 'string') throw invalid(`${what}.${name}`, `must be a string, not ${kindOf(value)}`)
+  return value
+}
+
+/**
+ * An int64 field, given as a bare integer (Go's encoding/json) or as a string of one (protojson); absent and
+ * null are 0. It is read from the text because JSON.parse rounds what a double cannot hold.
+ */
+export function int64Field({ what, text, members }: JsonObject, name: string): bigint {
+  const value = Object.hasOwn(members, name) ? members[name] : undefined
+  if (value === undefined || value === null) return 0n
+  const digits = typeof value === 'number' ? memberSource(text, name) : value
+  if (typeof digits !== 'string' || !INTEGER.test(digits)) {
+    throw invalid(`${what}.${name}`, 'must be an integer in decimal, bare or as a string, within int64')
+  }
+  return checkInt64(`${what}.${name}`, BigInt(digits))
+}
+
+/** @throws CometError INVALID_FIELD unless the value is a bigint within int64 */
+export function checkInt64(name: string, value: unknown): bigint {
+  if (typeof value !== 'bigint') throw invalid(name, `must be a bigint, not ${kindOf(value)}`)
+  if (value < INT64_MIN || value > INT64_MAX) throw invalid(name, `is out of the range of int64: ${value}`)
+  return value
+}
+
+/**
+ * Writes a JSON object as Go's encoding/json does: zero values left out, integers bare and with all their
+ * digits, and `<`, `>`, `&`, U+2028 and U+2029 escaped, so that the bytes are the same whoever wrote them.
+ */
+export function stringifyFields(what: string, fields: Record<string, unknown>): string {
+  const parts: string[] = []
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined || value === null || value === '' || value === 0n || value === 0) continue
+    parts.push(`"${name}":${encodeValue(`${what}.${name}`, value)}`)
+  }
+  return `{${parts.join(',')}}`
+}
+
+/** A numeric field is checked by its caller; of the others only strings and int64 exist in the seed. */
+function encodeValue(name: string, value: unknown): string {
+  if (typeof value === 'bigint') return checkInt64(name, value).toString()
+  if (typeof value === 'number') return String(value)
+  if (typeof value !== 'string') throw invalid(name, `must be a string, not ${kindOf(value)}`)
+  return JSON.stringify(value.toWellFormed()).replace(/[<>&\u2028\u2029]/g, escapeCharacter)
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+export function invalid(name: string, problem: string): CometError {
+  return new CometError('INVALID_FIELD', `${name} ${problem}`)
+}
+
+/**
+ * The source text of a top-level member: the last one of that name, which is the one JSON.parse keeps.
+ *
+ * @param text a JSON object that JSON.parse has accepted
+ */
+function memberSource(text: string, name: string): string | undefined {
+  let found: string | undefined
+  let at = skipSpace(text, text.indexOf('{') + 1)
+  while (text[at] === '"') {
+    const keyEnd = skipString(text, at)
+    const key: unknown = JSON.parse(text.slice(at, keyEnd))
+    const start = skipSpace(text, skipSpace(text, keyEnd) + 1)
+    const end = skipValue(text, start)
+    if (key === name) found = text.slice(start, end).trimEnd()
+    at = skipSpace(text, end + 1)
+  }
+  return found
+}
+
+function skipSpace(text: string, at: number): number {
+  while (' \t\r\n'.includes(text[at] ?? '-')) at += 1
+  return at
+}
+
+/** From an opening quote to just after the closing one. */
+function skipString(text: string, at: number): number {
+  for (at += 1; text[at] !== '"'; at += 1) {
+    if (text[at] === '\\') at += 1
+  }
+  return at + 1
+}
+
+/** From the start of a value to the comma or brace that ends it. */
+function skipValue(text: string, at: number): number {
+  for (let depth = 0; ; at += 1) {
+    const character = text[at]
+    if (character === '"') at = skipString(text, at) - 1
+    else if (character === '{' || character === '[') depth += 1
+    else if (depth === 0 && (character === ',' || character === '}')) return at
+    else if (character === '}' || character === ']') depth -= 1
+  }
+}

@@ -1,0 +1,46 @@
+import { int64Field, parseObject, stringField, stringifyFields } from './json.ts'
+
+/**
+ * General content for a server-sent event (seed: object Message), stringified to JSON and carried in
+ * `Event.evt`. Its `id` is the application's; the `id:` of the SSE stream is a position and another thing.
+ */
+export interface Message {
+  /** The server that generated the event. */
+  readonly server?: string
+  /** The type of event. */
+  readonly event?: string
+  /** The data. */
+  readonly data?: string
+  /** The event ID. */
+  readonly id?: string
+  /** When it happened: nanoseconds since January 1, 1970 UTC, an int64. */
+  readonly time?: bigint
+}
+
+/**
+ * Writes a Message as JSON, byte for byte as Go's encoding/json does: fields in the seed's order, zero values
+ * left out, `time` as a bare integer.
+ *
+ * @throws CometError INVALID_FIELD
+ */
+export function stringifyMessage(message: Message): string {
+  const { server, event, data, id, time } = message
+  return stringifyFields('Message', { server, event, data, id, time })
+}
+
+/**
+ * Reads a Message from JSON, with `time` exact whether it is a bare integer or a string. What is absent has
+ * proto3's default, `''` or `0n`. Unknown fields are ignored.
+ *
+ * @throws CometError INVALID_JSON, INVALID_FIELD
+ */
+export function parseMessage(text: string): Required<Message> {
+  const object = parseObject('Message', text)
+  return {
+    server: stringField(object, 'server'),
+    event: stringField(object, 'event'),
+    data: stringField(object, 'data'),
+    id: stringField(object, 'id'),
+    time: int64Field(object, 'time'),
+  }
+}

@@ -1,0 +1,55 @@
+import { kindOf } from '../ids.ts'
+import { invalid, stringField } from './json.ts'
+
+/** What a client sends up: the body of a POST. */
+export type Packet =
+  | { readonly type: 'HB' }
+  | { readonly type: 'JOIN' | 'LEAVE'; readonly rid: string }
+  | { readonly type: 'SEND'; readonly evt: string; readonly id: string }
+  | { readonly type: 'BYE' }
+
+/** The seed's enum values of the packet types that Comet shares with it. */
+const NUMBERS: Record<number, string> = { 0: 'HB', 2: 'JOIN' }
+
+/**
+ * Checks a packet that was parsed from JSON: `{"type":"HB"}`, `{"type":"JOIN","join":{"rid":"r1"}}`,
+ * `{"type":"LEAVE","leave":{"rid":"r1"}}`, `{"type":"SEND","send":{"evt":"hi","id":"1"}}`, `{"type":"BYE"}`.
+ * A missing type means HB. Unknown fields are ignored.
+ *
+ * @throws CometError INVALID_FIELD
+ */
+export function parsePacket(value: unknown): Packet {
+  const packet = objectAt('the packet', value)
+  const given = packet.type ?? 0
+  const type = typeof given === 'number' ? NUMBERS[given] : String(given)
+  switch (type) {
+    case 'HB':
+    case 'BYE':
+      return { type }
+    case 'JOIN':
+    case 'LEAVE':
+      return { type, rid: stringField(bodyOf(packet, type), 'rid') }
+    case 'SEND': {
+      const body = bodyOf(packet, type)
+      if (typeof body.members.evt !== 'string') {
+        throw invalid('send.evt', `must be a string, not ${kindOf(body.members.evt)}`)
+      }
+      return { type, evt: body.members.evt, id: stringField(body, 'id') }
+    }
+    default:
+      throw invalid('type', 'must be HB, JOIN, LEAVE, SEND or BYE')
+  }
+}
+
+/** The member that carries a packet's fields, named after its type in lower case. */
+function bodyOf(packet: Record<string, unknown>, type: string) {
+  const what = type.toLowerCase()
+  return { what, members: objectAt(what, packet[what] ?? {}) }
+}
+
+function objectAt(name: string, value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(name, `must be a JSON object, not ${kindOf(value)}`)
+  }
+  return value as Record<string, unknown>
+}

@@ -1,0 +1,89 @@
+import { int64Field, invalid, parseObject, stringField, stringifyFields } from './json.ts'
+
+const Type = {
+  UNSPECIFIED: 0,
+  /** go online */
+  ONLINE: 1,
+  /** go offline */
+  OFFLINE: 2,
+  /** get any uplink message */
+  HEARD: 3,
+  /** enter a room */
+  ENTER_ROOM: 4,
+  /** leave a room */
+  LEAVE_ROOM: 5,
+} as const
+
+/** What a user did (seed: object UserActivityEvent). */
+export class UserActivityEvent {
+  /** The values of {@link UserActivityEvent.type} by name (seed: enum UserActivityEvent.Type). */
+  static readonly Type = Type
+
+  /** event type */
+  readonly type: UserActivityEvent.Type
+  /** user identity */
+  readonly uid: string
+  /** room identity to enter or leave; absent for the types that are not about a room */
+  declare readonly rid?: string
+  /** when it happened: nanoseconds since January 1, 1970 UTC, never decreasing within a process */
+  readonly time: bigint
+
+  constructor({ type, uid, rid, time }: UserActivityEvent.Fields) {
+    this.type = type
+    this.uid = uid
+    if (rid) this.rid = rid
+    this.time = time
+  }
+
+  /** For logs: `time` as a decimal string, which JSON can carry without loss. */
+  toJSON(): { type: UserActivityEvent.Type; uid: string; rid?: string; time: string } {
+    const { type, uid, rid, time } = this
+    return { type, uid, ...(rid === undefined ? {} : { rid }), time: time.toString() }
+  }
+}
+
+export declare namespace UserActivityEvent {
+  export type Type = (typeof Type)[keyof typeof Type]
+
+  export interface Fields {
+    readonly type: Type
+    readonly uid: string
+    readonly rid?: string | undefined
+    readonly time: bigint
+  }
+}
+
+/**
+ * Writes a UserActivityEvent as JSON, the way Go's encoding/json does: `type` as a number, `time` as a bare
+ * integer, zero values left out.
+ *
+ * @throws CometError INVALID_FIELD
+ */
+export function stringifyUserActivityEvent(event: UserActivityEvent.Fields): string {
+  const { uid, rid, time } = event
+  return stringifyFields('UserActivityEvent', { type: checkType(event.type), uid, rid, time })
+}
+
+/**
+ * Reads a UserActivityEvent from JSON: `type` as a number or a name, `time` as a bare integer or a string.
+ * Unknown fields are ignored.
+ *
+ * @throws CometError INVALID_JSON, INVALID_FIELD
+ */
+export function parseUserActivityEvent(text: string): UserActivityEvent {
+  const object = parseObject('UserActivityEvent', text)
+  const type = Object.hasOwn(object.members, 'type') ? object.members.type : undefined
+  return new UserActivityEvent({
+    type: checkType(type ?? Type.UNSPECIFIED),
+    uid: stringField(object, 'uid'),
+    rid: stringField(object, 'rid'),
+    time: int64Field(object, 'time'),
+  })
+}
+
+function checkType(value: unknown): UserActivityEvent.Type {
+  for (const [name, number] of Object.entries(Type)) {
+    if (value === name || value === number) return number
+  }
+  throw invalid('UserActivityEvent.type', `must be one of ${Object.keys(Type).join(', ')} or its number`)
+}

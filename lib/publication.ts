@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto'
+import type { Envelope } from './broker.ts'
+import { now } from './clock.ts'
+import { CometError } from './errors.ts'
+import { checkId, checkUid, kindOf, type Uid } from './ids.ts'
+import type { ResolvedOptions } from './options.ts'
+import { stringifyMessage } from './protocol/message.ts'
+
+/** The events of an application by their name, each with the type of its data. */
+export type EventMap = Record<string, unknown>
+
+/** A Message to publish. What is left out of `server`, `id` and `time` is completed. */
+export type MessageInput<Events> = {
+  readonly [Name in keyof Events & string]: {
+    /** The type of event. */
+    readonly event: string extends keyof Events ? string | undefined : Name
+    /** The data; what is not a string is JSON-encoded. */
+    readonly data?: Events[Name]
+  }
+}[keyof Events & string] & {
+  /** Default: the option `server`. */
+  readonly server?: string
+  /** Default: a random one. */
+  readonly id?: string
+  /** Nanoseconds since January 1, 1970 UTC. Default: now. */
+  readonly time?: bigint
+}
+
+/**
+ * Whom an event is for: a user, else a room, else the world. With both, `uid` decides. A `uid` or `rid` that is
+ * there must not be undefined, null or empty: what was meant for one must not reach all.
+ */
+export type PublishTarget =
+  | { readonly uid: Uid; readonly rid?: string }
+  | { readonly uid?: never; readonly rid: string }
+  | { readonly uid?: never; readonly rid?: never }
+
+/** An event to publish: text that reaches the client as it is, or a Message. */
+export type Publication<Events = EventMap> = PublishTarget & { readonly evt: string | MessageInput<Events> }
+
+export interface PublishOptions {
+  /** Passes over a user or one session, such as the one who caused the event. Default: nobody. */
+  readonly except?: { readonly uid: Uid } | { readonly sid: string }
+  /** For what matters only now, such as typing notices: never kept for later. Default: false. */
+  readonly transient?: boolean
+}
+
+/**
+ * Checks what is to be published.
+ *
+ * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, EVENT_TOO_LARGE
+ */
+export function toEnvelope(
+  publication: unknown,
+  publishOptions: unknown,
+  options: ResolvedOptions,
+): Envelope {
+  const event = checkObject('The event', publication)
+  const { except, transient = false } = checkObject('The options of publish', publishOptions)
+  if (typeof transient !== 'boolean') {
+    throw new CometError('INVALID_EVENT', `Option transient must be a boolean, not ${kindOf(transient)}.`)
+  }
+  return {
+    ...targetOf(event, options.maxIdBytes),
+    evt: checkEvt(event.evt, options),
+    ...(except === undefined ? {} : { except: checkExcept(except, options.maxIdBytes) }),
+    ...(transient ? { transient } : {}),
+  }
+}
+
+function targetOf(event: Record<string, unknown>, maxIdBytes: number): { uid?: string; rid?: string } {
+  try {
+    return {
+      ...('uid' in event ? { uid: checkUid('uid', event.uid, maxIdBytes) } : {}),
+      ...('rid' in event ? { rid: checkId('rid', event.rid, maxIdBytes) } : {}),
+    }
+  } catch (cause) {
+    const hint = 'To publish to the world, leave uid and rid out.'
+    throw new CometError('INVALID_TARGET', `${(cause as Error).message}. ${hint}`, { cause })
+  }
+}
+
+function checkExcept(value: unknown, maxIdBytes: number): { uid: string } | { sid: string } {
+  const except = checkObject('Option except', value)
+  if ('sid' in except) return { sid: checkId('except.sid', except.sid, maxIdBytes) }
+  return { uid: checkUid('except.uid', except.uid, maxIdBytes) }
+}
+
+function checkEvt(evt: unknown, options: ResolvedOptions): string {
+  const text = typeof evt === 'string' ? evt : stringifyMessage(complete(evt, options))
+  const { maxEventBytes } = options
+  // UTF-8 takes at most three bytes for a UTF-16 unit: most events need no counting.
+  if (text.length * 3 <= maxEventBytes || Buffer.byteLength(text) <= maxEventBytes) return text
+  throw new CometError(
+    'EVENT_TOO_LARGE',
+    `evt must have at most ${maxEventBytes} bytes (option maxEventBytes).`,
+  )
+}
+
+function complete(evt: unknown, options: ResolvedOptions) {
+  const message = checkObject('evt, unless it is a string,', evt)
+  const { server = options.server, event, data, id = randomUUID(), time = now() } = message
+  return { server, event, data: encodeData(data), id, time } as Parameters<typeof stringifyMessage>[0]
+}
+
+function encodeData(data: unknown): string | undefined {
+  if (data === undefined || typeof data === 'string') return data
+  try {
+    const text = JSON.stringify(data)
+    if (text !== undefined) return text
+  } catch (cause) {
+    throw new CometError('INVALID_EVENT', `evt.data is not JSON: ${(cause as Error).message}`, { cause })
+  }
+  throw new CometError('INVALID_EVENT', `evt.data is not JSON, but ${kindOf(data)}.`)
+}
+
+function checkObject(name: string, value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  throw new CometError('INVALID_EVENT', `${name} must be an object, not ${kindOf(value)}.`)
+}

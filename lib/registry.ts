@@ -1,0 +1,111 @@
+import type { Session } from './session.ts'
+
+interface User {
+  readonly sessions: Set<Session>
+  /** The rooms that all of the user's sessions are in. */
+  readonly memberships: Set<string>
+}
+
+/**
+ * Which sessions of this node an event reaches: by session, user and room. A session is in a room by itself or
+ * through its user's membership. Every operation takes a constant number of steps for each room it touches.
+ */
+export class Registry {
+  readonly #sessions = new Map<string, Session>()
+  readonly #users = new Map<string, User>()
+  readonly #rooms = new Map<string, Set<Session>>()
+
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  get userCount(): number {
+    return this.#users.size
+  }
+
+  get roomCount(): number {
+    return this.#rooms.size
+  }
+
+  get(sid: string): Session | undefined {
+    return this.#sessions.get(sid)
+  }
+
+  all(): Iterable<Session> {
+    return this.#sessions.values()
+  }
+
+  ofUser(uid: string): Iterable<Session> {
+    return this.#users.get(uid)?.sessions ?? []
+  }
+
+  inRoom(rid: string): Iterable<Session> {
+    return this.#rooms.get(rid) ?? []
+  }
+
+  rooms(): Iterable<[rid: string, sessions: ReadonlySet<Session>]> {
+    return this.#rooms
+  }
+
+  /** The rooms a session is in, its user's among them. */
+  roomsOf(session: Session): Set<string> {
+    return new Set([...session.rooms, ...(this.#users.get(session.uid)?.memberships ?? [])])
+  }
+
+  add(session: Session): void {
+    this.#sessions.set(session.sid, session)
+    const user = this.#users.get(session.uid)
+    if (user === undefined) {
+      this.#users.set(session.uid, { sessions: new Set([session]), memberships: new Set() })
+      return
+    }
+    user.sessions.add(session)
+    for (const rid of user.memberships) this.#put(session, rid)
+  }
+
+  remove(session: Session): void {
+    if (!this.#sessions.delete(session.sid)) return
+    for (const rid of this.roomsOf(session)) this.#take(session, rid)
+    const user = this.#users.get(session.uid)
+    user?.sessions.delete(session)
+    if (user?.sessions.size === 0) this.#users.delete(session.uid)
+  }
+
+  enter(session: Session, rid: string): void {
+    if (!this.#sessions.has(session.sid)) return
+    session.rooms.add(rid)
+    this.#put(session, rid)
+  }
+
+  leave(session: Session, rid: string): boolean {
+    const left = session.rooms.delete(rid)
+    if (!this.#users.get(session.uid)?.memberships.has(rid)) this.#take(session, rid)
+    return left
+  }
+
+  /** Puts all of a user's sessions into a room, later ones too. */
+  enterUser(uid: string, rid: string): void {
+    const user = this.#users.get(uid)
+    user?.memberships.add(rid)
+    for (const session of user?.sessions ?? []) this.#put(session, rid)
+  }
+
+  /** Takes all of a user's sessions out of a room, whatever put them there. */
+  leaveUser(uid: string, rid: string): void {
+    const user = this.#users.get(uid)
+    user?.memberships.delete(rid)
+    for (const session of user?.sessions ?? []) this.leave(session, rid)
+  }
+
+  #put(session: Session, rid: string): void {
+    const room = this.#rooms.get(rid)
+    if (room === undefined) this.#rooms.set(rid, new Set([session]))
+    else room.add(session)
+  }
+
+  #take(session: Session, rid: string): void {
+    const room = this.#rooms.get(rid)
+    room?.delete(session)
+    if (room?.size === 0) this.#rooms.delete(rid)
+  }
+}

@@ -1,0 +1,56 @@
+import { CometError } from './errors.ts'
+import type { Hub } from './hub.ts'
+import type { Session } from './session.ts'
+
+/**
+ * Asks the host whether a client may enter a room: closed by default, and what throws does not open it.
+ */
+export async function mayEnter(
+  hub: Hub,
+  session: Session,
+  rid: string,
+  info: unknown,
+): Promise<{ allowed: boolean; failed: boolean }> {
+  const { canEnter } = hub.options
+  if (canEnter === undefined) return { allowed: false, failed: false }
+  const { uid } = session
+  try {
+    const request = { uid, rid, session: session.toInfo(), ...(info === undefined ? {} : { info }) }
+    return { allowed: (await canEnter(request)) === true, failed: false }
+  } catch (error) {
+    hub.hooks.report(error)
+    return { allowed: false, failed: true }
+  }
+}
+
+/** The error for rooms that may not be entered; it names the option where that is the reason. */
+export function refusal(hub: Hub, rids: readonly string[]): CometError {
+  const why =
+    hub.options.canEnter === undefined ? 'there is no option canEnter to allow it' : 'canEnter said no'
+  return new CometError(
+    'ROOM_REFUSED',
+    `May not enter ${rids.map((rid) => JSON.stringify(rid)).join(', ')}: ${why}.`,
+  )
+}
+
+/** The host or the client put a session into a room. @returns false when the session is gone */
+export async function enterRoom(hub: Hub, session: Session, rid: string): Promise<boolean> {
+  if (session.closed) return false
+  if (session.rooms.has(rid)) return true
+  // Routing first, in the same step: presence may take its time, and a leave that comes meanwhile must find it.
+  hub.registry.enter(session, rid)
+  if (session.anonymous) return true
+  try {
+    return await hub.presence.enter(session, rid)
+  } catch (cause) {
+    hub.registry.leave(session, rid)
+    throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
+  }
+}
+
+/** @returns false when the session was not in the room by itself */
+export async function leaveRoom(hub: Hub, session: Session, rid: string): Promise<boolean> {
+  const left = hub.registry.leave(session, rid)
+  if (left && !session.anonymous) await hub.presence.leave(session, rid)
+  return left
+}
