@@ -1,4 +1,3 @@
-import cluster from 'node:cluster'
 import { closeSession } from './close.ts'
 import { askAll, askOwner, type DisconnectOptions, handleCommand, type SessionTarget } from './commands.ts'
 import { type ConnectRequest, connect } from './connect.ts'
@@ -7,11 +6,11 @@ import type { HookListener, HookMap } from './hooks.ts'
 import { Hub } from './hub.ts'
 import { checkIdentity, type Identified } from './identity.ts'
 import { checkId, checkUid, type Uid } from './ids.ts'
+import { type CometDump, type CometStats, dump, stats } from './inspect.ts'
 import { type CometOptions, resolveOptions } from './options.ts'
 import type { Member } from './presence.ts'
 import { parsePacket } from './protocol/packet.ts'
 import { type EventMap, type Publication, type PublishOptions, toEnvelope } from './publication.ts'
-import type { SessionInfo } from './session.ts'
 import { heard } from './uplink.ts'
 
 /** Whom `enter` and `leave` are about: a user, all its sessions and later ones, or one session. */
@@ -24,28 +23,6 @@ export interface UplinkRequest {
   readonly identity: Identified
   /** The packet, parsed from JSON but not checked. */
   readonly packet: unknown
-}
-
-/** What is on this node now, in full. */
-export interface CometDump {
-  readonly sessions: SessionInfo[]
-  /** The rooms with the sessions that get what is published to them. */
-  readonly rooms: { readonly rid: string; readonly sids: string[] }[]
-}
-
-/** This node in numbers. */
-export interface CometStats {
-  /** The node's random id. */
-  readonly node: string
-  /** Sessions, users and rooms on this node now; nothing in grace is among them. */
-  readonly sessions: number
-  readonly users: number
-  readonly rooms: number
-  /** Since the start: sessions that were admitted, packets that were handled, events published here, and frames owed to sessions. */
-  readonly connections: number
-  readonly packets: number
-  readonly published: number
-  readonly delivered: number
 }
 
 /** One node of real-time push: give it to an adapter, publish to it, listen to it. */
@@ -63,7 +40,6 @@ export class Comet<Events = EventMap> {
     this.#hub = new Hub(resolveOptions(options), handleCommand)
     this.ready = this.#hub.broker.ready
     this.ready.catch((error) => this.#hub.hooks.report(error))
-    if (options?.broker === undefined) warnOfSiblings()
   }
 
   /**
@@ -172,21 +148,12 @@ export class Comet<Events = EventMap> {
 
   /** The sessions and rooms of this node, for debugging. */
   dump(): CometDump {
-    const { registry } = this.#hub
-    return {
-      sessions: Array.from(registry.all(), (session) => session.toInfo()),
-      rooms: Array.from(registry.rooms(), ([rid, sessions]) => ({
-        rid,
-        sids: Array.from(sessions, ({ sid }) => sid),
-      })),
-    }
+    return dump(this.#hub)
   }
 
   /** This node in numbers, for monitoring. */
   stats(): CometStats {
-    const { id, registry, counters } = this.#hub
-    const { sessionCount, userCount, roomCount } = registry
-    return { node: id, sessions: sessionCount, users: userCount, rooms: roomCount, ...counters }
+    return stats(this.#hub)
   }
 
   /**
@@ -235,8 +202,7 @@ export class Comet<Events = EventMap> {
   async #publish(event: Publication<Events>, options: PublishOptions): Promise<void> {
     const hub = this.#hub
     const envelope = toEnvelope(event, options, hub.options)
-    if (hub.closing)
-      throw new CometError('SHUTTING_DOWN', 'This Comet was closed: it publishes nothing any more.')
+    if (hub.closing) throw new CometError('SHUTTING_DOWN', 'This Comet was closed.')
     await hub.broker.publish(envelope)
     hub.counters.published += 1
   }
@@ -277,15 +243,4 @@ function noSession<T>(answer: T): (error: unknown) => T {
     if (isCometError(error) && error.code === 'NO_SUCH_SESSION') return answer
     throw error
   }
-}
-
-/** Workers of one app that do not hear each other are a bug that shows only in production. */
-function warnOfSiblings(): void {
-  // PM2 numbers the instances of an app; a second one shows that there are several.
-  if (!cluster.isWorker && !(Number(process.env.NODE_APP_INSTANCE) > 0)) return
-  process.emitWarning(
-    'This Comet keeps to its process, but runs in one of several workers, which will not hear each other. ' +
-      'Give it a broker that they share.',
-    { type: 'CometWarning', code: 'COMET_WORKERS' },
-  )
 }

@@ -14,13 +14,14 @@ export class Flusher {
   #root = Pending.empty()
   #sessions: Flushable[] = []
 
-  get root(): Pending {
-    return this.#root
-  }
-
-  /** Has a session flushed at the end of this turn. */
-  add(session: Flushable): void {
+  /**
+   * Has a session flushed at the end of this turn.
+   *
+   * @returns where it stands in the tree: nothing pending yet
+   */
+  add(session: Flushable): Pending {
     if (this.#sessions.push(session) === 1) setImmediate(this.#flush)
+    return this.#root
   }
 
   readonly #flush = (): void => {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 import { CometError } from './errors.ts'
+import { kindOf } from './ids.ts'
 import type { UserActivityEvent } from './protocol/user-activity-event.ts'
 
 /** A UserActivityEvent about a room. */
@@ -65,12 +66,15 @@ export class Hooks {
     const error =
       thrown instanceof Error
         ? thrown
-        : new CometError('INTERNAL', `Something threw: ${thrown}`, { cause: thrown })
+        : new CometError('INTERNAL', `Something threw: ${inWords(thrown)}`, { cause: thrown })
     if (this.#emitter.listenerCount('error') > 0) this.emit('error', error)
     else warn(error)
   }
 
   #guard(listener: HookListener<never>): Guard {
+    if (typeof listener !== 'function') {
+      throw new CometError('INVALID_OPTION', `A hook must be a function, not ${kindOf(listener)}.`)
+    }
     let guard = this.#guards.get(listener)
     if (guard === undefined) {
       guard = (name, value) => {
@@ -93,6 +97,18 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function warn(thrown: unknown): void {
-  const { message = String(thrown), stack } = thrown instanceof Error ? thrown : {}
-  process.emitWarning(message, { type: 'CometWarning', ...(stack === undefined ? {} : { detail: stack }) })
+  const { message, stack } = thrown instanceof Error ? thrown : { message: inWords(thrown) }
+  process.emitWarning(String(message), {
+    type: 'CometWarning',
+    ...(stack === undefined ? {} : { detail: stack }),
+  })
+}
+
+/** Not everything that can be thrown can be made a string: symbols in a template cannot, nor bare objects at all. */
+function inWords(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return kindOf(thrown)
+  }
 }

@@ -38,7 +38,8 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
     return { uid: `anonymous.${randomBytes(16).toString('base64url')}`, anonymous: true, rooms: [] }
   }
   const { uid, rooms = [], info } = identified as Identity
-  if (isNobody(uid)) throw new CometError('UNAUTHENTICATED')
+  // `{ uid: user?.id }` of nobody is nobody; without the key it is a mistake, which a 401 would hide.
+  if ('uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
   try {
     if (!Array.isArray(rooms)) throw new TypeError(`rooms must be an array of room ids, not ${kindOf(rooms)}`)
     return {

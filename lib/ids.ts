@@ -27,10 +27,11 @@ export function checkId(name: string, value: unknown, maxBytes: number): string 
 
 /** As {@link checkId}, for a uid, which may also be an integer. */
 export function checkUid(name: string, value: unknown, maxBytes: number): string {
-  if (typeof value === 'bigint') return value.toString()
-  if (typeof value !== 'number') return checkId(name, value, maxBytes)
-  if (!Number.isSafeInteger(value)) throw invalid(name, `must be a safe integer, not ${value}`)
-  return String(value)
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    throw invalid(name, `must be a safe integer, not ${value}`)
+  }
+  const text = typeof value === 'number' || typeof value === 'bigint' ? value.toString() : value
+  return checkId(name, text, maxBytes)
 }
 
 /** A node's id. Random and never a host's name: clients see it in their sid. */

@@ -1,12 +1,6 @@
 export type { Broker, BrokerLink, BrokerNode, Delivery, Envelope } from './broker.ts'
 export type { CometCloseCode } from './close.ts'
-export {
-  Comet,
-  type CometDump,
-  type CometStats,
-  type Occupant,
-  type UplinkRequest,
-} from './comet.ts'
+export { Comet, type Occupant, type UplinkRequest } from './comet.ts'
 export type { DisconnectOptions, SessionTarget } from './commands.ts'
 export type { ConnectRequest } from './connect.ts'
 export type { Command, Controller, ControllerLink, ControllerNode } from './controller.ts'
@@ -14,6 +8,7 @@ export { CometError, type CometErrorCode } from './errors.ts'
 export type { ClientMessage, HookListener, HookMap, RoomActivityEvent } from './hooks.ts'
 export type { Identified, Identity } from './identity.ts'
 export type { Uid } from './ids.ts'
+export type { CometDump, CometStats } from './inspect.ts'
 export { MemoryBroker } from './memory/broker.ts'
 export type { CometOptions, EnterRequest } from './options.ts'
 export type {

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import type { Broker } from './broker.ts'
 import type { Controller } from './controller.ts'
 import { CometError } from './errors.ts'
@@ -86,7 +87,7 @@ const NAMES = new Set([
  * @throws CometError INVALID_OPTION, which names the option and what it may be
  */
 export function resolveOptions(options: CometOptions = {}): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalid(`The options must be an object, not ${kindOf(options)}.`)
   }
   for (const name of Object.keys(options)) {
@@ -109,33 +110,34 @@ function resolvePorts({ broker, presence, controller }: CometOptions) {
       'A presence or controller spans the nodes that share a broker: give the option broker, too.',
     )
   }
-  const ports = broker ?? new MemoryBroker()
-  const resolved = {
-    broker: ports,
-    presence: presence ?? ports.presence,
-    controller: controller ?? ports.controller,
+  const shared = checkPort('broker', broker === undefined ? ownBroker() : broker)
+  return {
+    broker: shared,
+    presence: checkPort('presence', presence === undefined ? shared.presence : presence),
+    controller: checkPort('controller', controller === undefined ? shared.controller : controller),
   }
-  for (const [name, port] of Object.entries(resolved)) {
-    if (port === undefined) {
-      throw invalid(
-        `This broker brings no ${name}: give the option ${name}, one that spans the nodes that share the broker. ` +
-          'A private one would call users offline who are on another node.',
-      )
-    }
-    if (typeof (port as { join?: unknown }).join !== 'function') {
-      throw invalid(`Option ${name} must be a ${name} with a method join, not ${kindOf(port)}.`)
-    }
+}
+
+function checkPort<Port extends object>(name: string, port: Port | undefined): Port {
+  if (port === undefined) {
+    throw invalid(
+      `This broker brings no ${name}: give the option ${name}, one that spans the nodes that share the broker. ` +
+        'A private one would call users offline who are on another node.',
+    )
   }
-  return resolved as Required<Pick<CometOptions, 'broker' | 'presence' | 'controller'>>
+  if (typeof (port as { join?: unknown } | null)?.join === 'function') return port
+  throw invalid(`Option ${name} must be a ${name} with a method join, not ${kindOf(port)}.`)
 }
 
 function resolveNumbers(options: CometOptions): Record<keyof typeof NUMBERS, number> {
   const resolved: Partial<Record<keyof typeof NUMBERS, number>> = {}
   for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
-    const value = options[name] ?? NUMBERS[name].default
-    const { least } = NUMBERS[name]
+    const { default: preset, least } = NUMBERS[name]
+    // Not `??`: null is no number, and must not pass for one.
+    const { [name]: value = preset } = options
     if (!Number.isFinite(value) || value < least || value > LARGEST) {
-      throw invalid(`Option ${name} must be a number from ${least} to ${LARGEST}, not ${String(value)}.`)
+      const found = typeof value === 'number' ? value : kindOf(value)
+      throw invalid(`Option ${name} must be a number from ${least} to ${LARGEST}, not ${found}.`)
     }
     resolved[name] = value
   }
@@ -157,4 +159,16 @@ function checkText(name: string, value: unknown): string {
 
 function invalid(message: string): CometError {
   return new CometError('INVALID_OPTION', message)
+}
+
+function ownBroker(): Broker {
+  // PM2 numbers the instances of an app; a second one shows that there are several.
+  if (cluster.isWorker || Number(process.env.NODE_APP_INSTANCE) > 0) {
+    process.emitWarning(
+      'This Comet keeps to its process, but runs in one of several workers, which will not hear each other. ' +
+        'Give it a broker that they share.',
+      { type: 'CometWarning', code: 'COMET_WORKERS' },
+    )
+  }
+  return new MemoryBroker()
 }

@@ -9,15 +9,20 @@ import { stringifyMessage } from './protocol/message.ts'
 /** The events of an application by their name, each with the type of its data. */
 export type EventMap = Record<string, unknown>
 
+/** The type and data of a Message: any, or where the application names its events, one of them. */
+type Content<Events> = string extends keyof Events
+  ? {
+      /** The type of event. */
+      readonly event?: string
+      /** The data; what is not a string is JSON-encoded. */
+      readonly data?: unknown
+    }
+  : { [Name in keyof Events & string]: { readonly event: Name } & Data<Events[Name]> }[keyof Events & string]
+
+type Data<T> = undefined extends T ? { readonly data?: T } : { readonly data: T }
+
 /** A Message to publish. What is left out of `server`, `id` and `time` is completed. */
-export type MessageInput<Events> = {
-  readonly [Name in keyof Events & string]: {
-    /** The type of event. */
-    readonly event: string extends keyof Events ? string | undefined : Name
-    /** The data; what is not a string is JSON-encoded. */
-    readonly data?: Events[Name]
-  }
-}[keyof Events & string] & {
+export type MessageInput<Events = EventMap> = Content<Events> & {
   /** Default: the option `server`. */
   readonly server?: string
   /** Default: a random one. */
@@ -48,7 +53,7 @@ export interface PublishOptions {
 /**
  * Checks what is to be published.
  *
- * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, EVENT_TOO_LARGE
+ * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, INVALID_ID (of `except`), EVENT_TOO_LARGE
  */
 export function toEnvelope(
   publication: unknown,
@@ -82,7 +87,7 @@ function targetOf(event: Record<string, unknown>, maxIdBytes: number): { uid?: s
 
 function checkExcept(value: unknown, maxIdBytes: number): { uid: string } | { sid: string } {
   const except = checkObject('Option except', value)
-  if ('sid' in except) return { sid: checkId('except.sid', except.sid, maxIdBytes) }
+  if ('sid' in except) return { sid: checkId('except.sid', except.sid, 256) }
   return { uid: checkUid('except.uid', except.uid, maxIdBytes) }
 }
 

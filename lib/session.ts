@@ -1,6 +1,6 @@
 import type { Flusher } from './flusher.ts'
 import type { Identification } from './identity.ts'
-import type { Pending } from './pending.ts'
+import { Pending } from './pending.ts'
 import type { Transport } from './transport.ts'
 import type { UplinkState } from './uplink-state.ts'
 
@@ -51,10 +51,7 @@ export class Session {
   /** Owes the client a frame. The same Buffer should be given to all sessions that get it. */
   push(frame: Buffer): void {
     if (this.#state === 'closed') return
-    if (this.#pending === undefined) {
-      this.#pending = this.#flusher.root
-      if (this.#state === 'open') this.#flusher.add(this)
-    }
+    this.#pending ??= this.#state === 'open' ? this.#flusher.add(this) : Pending.empty()
     this.#pending = this.#pending.with(frame)
   }
 

@@ -3,6 +3,9 @@ import { encodeBlock } from '../sse.ts'
 import type { Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
 
+/** What passes does not pass sooner; the jitter may have taken a pause below this. */
+const LEAST_PAUSE_MS = 1_000
+
 /** Answers with JSON, or without it with 204. */
 export function answer(res: Response, json: string | undefined): void {
   if (json === undefined) end(res, 204, {})
@@ -24,7 +27,7 @@ export function answerNotNow(transport: ResponseTransport, error: CometError, re
   const { code, message } = error
   const data = JSON.stringify({ code, reason: message, reconnect: true })
   transport.open()
-  transport.write(encodeBlock({ event: 'comet.close', retry, data }))
+  transport.write(encodeBlock({ event: 'comet.close', retry: Math.max(retry, LEAST_PAUSE_MS), data }))
   transport.end()
 }
 

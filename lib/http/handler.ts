@@ -48,7 +48,9 @@ export function checkHttpOptions(options: HttpOptions<never>): void {
  */
 export async function handle(comet: CometGate, exchange: Exchange): Promise<boolean> {
   const { req, res, url } = exchange
-  const [path = '', query = ''] = url.split('?', 2)
+  // Only the first question mark divides; a query may have more (RFC 3986, section 3.4).
+  const [path = ''] = url.split('?', 1)
+  const query = url.slice(path.length + 1)
   const sid = path.slice(1)
   const isStream = sid === ''
   if (req.method === 'OPTIONS' || !(isStream || ownerOf(sid) !== undefined)) return false

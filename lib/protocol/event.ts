@@ -1,4 +1,4 @@
-import { parseObject, stringField, stringifyFields } from './json.ts'
+import { encodeString, parseObject, stringField, stringifyFields } from './json.ts'
 
 /**
  * Whom something is for: a user, else a room, else the world. With both, `uid` decides.
@@ -20,10 +20,15 @@ export type Event = Target & {
   readonly evt: string
 }
 
-/** Writes an Event as JSON, the way Go's encoding/json does. */
+const ENCODERS = { uid: encodeString, rid: encodeString, evt: encodeString }
+
+/**
+ * Writes an Event as JSON, the way Go's encoding/json does.
+ *
+ * @throws CometError INVALID_FIELD
+ */
 export function stringifyEvent(event: Event): string {
-  const { uid, rid, evt } = event
-  return stringifyFields('Event', { uid, rid, evt })
+  return stringifyFields('Event', ENCODERS, event)
 }
 
 /**

@@ -4,8 +4,10 @@ import { kindOf } from '../ids.ts'
 const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n
 
-/** At most 19 digits: bounded before BigInt gets to see it, which takes quadratic time. */
-const INTEGER = /^-?(?:0|[1-9]\d{0,18})$/
+const INTEGER = /^-?(?:0|[1-9]\d*)$/
+
+/** Of -(2^63), the longest int64: BigInt never gets to see more, for which it may take seconds. */
+const LONGEST_INT64 = 20
 
 /** A JSON object and the text it was parsed from, which still has every digit. */
 export interface JsonObject {
@@ -50,10 +52,15 @@ export function int64Field({ what, text, members }: JsonObject, name: string): b
   const value = Object.hasOwn(members, name) ? members[name] : undefined
   if (value === undefined || value === null) return 0n
   const digits = typeof value === 'number' ? memberSource(text, name) : value
-  if (typeof digits !== 'string' || !INTEGER.test(digits)) {
-    throw invalid(`${what}.${name}`, 'must be an integer in decimal, bare or as a string, within int64')
+  const full = `${what}.${name}`
+  if (typeof digits !== 'string') {
+    throw invalid(full, `must be an integer, bare or as a string, not ${kindOf(value)}`)
   }
-  return checkInt64(`${what}.${name}`, BigInt(digits))
+  if (!INTEGER.test(digits)) {
+    throw invalid(full, 'must be an integer in decimal, without fraction, exponent, spaces or leading zeros')
+  }
+  if (digits.length > LONGEST_INT64) throw invalid(full, 'is out of the range of int64')
+  return checkInt64(full, BigInt(digits))
 }
 
 /** @throws CometError INVALID_FIELD unless the value is a bigint within int64 */
@@ -63,25 +70,41 @@ export function checkInt64(name: string, value: unknown): bigint {
   return value
 }
 
+/** Writes a field's value, which is there; undefined for the zero value of its type, which is left out. */
+type FieldEncoder = (name: string, value: unknown) => string | undefined
+
 /**
  * Writes a JSON object as Go's encoding/json does: zero values left out, integers bare and with all their
  * digits, and `<`, `>`, `&`, U+2028 and U+2029 escaped, so that the bytes are the same whoever wrote them.
+ *
+ * @param encoders the object's fields in the seed's order
+ * @throws CometError INVALID_FIELD
  */
-export function stringifyFields(what: string, fields: Record<string, unknown>): string {
+export function stringifyFields<Name extends string>(
+  what: string,
+  encoders: Record<Name, FieldEncoder>,
+  object: { readonly [name in Name]?: unknown },
+): string {
+  if (typeof object !== 'object' || object === null)
+    throw invalid(what, `must be an object, not ${kindOf(object)}`)
   const parts: string[] = []
-  for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined || value === null || value === '' || value === 0n || value === 0) continue
-    parts.push(`"${name}":${encodeValue(`${what}.${name}`, value)}`)
+  for (const name of Object.keys(encoders) as Name[]) {
+    const value = object[name]
+    const json = value === undefined || value === null ? undefined : encoders[name](`${what}.${name}`, value)
+    if (json !== undefined) parts.push(`"${name}":${json}`)
   }
   return `{${parts.join(',')}}`
 }
 
-/** A numeric field is checked by its caller; of the others only strings and int64 exist in the seed. */
-function encodeValue(name: string, value: unknown): string {
-  if (typeof value === 'bigint') return checkInt64(name, value).toString()
-  if (typeof value === 'number') return String(value)
+export function encodeString(name: string, value: unknown): string | undefined {
   if (typeof value !== 'string') throw invalid(name, `must be a string, not ${kindOf(value)}`)
+  if (value === '') return undefined
   return JSON.stringify(value.toWellFormed()).replace(/[<>&\u2028\u2029]/g, escapeCharacter)
+}
+
+export function encodeInt64(name: string, value: unknown): string | undefined {
+  const integer = checkInt64(name, value)
+  return integer === 0n ? undefined : integer.toString()
 }
 
 function escapeCharacter(character: string): string {

@@ -1,4 +1,4 @@
-import { int64Field, parseObject, stringField, stringifyFields } from './json.ts'
+import { encodeInt64, encodeString, int64Field, parseObject, stringField, stringifyFields } from './json.ts'
 
 /**
  * General content for a server-sent event (seed: object Message), stringified to JSON and carried in
@@ -17,6 +17,14 @@ export interface Message {
   readonly time?: bigint
 }
 
+const ENCODERS = {
+  server: encodeString,
+  event: encodeString,
+  data: encodeString,
+  id: encodeString,
+  time: encodeInt64,
+}
+
 /**
  * Writes a Message as JSON, byte for byte as Go's encoding/json does: fields in the seed's order, zero values
  * left out, `time` as a bare integer.
@@ -24,8 +32,7 @@ export interface Message {
  * @throws CometError INVALID_FIELD
  */
 export function stringifyMessage(message: Message): string {
-  const { server, event, data, id, time } = message
-  return stringifyFields('Message', { server, event, data, id, time })
+  return stringifyFields('Message', ENCODERS, message)
 }
 
 /**

@@ -21,7 +21,7 @@ const NUMBERS: Record<number, string> = { 0: 'HB', 2: 'JOIN' }
 export function parsePacket(value: unknown): Packet {
   const packet = objectAt('the packet', value)
   const given = packet.type ?? 0
-  const type = typeof given === 'number' ? NUMBERS[given] : String(given)
+  const type: unknown = typeof given === 'number' ? NUMBERS[given] : given
   switch (type) {
     case 'HB':
     case 'BYE':

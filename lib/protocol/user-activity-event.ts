@@ -1,4 +1,12 @@
-import { int64Field, invalid, parseObject, stringField, stringifyFields } from './json.ts'
+import {
+  encodeInt64,
+  encodeString,
+  int64Field,
+  invalid,
+  parseObject,
+  stringField,
+  stringifyFields,
+} from './json.ts'
 
 const Type = {
   UNSPECIFIED: 0,
@@ -53,6 +61,8 @@ export declare namespace UserActivityEvent {
   }
 }
 
+const ENCODERS = { type: encodeType, uid: encodeString, rid: encodeString, time: encodeInt64 }
+
 /**
  * Writes a UserActivityEvent as JSON, the way Go's encoding/json does: `type` as a number, `time` as a bare
  * integer, zero values left out.
@@ -60,8 +70,7 @@ export declare namespace UserActivityEvent {
  * @throws CometError INVALID_FIELD
  */
 export function stringifyUserActivityEvent(event: UserActivityEvent.Fields): string {
-  const { uid, rid, time } = event
-  return stringifyFields('UserActivityEvent', { type: checkType(event.type), uid, rid, time })
+  return stringifyFields('UserActivityEvent', ENCODERS, event)
 }
 
 /**
@@ -79,6 +88,11 @@ export function parseUserActivityEvent(text: string): UserActivityEvent {
     rid: stringField(object, 'rid'),
     time: int64Field(object, 'time'),
   })
+}
+
+function encodeType(_name: string, value: unknown): string | undefined {
+  const type = checkType(value)
+  return type === Type.UNSPECIFIED ? undefined : String(type)
 }
 
 function checkType(value: unknown): UserActivityEvent.Type {

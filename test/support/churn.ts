@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict'
+import type { Clock } from '@sinonjs/fake-timers'
+import { Comet, MemoryBroker, UserActivityEvent } from '../../lib/index.ts'
+import { show } from './activity-rules.ts'
+import { MemoryTransport } from './memory-transport.ts'
+import { PresenceModel } from './presence-model.ts'
+
+const { HEARD } = UserActivityEvent.Type
+const GRACE = 5_000
+/** How long `canEnter` thinks about the slow room. No multiple of what the clock is advanced by: no ties. */
+const SLOW = 101
+
+/** What may happen; numbers pick a user, room, session or node by their remainder. */
+export type Step =
+  | { readonly op: 'connect'; readonly user: number; readonly rooms: number[]; readonly asked: number[] }
+  | { readonly op: 'connectAnonymous'; readonly asked: number[] }
+  | { readonly op: 'drop' | 'bye' | 'kickSession'; readonly session: number }
+  | {
+      readonly op: 'join' | 'leave' | 'enterSession' | 'leaveSession'
+      readonly session: number
+      readonly room: number
+    }
+  | { readonly op: 'enterUser' | 'leaveUser'; readonly user: number; readonly room: number }
+  | { readonly op: 'kickUser'; readonly user: number }
+  | { readonly op: 'kickRoom'; readonly room: number }
+  | { readonly op: 'wait'; readonly ticks: number }
+
+interface Client {
+  readonly uid: string
+  readonly anonymous: boolean
+  readonly node: Comet
+  readonly transport: MemoryTransport
+  /** Set while `canEnter` thinks: when it will answer, and the rooms that the client will be in then. */
+  pending?: { readonly due: number; readonly rooms: string[] }
+}
+
+const ROOMS = ['lobby', 'den', 'hall', 'slow']
+const USERS = ['alice', 'bob', 'carol']
+
+/** Drives Comets that share a broker, and a model beside them. */
+export class Churn {
+  readonly log: UserActivityEvent[] = []
+  readonly #nodes: Comet[]
+  readonly #model = new PresenceModel()
+  readonly #clients: Client[] = []
+  readonly #clock: Clock
+  #turn = 0
+
+  constructor(clock: Clock, nodes: number) {
+    this.#clock = clock
+    const broker = new MemoryBroker()
+    const canEnter = ({ rid }: { rid: string }) =>
+      rid !== 'slow' || new Promise<boolean>((resolve) => setTimeout(resolve, SLOW, true))
+    this.#nodes = Array.from(
+      { length: nodes },
+      () => new Comet({ broker, canEnter, offlineGrace: GRACE, heartbeatInterval: 0, uplinkRate: 10_000 }),
+    )
+    for (const node of this.#nodes) {
+      node.on('activity', (event) => this.log.push(event))
+      node.on('error', (error) => assert.fail(error))
+    }
+  }
+
+  /** Does a step on Comet and model, and checks that they agree on all it changed. */
+  async step(step: Step): Promise<void> {
+    this.#turn += 1
+    if (step.op === 'wait') return await this.#wait(step.ticks * 50)
+    await this.#checked(() => this.#do(step))
+  }
+
+  async close(): Promise<void> {
+    for (const { transport } of this.#clients) transport.drop()
+    await this.#clock.tickAsync(SLOW + GRACE)
+    for (const node of this.#nodes) {
+      assert.deepEqual([node.stats().sessions, node.stats().users, node.stats().rooms], [0, 0, 0])
+      await node.close()
+    }
+  }
+
+  /** Runs something and compares what was said with how the model's state changed. */
+  async #checked(run: () => Promise<string[]>): Promise<void> {
+    const before = this.#model.state()
+    const from = this.log.length
+    const heard = await run()
+    const said = this.log.slice(from)
+    assert.deepEqual(said.filter(({ type }) => type === HEARD).map(show), heard)
+    // A packet is HEARD before its effect.
+    if (heard.length > 0) assert.equal(said[0]?.type, HEARD)
+    const transitions = said.filter(({ type }) => type !== HEARD).map(show)
+    assert.deepEqual(transitions.sort(), difference(before, this.#model.state()).sort())
+    await this.#compare()
+  }
+
+  async #do(step: Exclude<Step, { op: 'wait' }>): Promise<string[]> {
+    const model = this.#model
+    const node = pick(this.#nodes, this.#turn)
+    if ('session' in step) return await this.#toSession(step)
+    if (step.op === 'connect')
+      return await this.#connect(pick(USERS, step.user), step.rooms.map(room), step.asked.map(room))
+    if (step.op === 'connectAnonymous') return await this.#connect(undefined, [], step.asked.map(room))
+    if (step.op === 'kickUser') {
+      const uid = pick(USERS, step.user)
+      await this.#kick({ uid }, (client) => client.uid === uid)
+      model.removeGraced((graced) => graced === uid)
+    } else if (step.op === 'kickRoom') {
+      const rid = room(step.room)
+      const live = new Set(
+        this.#nodes.flatMap((each) => each.dump().rooms.find((found) => found.rid === rid)?.sids ?? []),
+      )
+      await this.#kick({ rid }, (client) => live.has(client.transport.sid))
+      model.removeGraced((_uid, _sid, rooms) => rooms.has(rid))
+    } else {
+      const uid = pick(USERS, step.user)
+      const rid = room(step.room)
+      if (step.op === 'enterUser') assert.equal(await node.enter({ uid }, rid), model.enterUser(uid, rid))
+      else assert.equal(await node.leave({ uid }, rid), model.leaveUser(uid, rid))
+    }
+    return []
+  }
+
+  async #connect(uid: string | undefined, rooms: string[], asked: string[]): Promise<string[]> {
+    const node = pick(this.#nodes, this.#turn)
+    const transport = new MemoryTransport()
+    const client: Client = { uid: uid ?? '', anonymous: uid === undefined, node, transport }
+    this.#clients.push(client)
+    const identity = uid === undefined ? ({ anonymous: true } as const) : { uid, rooms }
+    const connected = node.connect({ identity, transport, rids: asked })
+    const all = [...new Set([...rooms, ...asked])]
+    if (asked.includes('slow')) {
+      client.pending = { due: this.#clock.now + SLOW, rooms: all }
+      return []
+    }
+    await connected
+    this.#begun(client, all)
+    return []
+  }
+
+  /** Once the stream has begun, the model has the session too. */
+  #begun(client: Client, rooms: string[]): void {
+    assert.ok(client.transport.opened)
+    if (!client.anonymous) this.#model.connect(client.uid, client.transport.sid, rooms)
+    delete client.pending
+  }
+
+  async #toSession(step: Extract<Step, { session: number }>): Promise<string[]> {
+    const live = this.#clients.filter(({ transport, pending }) => !transport.closed && !pending)
+    const anyone = this.#clients.filter(({ transport }) => !transport.closed)
+    if (step.op === 'drop') {
+      const client = pick(anyone, step.session)
+      client?.transport.drop()
+      if (client && !client.pending)
+        this.#model.drop(client.uid, client.transport.sid, this.#clock.now + GRACE)
+      return []
+    }
+    const client = pick(live, step.session)
+    if (client === undefined) return []
+    const { uid, anonymous, transport } = client
+    const { sid } = transport
+    const node = pick(this.#nodes, this.#turn)
+    if (step.op === 'kickSession') {
+      await this.#kick({ sid }, (each) => each === client)
+      return []
+    }
+    if (step.op === 'enterSession' || step.op === 'leaveSession') {
+      const rid = room(step.room)
+      const rooms = anonymous ? undefined : this.#model.roomsOfSession(uid, sid)
+      if (step.op === 'enterSession') {
+        assert.equal(await node.enter({ sid }, rid), true)
+        rooms?.add(rid)
+      } else {
+        const left = await node.leave({ sid }, rid)
+        if (rooms) assert.equal(left, rooms.delete(rid))
+      }
+      return []
+    }
+    const identity = anonymous ? ({ anonymous: true } as const) : uid
+    // The slow room would take a wait: JOIN does not ask for it here.
+    const rid = 'room' in step ? room(step.room % (ROOMS.length - 1)) : ''
+    const packets = {
+      join: { type: 'JOIN', join: { rid } },
+      leave: { type: 'LEAVE', leave: { rid } },
+      bye: { type: 'BYE' },
+    }
+    await node.uplink({ sid, identity, packet: packets[step.op] })
+    if (step.op === 'bye') this.#model.remove(uid, sid)
+    else if (!anonymous && step.op === 'join') this.#model.roomsOfSession(uid, sid).add(rid)
+    else if (!anonymous) this.#model.roomsOfSession(uid, sid).delete(rid)
+    return anonymous ? [] : [`HEARD ${uid}`]
+  }
+
+  async #kick(
+    target: { uid: string } | { sid: string } | { rid: string },
+    whom: (client: Client) => boolean,
+  ) {
+    const kicked = this.#clients.filter(
+      (client) => !client.transport.closed && !client.pending && whom(client),
+    )
+    assert.equal(await pick(this.#nodes, this.#turn).disconnect(target), kicked.length)
+    for (const { uid, transport } of kicked) {
+      assert.ok(transport.closed)
+      assert.deepEqual(transport.control('close')?.code, 'KICKED')
+      this.#model.remove(uid, transport.sid)
+    }
+  }
+
+  /** Lets time pass, deadline by deadline, so that each is compared for itself. */
+  async #wait(ms: number): Promise<void> {
+    const until = this.#clock.now + ms
+    for (;;) {
+      const graced = this.#model.nextDeadline(until)
+      const waiting = this.#clients
+        .filter(({ transport, pending }) => pending && pending.due <= until && !transport.closed)
+        .sort((a, b) => Number(a.pending?.due) - Number(b.pending?.due))[0]
+      const due = waiting?.pending
+      if (due && !(graced && graced.deadline < due.due)) {
+        await this.#checked(async () => {
+          await this.#clock.tickAsync(due.due - this.#clock.now)
+          for (const client of this.#clients) {
+            if (client.pending?.due === due.due && !client.transport.closed)
+              this.#begun(client, client.pending.rooms)
+          }
+          return []
+        })
+      } else if (graced) {
+        await this.#checked(async () => {
+          await this.#clock.tickAsync(graced.deadline - this.#clock.now)
+          for (
+            let each = this.#model.nextDeadline(this.#clock.now);
+            each;
+            each = this.#model.nextDeadline(this.#clock.now)
+          ) {
+            this.#model.remove(each.uid, each.sid)
+          }
+          return []
+        })
+      } else break
+    }
+    await this.#clock.tickAsync(until - this.#clock.now)
+  }
+
+  /** What any node says of presence, and what each node routes, agree with the model. */
+  async #compare(): Promise<void> {
+    const state = this.#model.state()
+    const node = pick(this.#nodes, this.#turn + 1)
+    for (const uid of USERS) assert.equal(await node.isOnline(uid), state.has(uid))
+    for (const rid of ROOMS) {
+      const users = [...state].filter(([, rooms]) => rooms.has(rid)).map(([uid]) => uid)
+      assert.deepEqual((await node.members(rid)).map(({ uid }) => uid).sort(), users.sort())
+      assert.equal(await node.count(rid), users.length)
+    }
+    for (const { node: owner, uid, anonymous, transport, pending } of this.#clients) {
+      if (transport.closed || pending || anonymous) continue
+      const { sid } = transport
+      const routed = owner
+        .dump()
+        .rooms.filter(({ sids }) => sids.includes(sid))
+        .map(({ rid }) => rid)
+      const expected = new Set([...this.#model.roomsOfSession(uid, sid), ...this.#model.memberships(uid)])
+      assert.deepEqual(routed.sort(), [...expected].sort())
+    }
+  }
+}
+
+/** The transitions that lead from one state to another. */
+function difference(before: Map<string, Set<string>>, after: Map<string, Set<string>>): string[] {
+  const transitions: string[] = []
+  for (const uid of new Set([...before.keys(), ...after.keys()])) {
+    const [was, is] = [before.get(uid), after.get(uid)]
+    if (!was) transitions.push(`ONLINE ${uid}`)
+    if (!is) transitions.push(`OFFLINE ${uid}`)
+    for (const rid of is ?? []) if (!was?.has(rid)) transitions.push(`ENTER_ROOM ${uid} ${rid}`)
+    for (const rid of was ?? []) if (!is?.has(rid)) transitions.push(`LEAVE_ROOM ${uid} ${rid}`)
+  }
+  return transitions
+}
+
+function room(number: number): string {
+  return pick(ROOMS, number)
+}
+
+function pick<T>(from: readonly T[], number: number): T {
+  return from[number % from.length] as T
+}

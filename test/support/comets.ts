@@ -1,0 +1,30 @@
+import { Comet, type CometOptions, type Identified } from '../../lib/index.ts'
+import { show } from './activity-rules.ts'
+import { MemoryTransport } from './memory-transport.ts'
+
+const comets: Comet[] = []
+
+/** A Comet that lets everybody into every room and knows no grace, and what activity it says. */
+export function makeComet(options: CometOptions = {}): { comet: Comet; said: string[] } {
+  const comet = new Comet({ canEnter: () => true, offlineGrace: 0, ...options })
+  comets.push(comet)
+  const said: string[] = []
+  comet.on('activity', (activity) => said.push(show(activity)))
+  return { comet, said }
+}
+
+/** Closes what {@link makeComet} made: for `afterEach`. */
+export async function closeComets(): Promise<void> {
+  await Promise.all(comets.splice(0).map((comet) => comet.close()))
+}
+
+/** A client of a Comet, without HTTP between. */
+export async function connect(
+  comet: Comet,
+  identity: Identified,
+  ...rids: string[]
+): Promise<MemoryTransport> {
+  const transport = new MemoryTransport()
+  await comet.connect({ identity, transport, rids })
+  return transport
+}

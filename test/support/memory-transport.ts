@@ -1,0 +1,70 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import type { Transport } from '../../lib/index.ts'
+
+/** A client's stream that ends in memory, for tests of what goes on behind the wire. */
+export class MemoryTransport implements Transport {
+  closed = false
+  opened = false
+  readonly #chunks: Buffer[] = []
+  readonly #listeners: (() => void)[] = []
+
+  /** How many writes there were. */
+  get writes(): number {
+    return this.#chunks.length
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString()
+  }
+
+  /** What a client would have received so far. */
+  get events(): EventSourceMessage[] {
+    const events: EventSourceMessage[] = []
+    createParser({ onEvent: (event) => events.push(event) }).feed(this.text)
+    return events
+  }
+
+  /** The data of the events without a name: those that were published. */
+  get published(): string[] {
+    return this.events.filter(({ event }) => event === undefined).map(({ data }) => data)
+  }
+
+  /** The JSON data of the latest control event of a name. */
+  control(name: string): Record<string, unknown> | undefined {
+    const found = this.events.findLast(({ event }) => event === `comet.${name}`)
+    return found && JSON.parse(found.data)
+  }
+
+  get sid(): string {
+    return String(this.control('ready')?.sid)
+  }
+
+  /** The client goes away without a word. */
+  drop(): void {
+    if (this.closed) return
+    this.closed = true
+    for (const listener of this.#listeners.splice(0)) listener()
+  }
+
+  onClose(listener: () => void): void {
+    if (this.closed) listener()
+    else this.#listeners.push(listener)
+  }
+
+  open(): void {
+    this.opened = true
+  }
+
+  write(bytes: Buffer): boolean {
+    if (!this.closed) this.#chunks.push(bytes)
+    return true
+  }
+
+  end(): void {
+    this.drop()
+  }
+
+  destroy(): void {
+    this.drop()
+  }
+}
