@@ -63,10 +63,7 @@ export class Hooks {
 
   /** Says that something failed that has no caller to be told. Anything may be thrown; an Error is said. */
   report(thrown: unknown): void {
-    const error =
-      thrown instanceof Error
-        ? thrown
-        : new CometError('INTERNAL', `Something threw: ${inWords(thrown)}`, { cause: thrown })
+    const error = toError(thrown)
     if (this.#emitter.listenerCount('error') > 0) this.emit('error', error)
     else warn(error)
   }
@@ -78,7 +75,7 @@ export class Hooks {
     let guard = this.#guards.get(listener)
     if (guard === undefined) {
       guard = (name, value) => {
-        const failed = (error: unknown) => (name === 'error' ? warn(error) : this.report(error))
+        const failed = (error: unknown) => (name === 'error' ? warn(toError(error)) : this.report(error))
         try {
           const result = listener(value as never)
           if (isThenable(result)) result.then(undefined, failed)
@@ -96,15 +93,19 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
 }
 
-function warn(thrown: unknown): void {
-  const { message, stack } = thrown instanceof Error ? thrown : { message: inWords(thrown) }
+function warn({ message, stack }: Error): void {
   process.emitWarning(String(message), {
     type: 'CometWarning',
     ...(stack === undefined ? {} : { detail: stack }),
   })
 }
 
-/** Not everything that can be thrown can be made a string: symbols in a template cannot, nor bare objects at all. */
+function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  return new CometError('INTERNAL', `Something threw: ${inWords(thrown)}`, { cause: thrown })
+}
+
+/** Not everything that can be thrown can be made a string: an object without a prototype cannot, for one. */
 function inWords(thrown: unknown): string {
   try {
     return String(thrown)
