@@ -52,7 +52,7 @@ export class Comet<Events = EventMap> {
    */
   publish(event: Publication<Events>, options: PublishOptions = {}): Promise<void> {
     const published = this.#publish(event, options)
-    published.catch((error) => this.#hub.hooks.report(error))
+    published.catch((error) => this.#hub.hooks.reportRejection(error))
     return published
   }
 
@@ -202,7 +202,7 @@ export class Comet<Events = EventMap> {
   async #publish(event: Publication<Events>, options: PublishOptions): Promise<void> {
     const hub = this.#hub
     const envelope = toEnvelope(event, options, hub.options)
-    if (hub.closing) throw new CometError('SHUTTING_DOWN', 'This Comet was closed.')
+    if (hub.closed) throw new CometError('SHUTTING_DOWN', 'This Comet was closed.')
     await hub.broker.publish(envelope)
     hub.counters.published += 1
   }
@@ -214,6 +214,9 @@ export class Comet<Events = EventMap> {
     await Promise.all(sessions.map((session) => closeSession(hub, session, { code: 'SHUTDOWN' })))
     await Promise.all(sessions.map((session) => session.gone(drain)))
     await hub.presence.close()
+    // Hooks that heard who left may still be at it, a few promises away from telling others.
+    await new Promise(setImmediate)
+    hub.closed = true
     await hub.controller.close()
     await hub.broker.close()
   }

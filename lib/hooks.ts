@@ -44,6 +44,8 @@ export class Hooks {
   readonly #emitter = new EventEmitter<string>()
   /** The guard around each listener, by which `off` finds it. */
   readonly #guards = new WeakMap<HookListener<never>, Guard>()
+  /** Failures of promises that a hook may have returned: it must not report them once more. */
+  readonly #reported = new WeakSet<object>()
 
   on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
     this.#emitter.on(name, this.#guard(listener))
@@ -68,6 +70,12 @@ export class Hooks {
     else warn(error)
   }
 
+  /** As {@link report}, for what a promise rejects with that the host was given. */
+  reportRejection(error: object): void {
+    this.#reported.add(error)
+    this.report(error)
+  }
+
   #guard(listener: HookListener<never>): Guard {
     if (typeof listener !== 'function') {
       throw new CometError('INVALID_OPTION', `A hook must be a function, not ${kindOf(listener)}.`)
@@ -75,7 +83,10 @@ export class Hooks {
     let guard = this.#guards.get(listener)
     if (guard === undefined) {
       guard = (name, value) => {
-        const failed = (error: unknown) => (name === 'error' ? warn(toError(error)) : this.report(error))
+        const failed = (error: unknown) => {
+          if (name === 'error') warn(toError(error))
+          else if (!this.#reported.has(error as object)) this.report(error)
+        }
         try {
           const result = listener(value as never)
           if (isThenable(result)) result.then(undefined, failed)

@@ -25,8 +25,10 @@ export class Hub {
   readonly controller: ControllerLink
   /** What `stats` counts. */
   readonly counters = { connections: 0, packets: 0, published: 0, delivered: 0 }
-  /** True once the Comet is closing: newcomers are sent away, nothing is published any more. */
+  /** True once the Comet is closing: newcomers are sent away. */
   closing = false
+  /** True once it has closed. Until then hooks may still publish, such as who left. */
+  closed = false
 
   /** @param handle carries out what other nodes ask of this one */
   constructor(options: ResolvedOptions, handle: (hub: Hub, command: Command) => Promise<unknown>) {

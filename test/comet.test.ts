@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { CometError } from '../lib/index.ts'
+import { type CometError, MemoryBroker } from '../lib/index.ts'
 import { closeComets, connect, makeComet } from './support/comets.ts'
 import { until } from './support/until.ts'
 
@@ -107,6 +107,28 @@ describe('Comet', () => {
         errors.map((error) => (error as CometError).code),
         ['INVALID_TARGET', 'INVALID_TARGET'],
       )
+    })
+
+    it('tells "error" only once when a hook returns the promise of a publish that failed', async () => {
+      const { comet } = makeComet()
+      const errors: Error[] = []
+      comet.on('error', (error) => errors.push(error))
+      comet.on('heard', () => comet.publish({ rid: '', evt: 'for nobody' }))
+      comet.heard('alice')
+      await new Promise(setImmediate)
+      assert.equal(errors.length, 1)
+    })
+
+    it('is possible for the hooks that hear who leaves when a node closes', async () => {
+      const broker = new MemoryBroker()
+      const [one, two] = [makeComet({ broker }), makeComet({ broker })]
+      one.comet.on('leave', ({ uid, rid }) => one.comet.publish({ rid, evt: `${uid} left` }))
+      one.comet.on('error', (error) => assert.fail(error))
+      await connect(one.comet, 'alice', 'den')
+      const bob = await connect(two.comet, 'bob', 'den')
+      await one.comet.close()
+      await until(() => bob.published.length > 0)
+      assert.deepEqual(bob.published, ['alice left'])
     })
 
     it('is refused once the Comet is closed', async () => {
