@@ -1,57 +1,37 @@
-import { EventSource } from 'eventsource'
+import { openEventSource, type Ready } from './clients.ts'
+import { Inbox } from './inbox.ts'
 
-/** What a listener got: a Message whose data was JSON. */
+/** A Message whose data is JSON, as the examples publish it. */
 export interface Heard {
   readonly event: string
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the example published
+  // biome-ignore lint/suspicious/noExplicitAny: each event has its own
   readonly data: any
 }
 
-/** A plain EventSource client that keeps what it heard, and can be asked to wait for more. */
-export class Listener {
-  readonly heard: Heard[] = []
-  readonly ready: Promise<{ sid: string; uid: string; rooms: string[] }>
-  readonly #source: EventSource
-  readonly #url: URL
-  readonly #waiting = new Set<() => void>()
+/** What a page of an example is to its server: a plain EventSource, and packets in POST requests. */
+export type Listener = Awaited<ReturnType<typeof listenTo>>
 
-  constructor(url: string | URL) {
-    this.#url = new URL(url)
-    this.#source = new EventSource(this.#url)
-    this.#source.addEventListener('message', ({ data }) => {
-      const { event, data: content } = JSON.parse(data)
-      this.heard.push({ event, data: JSON.parse(content) })
-      for (const look of this.#waiting) look()
-    })
-    this.ready = new Promise((resolve) => {
-      this.#source.addEventListener('comet.ready', ({ data }) => resolve(JSON.parse(data)), { once: true })
-    })
-  }
-
-  /** The first thing heard that fits, which may have been heard before. */
-  async until(fits: (heard: Heard) => boolean): Promise<Heard> {
-    return await new Promise((resolve) => {
-      const look = () => {
-        const found = this.heard.find(fits)
-        if (found === undefined) return
-        this.#waiting.delete(look)
-        resolve(found)
-      }
-      this.#waiting.add(look)
-      look()
-    })
-  }
-
-  /** Sends a packet. @returns the status of the answer */
-  async post(packet: object): Promise<number> {
-    const { sid } = await this.ready
-    const url = new URL(`${this.#url.pathname}/${sid}${this.#url.search}`, this.#url)
-    const headers = { 'Content-Type': 'application/json' }
-    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(packet) })
-    return response.status
-  }
-
-  close(): void {
-    this.#source.close()
+/** Settles once the stream has begun. */
+export async function listenTo(address: string) {
+  const { source, next, close } = openEventSource(address)
+  const inbox = new Inbox<Heard>()
+  source.addEventListener('message', ({ data: text }) => {
+    const { event, data } = JSON.parse(text)
+    inbox.push({ event, data: JSON.parse(data) })
+  })
+  const { sid } = JSON.parse((await next('comet.ready')).data) as Ready
+  return {
+    /** All of it so far. */
+    heard: inbox.all as readonly Heard[],
+    /** The next thing that fits. Patient enough for a grace to run out. */
+    until: (fits: (heard: Heard) => boolean) => inbox.next(fits, 'such event', 8_000),
+    /** Sends a packet. @returns the status of the answer */
+    post: async (packet: object): Promise<number> => {
+      const url = new URL(address)
+      url.pathname += `/${sid}`
+      const headers = { 'Content-Type': 'application/json' }
+      return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(packet) })).status
+    },
+    close,
   }
 }

@@ -1,0 +1,53 @@
+/** How the page asks the server. */
+
+const PATIENCE_MS = 10_000
+
+/** The server said no. */
+export class Refused extends Error {}
+
+/**
+ * @param {string} path
+ * @param {Record<string, string>} query
+ */
+export function urlOf(path, query) {
+  return `${path}?${new URLSearchParams(query)}`
+}
+
+/** @param {string} url */
+export async function get(url) {
+  return await (await request(url, { cache: 'no-store' })).json()
+}
+
+/**
+ * @param {string} url
+ * @param {object} content
+ */
+export async function post(url, content) {
+  const headers = { 'Content-Type': 'application/json' }
+  await request(url, { method: 'POST', headers, body: JSON.stringify(content) })
+}
+
+/**
+ * @param {string} url
+ * @param {RequestInit} init
+ */
+async function request(url, init) {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) })
+  if (!response.ok) throw new Refused(`${response.status} ${response.statusText}`)
+  return response
+}
+
+/**
+ * Makes calls wait for those before them: two requests at once may arrive in any order.
+ *
+ * @template T
+ * @param {(argument: T) => Promise<void>} task
+ */
+export function oneByOne(task) {
+  let last = Promise.resolve()
+  return (/** @type {T} */ argument) => {
+    const done = last.then(() => task(argument))
+    last = done.catch(() => {})
+    return done
+  }
+}

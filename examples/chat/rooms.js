@@ -1,0 +1,55 @@
+/** @import { ChatMessage } from './events.js' */
+
+const FIXED = ['lobby', 'coffee', 'music']
+const MAX_ROOMS = 100
+const MAX_MESSAGES = 50
+
+/** The last messages of each room, oldest first. A real app has a database for this. */
+/** @type {Map<string, ChatMessage[]>} */
+const rooms = new Map(FIXED.map((room) => [room, []]))
+
+/**
+ * Whether something can be the name of a person or a room: one line of text. Any character will do, because pages
+ * show a name as text and never as HTML.
+ *
+ * @param {unknown} name
+ * @returns {name is string}
+ */
+export function isName(name) {
+  return typeof name === 'string' && /^[^\p{Cc}\p{Zl}\p{Zp}]{1,24}$/u.test(name) && name === name.trim()
+}
+
+/** @param {string} room */
+export function isFixed(room) {
+  return FIXED.includes(room)
+}
+
+/** @param {string} room */
+export function mayOpen(room) {
+  return rooms.has(room) || (isName(room) && rooms.size < MAX_ROOMS)
+}
+
+export function roomNames() {
+  return Array.from(rooms.keys())
+}
+
+/** @param {string} room */
+export function messagesOf(room) {
+  return rooms.get(room) ?? []
+}
+
+/** @param {ChatMessage} message */
+export function remember(message) {
+  rooms.set(message.room, [...messagesOf(message.room), message].slice(-MAX_MESSAGES))
+}
+
+/**
+ * Keeps the rooms somebody is in, and forgets those that were opened and left.
+ *
+ * @param {string} room
+ * @param {number} count how many are there now
+ */
+export function keepOrForget(room, count) {
+  if (count > 0) rooms.set(room, messagesOf(room))
+  else if (!isFixed(room)) rooms.delete(room)
+}

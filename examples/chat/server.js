@@ -1,0 +1,125 @@
+/** @import { AddressInfo } from 'node:net' */
+/** @import { ClientMessage } from 'comet-sse' */
+/** @import { Request } from 'express' */
+/** @import { ChatEvents, Room, RoomView } from './events.js' */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { Comet, CometError } from 'comet-sse'
+import { cometExpress } from 'comet-sse/express'
+import express from 'express'
+import { isFixed, isName, keepOrForget, mayOpen, messagesOf, remember, roomNames } from './rooms.js'
+
+const { PORT = '3000', HOST = '127.0.0.1' } = process.env
+const app = express()
+
+/** @type {Comet<ChatEvents>} */
+const comet = new Comet({
+  // Every room is open to everybody. A real app asks here whether `uid` may enter `rid`.
+  canEnter: ({ rid }) => mayOpen(rid),
+  onMessage,
+})
+
+// Who a request is from. This demo believes the name in the URL, so anybody can be anybody. A real app has its users
+// sign in, and answers from their session: `req.session.userId`.
+const identify = (/** @type {Request} */ req) => (isName(req.query.name) ? req.query.name : undefined)
+
+app.use((_req, res, next) => {
+  res.set('Content-Security-Policy', "default-src 'self'; img-src 'self' data:")
+  next()
+})
+app.use(express.static(join(import.meta.dirname, 'public')))
+app.use('/comet', cometExpress(comet, { identify }))
+
+app.get('/rooms', async (req, res) => {
+  if (identify(req) === undefined) res.sendStatus(401)
+  else res.json(await Promise.all(roomNames().map(describe)))
+})
+
+app.get('/room', async (req, res) => {
+  const room = String(req.query.rid)
+  const members = await membersOf(room)
+  /** @type {RoomView} */
+  const view = { members, messages: messagesOf(room) }
+  // What is said in a room is for those who are in it.
+  if (members.includes(identify(req) ?? '')) res.json(view)
+  else res.sendStatus(403)
+})
+
+comet.on('enter', ({ rid, uid }) => announce('enter', rid, uid))
+comet.on('leave', ({ rid, uid }) => announce('leave', rid, uid))
+
+comet.on('error', (error) => {
+  // While Comet closes, everybody leaves, and nobody is there to be told.
+  if (!(error instanceof CometError && error.code === 'SHUTTING_DOWN')) console.error(error)
+})
+
+/**
+ * Tells the room who came or went, and the world how many are there now.
+ *
+ * @param {'enter' | 'leave'} event
+ * @param {string} room
+ * @param {string} name
+ */
+async function announce(event, room, name) {
+  comet.publish({ rid: room, evt: { event, data: { room, name } } }, { except: { uid: name } })
+  keepOrForget(room, await comet.count(room))
+  comet.publish({ evt: { event: 'room', data: await describe(room) } })
+}
+
+/**
+ * Takes what a page sent up. What it throws is the answer the page gets.
+ *
+ * @param {ClientMessage} message
+ */
+async function onMessage({ uid: name, evt }) {
+  const { room, text, typing } = parse(evt)
+  if (!(await membersOf(room)).includes(name)) throw new CometError('FORBIDDEN', 'Enter the room first.')
+  if (typing === true) {
+    const notice = { event: /** @type {const} */ ('typing'), data: { room, name } }
+    comet.publish({ rid: room, evt: notice }, { except: { uid: name }, transient: true })
+    return
+  }
+  if (typeof text !== 'string' || text.trim() === '' || text.length > 1_000) {
+    throw new CometError('INVALID_FIELD', 'text must have 1 to 1,000 characters.')
+  }
+  const message = { id: randomUUID(), room, name, text: text.trim(), time: Date.now() }
+  remember(message)
+  await comet.publish({ rid: room, evt: { event: 'chat', data: message } })
+}
+
+/** @param {string} evt */
+function parse(evt) {
+  try {
+    return Object(JSON.parse(evt))
+  } catch {
+    throw new CometError('INVALID_JSON')
+  }
+}
+
+/** @param {string} room */
+async function membersOf(room) {
+  return (await comet.members(room)).map(({ uid }) => uid)
+}
+
+/**
+ * @param {string} room
+ * @returns {Promise<Room>}
+ */
+async function describe(room) {
+  return { room, count: await comet.count(room), fixed: isFixed(room) }
+}
+
+const server = app.listen(Number(PORT), HOST)
+server.once('listening', () => {
+  const { port } = /** @type {AddressInfo} */ (server.address())
+  console.log(`Chat: http://${HOST}:${port}`)
+})
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, async () => {
+    await comet.close()
+    server.close()
+    // Browsers open spare connections, which would keep the server waiting.
+    setTimeout(() => server.closeAllConnections(), 1_000).unref()
+  })
+}
