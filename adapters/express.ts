@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Request } from 'express'
 import { type CometGate, checkHttpOptions, type HttpOptions, handle } from '../lib/http/handler.ts'
+import { pathOf } from '../lib/http/mount.ts'
 
-/** Options of {@link cometExpress}. */
-export interface CometExpressOptions<Req> extends HttpOptions<Req> {}
+/** Options of {@link cometExpress}. `identify` is given Express' Request, or any where its types are not installed. */
+export interface CometExpressOptions<Req = Request> extends HttpOptions<Req> {}
 
 /**
  * A middleware for Express 4 and 5: `app.use('/comet', cometExpress(comet, { identify }))`. Requests that are not
@@ -10,15 +12,22 @@ export interface CometExpressOptions<Req> extends HttpOptions<Req> {}
  *
  * @throws CometError INVALID_OPTION
  */
-export function cometExpress<Req extends IncomingMessage>(
+export function cometExpress<Req extends IncomingMessage = Request>(
   comet: CometGate,
   options: CometExpressOptions<Req>,
-): (req: Req, res: ServerResponse, next: (error?: unknown) => void) => void {
+): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void {
   checkHttpOptions(options)
   const { identify, crossSite = false } = options
   return (req, res, next) => {
     const { body } = req as { body?: unknown }
-    const exchange = { req, res, url: req.url ?? '/', body, crossSite, identify: () => identify(req) }
+    const exchange = {
+      req,
+      res,
+      url: pathOf(req.url ?? '/'),
+      body,
+      crossSite,
+      identify: () => identify(req as Req),
+    }
     handle(comet, exchange).then((ours) => {
       if (!ours) next()
     }, next)

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Context as KoaContext } from 'koa'
 import { type CometGate, checkHttpOptions, type HttpOptions, handle } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 
@@ -8,11 +9,11 @@ interface Context {
   readonly res: ServerResponse
   readonly url: string
   readonly request: object
-  respond?: boolean
+  respond?: boolean | undefined
 }
 
-/** Options of {@link cometKoa}. */
-export interface CometKoaOptions<Ctx> extends HttpOptions<Ctx> {
+/** Options of {@link cometKoa}. `identify` is given Koa's Context, or any where its types are not installed. */
+export interface CometKoaOptions<Ctx = KoaContext> extends HttpOptions<Ctx> {
   /** Where the stream is. Default: `'/'`. */
   readonly path?: string
 }
@@ -23,10 +24,10 @@ export interface CometKoaOptions<Ctx> extends HttpOptions<Ctx> {
  *
  * @throws CometError INVALID_OPTION
  */
-export function cometKoa<Ctx extends Context>(
+export function cometKoa<Ctx extends Context = KoaContext>(
   comet: CometGate,
   options: CometKoaOptions<Ctx>,
-): (ctx: Ctx, next: () => Promise<unknown>) => Promise<unknown> {
+): (ctx: Context, next: () => Promise<unknown>) => Promise<unknown> {
   checkHttpOptions(options)
   const { identify, crossSite = false, path = '/' } = options
   const mount = mountOf(path)
@@ -40,7 +41,7 @@ export function cometKoa<Ctx extends Context>(
     ctx.respond = false
     let ours = false
     try {
-      ours = await handle(comet, { req, res, url, body, crossSite, identify: () => identify(ctx) })
+      ours = await handle(comet, { req, res, url, body, crossSite, identify: () => identify(ctx as Ctx) })
     } finally {
       if (!ours && !res.headersSent) ctx.respond = respond
     }

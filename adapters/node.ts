@@ -27,20 +27,25 @@ export function cometHandler(
   const { identify, crossSite = false, path = '/' } = options
   const mount = mountOf(path)
   return async (req, res, next) => {
+    let ours = false
     try {
       const url = below(mount, req.url ?? '/')
       const { body } = req as { body?: unknown }
       const exchange = { req, res, body, crossSite, identify: () => identify(req) }
-      if (url !== undefined && (await handle(comet, { ...exchange, url }))) return
-      if (next !== undefined) next()
-      else res.writeHead(404).end()
+      ours = url !== undefined && (await handle(comet, { ...exchange, url }))
     } catch (error) {
-      if (next !== undefined) next(error)
-      else {
-        comet.report(error)
-        if (res.headersSent) res.end()
-        else answerError(res, new CometError('INTERNAL'))
-      }
+      if (next === undefined) fail(comet, res, error)
+      else next(error)
+      return
     }
+    if (ours) return
+    if (next === undefined) res.writeHead(404).end()
+    else next()
   }
+}
+
+function fail(comet: CometGate, res: Response, error: unknown): void {
+  comet.report(error)
+  if (res.headersSent) res.end()
+  else answerError(res, new CometError('INTERNAL'))
 }

@@ -45,6 +45,8 @@ export type CometErrorCode = keyof typeof ERRORS
 export class CometError extends Error {
   override readonly name = 'CometError'
   readonly code: CometErrorCode
+  /** The HTTP status that goes with the code. Not read-only: Koa sets it on every error it answers. */
+  status: number
 
   /**
    * @param code what went wrong
@@ -53,11 +55,7 @@ export class CometError extends Error {
   constructor(code: CometErrorCode, message: string = ERRORS[code].meaning, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-  }
-
-  /** The HTTP status that goes with the code. */
-  get status(): number {
-    return ERRORS[this.code].status
+    this.status = ERRORS[code].status
   }
 
   /** True when the cause will pass, so that a client should come back by itself. */

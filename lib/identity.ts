@@ -57,6 +57,7 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
   }
 }
 
-function isNobody<T>(value: T): value is T & (undefined | null | false | '') {
+/** Whether `identify` knew nobody. The number 0 is somebody: databases may count from it. */
+export function isNobody<T>(value: T): value is T & (undefined | null | false | '') {
   return value === undefined || value === null || value === false || value === ''
 }

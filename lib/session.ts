@@ -58,10 +58,14 @@ export class Session {
   /** Accepts the client, whose stream begins with `first` and goes on with what was pushed meanwhile. */
   open(first: Buffer): void {
     if (this.#state !== 'opening') return
-    this.#state = 'open'
-    this.#transport.open()
+    this.#begin()
     this.#transport.write(first)
     this.flush()
+  }
+
+  #begin(): void {
+    this.#state = 'open'
+    this.#transport.open()
   }
 
   /** Writes what is pending. */
@@ -79,11 +83,9 @@ export class Session {
    */
   close(last?: Buffer): boolean {
     if (this.#state === 'closed') return false
-    if (this.#state === 'opening' && last !== undefined) this.open(last)
-    else {
-      this.flush()
-      if (last !== undefined) this.#transport.write(last)
-    }
+    if (this.#state === 'opening' && last !== undefined) this.#begin()
+    this.flush()
+    if (last !== undefined) this.#transport.write(last)
     if (this.#state === 'open') this.#transport.end()
     this.#state = 'closed'
     this.#pending = undefined

@@ -22,11 +22,24 @@ export async function readJson(req: Request, parsed: unknown, maxBytes: number):
       'Something read the request body and left nothing in req.body. Mount Comet before it, or let it set req.body.',
     )
   }
-  bounded(Buffer.from(JSON.stringify(parsed)), maxBytes)
+  bounded(Buffer.from(stringify(parsed)), maxBytes)
   return parsed
 }
 
+/** JSON.parse takes any depth, JSON.stringify runs out of stack. */
+function stringify(parsed: unknown): string {
+  try {
+    return JSON.stringify(parsed)
+  } catch (cause) {
+    throw new CometError('INVALID_BODY', `The request body is no packet: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
+
 function readText(req: Request, maxBytes: number): Promise<string> {
+  // An empty body that a parser has read counts as not read, but will not end a second time.
+  if (req.readableEnded || req.destroyed) return Promise.resolve('')
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0

@@ -1,6 +1,6 @@
 import type { Comet } from '../comet.ts'
 import { CometError, isCometError } from '../errors.ts'
-import type { Identified } from '../identity.ts'
+import { type Identified, isNobody } from '../identity.ts'
 import { ownerOf } from '../ids.ts'
 import { answer, answerError, answerNotNow } from './answer.ts'
 import { readJson } from './body.ts'
@@ -105,9 +105,10 @@ async function takePacket(
   const identity = await identify()
   if (isOver(req, res)) return
   try {
-    if (!identity) throw new CometError('UNAUTHENTICATED')
+    if (isNobody(identity)) throw new CometError('UNAUTHENTICATED')
     const packet = await readJson(req, body, comet.limits.maxUplinkBytes)
-    answer(res, await comet.uplink({ sid, identity, packet }))
+    const json = await comet.uplink({ sid, identity, packet })
+    if (!isOver(req, res)) answer(res, json)
   } catch (error) {
     if (!isForClient(error)) throw error
     if (!isOver(req, res)) answerError(res, error)

@@ -16,8 +16,14 @@ export function mountOf(path: unknown): string {
   return path.replace(/\/+$/, '')
 }
 
-/** The part of a URL below the mount, or undefined for a URL elsewhere. */
-export function below(mount: string, url: string): string | undefined {
+/** The path and query of a request target, which may have scheme and host before it (RFC 9112, section 3.2.2). */
+export function pathOf(target: string): string {
+  return target.replace(/^https?:\/\/[^/?]*/i, '')
+}
+
+/** The part of a request target below the mount, or undefined for one elsewhere. */
+export function below(mount: string, target: string): string | undefined {
+  const url = pathOf(target)
   if (!url.startsWith(mount)) return undefined
   const rest = url.slice(mount.length)
   return rest === '' || rest.startsWith('/') || rest.startsWith('?') ? rest : undefined

@@ -47,7 +47,9 @@ export class ResponseTransport implements Transport {
 
   open(): void {
     const res = this.#res
-    if (!isHttp2(res)) {
+    if (isHttp2(res)) {
+      res.stream.session?.setTimeout(0)
+    } else {
       const { socket } = this.#req
       socket.setTimeout(0)
       socket.setNoDelay(true)
@@ -71,20 +73,27 @@ export class ResponseTransport implements Transport {
     const res = this.#res
     this.#linger = setTimeout(() => this.destroy(), LINGER_MS)
     this.#linger.unref()
-    // A connection kept alive for more requests would keep `server.close()` waiting.
-    if (!isHttp2(res)) res.once('finish', () => this.#req.socket.end())
+    // A connection kept alive for more requests would keep `server.close()` waiting, and so would one whose
+    // client does not end its side. HTTP/2 tells the client to open another for what is to come (RFC 9113, 6.8).
+    if (isHttp2(res)) {
+      const { session } = res.stream
+      res.once('close', () => session?.close())
+    } else {
+      res.once('finish', () => this.#req.socket.destroySoon())
+    }
     res.end()
   }
 
   destroy(): void {
     if (isHttp2(this.#res)) this.#res.stream?.destroy()
-    else this.#res.destroy()
+    // Not by the response: one that waits behind another has no socket yet.
+    else this.#req.socket.destroy()
   }
 
   readonly #onClose = (): void => {
     this.#over = true
     clearTimeout(this.#linger)
-    this.#req.socket?.off('close', this.#onClose)
+    if (!isHttp2(this.#res)) this.#req.socket.off('close', this.#onClose)
     for (const listener of this.#listeners.splice(0)) listener()
   }
 }

@@ -1,0 +1,45 @@
+import { Comet } from 'comet-sse'
+import { type CometExpressOptions, cometExpress } from 'comet-sse/express'
+import express, { type Request, type RequestHandler, Router } from 'express'
+import { same } from './same.js'
+
+declare global {
+  namespace Express {
+    /** What an authentication adds to every request. */
+    interface Request {
+      user?: { id: string; roles: string[] }
+    }
+  }
+}
+
+const comet = new Comet<{ chat: { text: string } }>()
+const app = express()
+
+// Express' Request comes by itself, with what the host added to it.
+app.use('/comet', cometExpress(comet, { identify: (req) => req.user?.id }))
+app.use(cometExpress(comet, { identify: async (req) => req.get('x-user'), crossSite: true }))
+Router().use(
+  '/comet',
+  cometExpress(comet, { identify: (req) => ({ uid: req.user?.id ?? 0, rooms: req.user?.roles ?? [] }) }),
+)
+cometExpress(comet, {
+  identify: (req) => {
+    same<typeof req, Request>(true)
+    return { anonymous: true }
+  },
+})
+// @ts-expect-error
+cometExpress(comet, { identify: (req) => req.usr })
+// @ts-expect-error
+cometExpress(comet, { identify: (req) => req.user })
+// @ts-expect-error
+cometExpress(comet, {})
+
+// What a host says about the request is believed.
+interface SignedIn extends Request {
+  account: { id: bigint }
+}
+app.use('/comet', cometExpress(comet, { identify: (req: SignedIn) => req.account.id }))
+const options: CometExpressOptions = { identify: (req) => req.user?.id }
+const handler: RequestHandler = cometExpress(comet, options)
+app.use('/comet', express.json(), handler)

@@ -1,0 +1,34 @@
+import { Comet } from 'comet-sse'
+import { type CometKoaOptions, cometKoa } from 'comet-sse/koa'
+import Koa from 'koa'
+import { same } from '../same.js'
+
+const comet = new Comet<{ chat: { text: string } }>()
+const app = new Koa()
+
+// Koa's Context comes by itself.
+app.use(cometKoa(comet, { path: '/comet', identify: (ctx) => ctx.state.user }))
+app.use(cometKoa(comet, { identify: async (ctx) => ctx.cookies.get('user'), crossSite: true }))
+cometKoa(comet, {
+  identify: (ctx) => {
+    same<typeof ctx, Koa.Context>(true)
+    return false
+  },
+})
+// @ts-expect-error
+cometKoa(comet, { identify: (ctx) => ctx.ip.length > 0 })
+// @ts-expect-error
+cometKoa(comet, { path: '/comet' })
+
+// What a host says about the context is believed.
+interface State {
+  user?: { id: string }
+}
+const typed = new Koa<State>()
+typed.use(cometKoa(comet, { identify: (ctx) => ctx.state.user.id }))
+typed.use(cometKoa(comet, { identify: (ctx: Koa.ParameterizedContext<State>) => ctx.state.user?.id }))
+// @ts-expect-error
+typed.use(cometKoa(comet, { identify: (ctx: Koa.ParameterizedContext<State>) => ctx.state.user }))
+const options: CometKoaOptions = { identify: (ctx) => ctx.get('x-user') }
+const middleware: Koa.Middleware = cometKoa(comet, options)
+app.use(middleware)

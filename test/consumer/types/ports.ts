@@ -1,0 +1,91 @@
+import {
+  type Broker,
+  type BrokerLink,
+  type BrokerNode,
+  Comet,
+  type Command,
+  type Controller,
+  type ControllerLink,
+  type ControllerNode,
+  type Delivery,
+  type Envelope,
+  type GraceTarget,
+  type Hold,
+  type Member,
+  MemoryBroker,
+  type Presence,
+  type PresenceLink,
+  type PresenceNode,
+  type PresenceSession,
+  type Transport,
+  UserActivityEvent,
+} from 'comet-sse'
+
+/** A broker of one's own: each port can be implemented from what is exported. */
+class MyBroker implements Broker {
+  join(node: BrokerNode): BrokerLink {
+    const delivery = (envelope: Envelope): Delivery => ({ ...envelope, position: node.id + node.namespace })
+    return {
+      ready: Promise.resolve(),
+      position: () => '',
+      publish: async (envelope) => node.deliver(delivery(envelope)),
+      close: async () => {},
+    }
+  }
+}
+
+class MyPresence implements Presence {
+  join(node: PresenceNode): PresenceLink {
+    return {
+      async connect(session: PresenceSession, rooms: readonly string[]) {
+        const { uid } = session
+        node.onActivity([new UserActivityEvent({ type: UserActivityEvent.Type.ONLINE, uid, time: 1n })])
+        return rooms
+      },
+      async disconnect(_session: Required<Hold>, _grace: number) {},
+      async endGrace(_target: GraceTarget) {},
+      enter: async (hold: Hold, rid: string) => hold.uid === rid,
+      leave: async ({ sid }, _rid) => sid === undefined,
+      isOnline: async (_uid) => true,
+      members: async (_rid): Promise<Member[]> => [{ uid: 'alice', info: {} }],
+      count: async (_rid) => 1,
+      async close() {},
+    }
+  }
+}
+
+class MyController implements Controller {
+  join(node: ControllerNode): ControllerLink {
+    return {
+      request: async (_node: string, command: Command, _timeout: number) => await node.handle(command),
+      broadcast: async () => [],
+      async close() {},
+    }
+  }
+}
+
+// @ts-expect-error
+class NoBroker implements Broker {}
+
+export const one = new Comet({
+  broker: new MyBroker(),
+  presence: new MyPresence(),
+  controller: new MyController(),
+})
+export const other = new Comet({ broker: new MemoryBroker() })
+export type { NoBroker }
+
+/** An adapter of one's own. */
+export async function adapt(
+  comet: Comet,
+  transport: Transport,
+  packet: unknown,
+): Promise<string | undefined> {
+  await comet.connect({
+    identity: { uid: 'alice', rooms: ['lobby'] },
+    transport,
+    rids: ['chat'],
+    clientId: 'tab',
+  })
+  return await comet.uplink({ sid: 'sid', identity: 'alice', packet })
+}

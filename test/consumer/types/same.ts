@@ -1,0 +1,4 @@
+/** Compiles when given `true` and two types that are the same, any not being the same as everything. */
+export function same<A, B>(_is: Same<A, B>): void {}
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
