@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import { createRequire } from 'node:module'
+import Koa from 'koa'
+import { cometKoa } from '../../adapters/koa.ts'
+import { Comet, CometError } from '../../lib/index.ts'
+import { connect, request } from '../support/clients.ts'
+import { listen } from '../support/http.ts'
+import '../support/process-guard.ts'
+
+const Koa2 = createRequire(import.meta.url)('koa2') as typeof Koa
+
+const identify = (ctx: Koa.Context) => ctx.get('x-user') || undefined
+
+for (const [name, Class] of [
+  ['Koa 3', Koa],
+  ['Koa 2', Koa2],
+] as const) {
+  describe(`cometKoa in ${name}`, () => {
+    const closers: (() => Promise<void>)[] = []
+    const failures: unknown[] = []
+
+    const serve = async (build: (app: Koa, comet: Comet) => void) => {
+      const comet = new Comet()
+      const app = new Class()
+      app.on('error', (error) => failures.push(error))
+      build(app, comet)
+      const host = await listen(http.createServer(app.callback()), comet)
+      closers.push(host.close)
+      return { ...host, comet }
+    }
+    beforeEach(() => {
+      failures.length = 0
+    })
+    afterEach(async () => {
+      for (const close of closers.splice(0)) await close()
+    })
+
+    it('gives identify the context, with what earlier middlewares put there', async () => {
+      const host = await serve((app, comet) => {
+        app.use(async (ctx, next) => {
+          ctx.state.user = { id: 7 }
+          await next()
+        })
+        app.use(cometKoa(comet, { path: '/comet', identify: (ctx: Koa.Context) => ctx.state.user.id }))
+      })
+      assert.equal((await connect(host, '')).ready.uid, '7')
+    })
+
+    for (const [path, ours, others] of [
+      [undefined, ['/', '/?rid='], ['/comet']],
+      ['/comet', ['/comet', '/comet/', '/comet?rid='], ['/', '/comets', '/api/comet']],
+      ['/api/push/', ['/api/push', '/api/push/'], ['/api', '/api/pushed']],
+    ] as const) {
+      it(`serves the stream at its path ${path}, and nothing else`, async () => {
+        const host = await serve((app, comet) => {
+          app.use(cometKoa(comet, { identify, ...(path === undefined ? {} : { path }) }))
+          app.use((ctx) => {
+            ctx.body = 'the host'
+          })
+        })
+        const target = { url: host.origin }
+        for (const each of ours)
+          assert.equal((await connect(target, 'alice', { path: each })).ready.uid, 'alice', each)
+        for (const each of others)
+          assert.equal((await request(target, { path: each })).text, 'the host', each)
+      })
+    }
+
+    it('leaves the answer to Koa for what is not its own', async () => {
+      const host = await serve((app, comet) => {
+        app.use(cometKoa(comet, { path: '/comet', identify }))
+        app.use((ctx) => {
+          ctx.body = { respond: ctx.respond ?? true }
+        })
+      })
+      for (const path of ['/elsewhere', '/comet/elsewhere']) {
+        assert.deepEqual((await request({ url: host.origin }, { path })).json, { respond: true })
+      }
+    })
+
+    it('returns when the stream has begun: middlewares before it can finish, and set headers in vain', async () => {
+      const finished: number[] = []
+      const host = await serve((app, comet) => {
+        app.use(async (ctx, next) => {
+          await next()
+          ctx.set('X-Response-Time', '1')
+          finished.push(ctx.status)
+        })
+        app.use(cometKoa(comet, { path: '/comet', identify }))
+      })
+      const { next } = await connect(host, 'alice')
+      await host.comet.publish({ evt: 'hi' })
+      assert.equal((await next('message')).data, 'hi')
+      await request(host)
+      assert.deepEqual(finished, [200, 401])
+      assert.deepEqual(failures, [])
+    })
+
+    it('lets identify answer the request itself', async () => {
+      const host = await serve((app, comet) => {
+        const redirect = (ctx: Koa.Context) => {
+          ctx.res.writeHead(302, { location: '/login' }).end()
+          return 'alice'
+        }
+        app.use(cometKoa(comet, { path: '/comet', identify: redirect }))
+      })
+      const { status, headers } = await request(host)
+      assert.deepEqual([status, headers.location], [302, '/login'])
+      assert.deepEqual(failures, [])
+    })
+
+    it('lets identify refuse with ctx.throw', async () => {
+      const host = await serve((app, comet) => {
+        app.use(
+          cometKoa(comet, { path: '/comet', identify: (ctx: Koa.Context) => ctx.throw(402, 'pay first') }),
+        )
+      })
+      const { status, text } = await request(host)
+      assert.deepEqual([status, text], [402, 'pay first'])
+    })
+
+    it("answers with an error's status where a route of the host lets one through", async () => {
+      const host = await serve((app, comet) => {
+        app.use(async () => {
+          await comet.publish({ uid: undefined as unknown as string, evt: 'hi' })
+        })
+      })
+      host.comet.on('error', () => {})
+      const answer = await request({ url: host.origin }, { method: 'POST', path: '/publish' })
+      assert.equal(answer.status, new CometError('INVALID_TARGET').status)
+      assert.equal(failures.length, 1)
+    })
+
+    for (const path of ['comet', '', 7]) {
+      it(`refuses ${JSON.stringify(path)} as a path`, () => {
+        const options = { identify, path: path as string }
+        assert.throws(() => cometKoa(new Comet(), options), { code: 'INVALID_OPTION', message: /path/ })
+      })
+    }
+
+    for (const options of [undefined, {}, { identify: 'alice' }]) {
+      it(`refuses ${JSON.stringify(options)} as options`, () => {
+        const wrong = options as unknown as { identify: () => string }
+        assert.throws(() => cometKoa(new Comet(), wrong), { code: 'INVALID_OPTION', message: /identify/ })
+      })
+    }
+  })
+}

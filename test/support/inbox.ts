@@ -1,0 +1,106 @@
+/** How long anything may take that a test waits for. Reached only when the test fails. */
+export const PATIENCE_MS = 5_000
+
+/** What arrives one by one, to be awaited in order. */
+export class Inbox<Item> {
+  /** Everything that has arrived, whether it was awaited or not. */
+  readonly all: Item[] = []
+  readonly #describe: (item: Item) => string
+  readonly #waiting = new Set<() => void>()
+  #cursor = 0
+  #over: Error | undefined
+
+  constructor(describe: (item: Item) => string = (item) => JSON.stringify(item)) {
+    this.#describe = describe
+  }
+
+  push(item: Item): void {
+    this.all.push(item)
+    for (const wake of this.#waiting) wake()
+  }
+
+  /** Nothing comes any more: whoever waits for more is told so. */
+  end(reason = 'the stream is over'): void {
+    this.#over ??= new Error(reason)
+    for (const wake of this.#waiting) wake()
+  }
+
+  /** The first item after those that were given out that fits; what does not fit is passed over. */
+  next(fits: (item: Item) => boolean = () => true, what = 'item', patience = PATIENCE_MS): Promise<Item> {
+    return new Promise((resolve, reject) => {
+      const fail = (why: string) => {
+        settle()
+        reject(
+          new Error(`No ${what}: ${why}. Seen: ${this.all.map(this.#describe).join(' | ') || 'nothing'}`),
+        )
+      }
+      const wake = () => {
+        while (this.#cursor < this.all.length) {
+          const item = this.all[this.#cursor] as Item
+          this.#cursor += 1
+          if (!fits(item)) continue
+          settle()
+          resolve(item)
+          return
+        }
+        if (this.#over !== undefined) fail(this.#over.message)
+      }
+      const timer = setTimeout(() => fail(`none within ${patience} ms`), patience)
+      const settle = () => {
+        clearTimeout(timer)
+        this.#waiting.delete(wake)
+      }
+      this.#waiting.add(wake)
+      wake()
+    })
+  }
+}
+
+/** Waits until a condition holds, which has no event of its own. */
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what: string | (() => string),
+  patience = PATIENCE_MS,
+): Promise<void> {
+  const end = performance.now() + patience
+  while (!(await holds())) {
+    if (performance.now() > end)
+      throw new Error(`Not ${typeof what === 'string' ? what : what()} in ${patience} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** Fails when a promise does not settle in time, so that a test says what it waited for. */
+export async function within<T>(promise: Promise<T>, what: string, patience = PATIENCE_MS): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${patience} ms`)), patience)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Where calls wait until the test lets them go on. */
+export class Gate {
+  readonly #waiting = new Inbox<() => void>(() => 'a call')
+  #open = false
+
+  /** Settles once the gate is open. */
+  async pass(): Promise<void> {
+    if (!this.#open) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** Settles when the next call waits here. */
+  async arrival(): Promise<void> {
+    await this.#waiting.next(undefined, 'call that waits')
+  }
+
+  /** Lets go on who waits and who comes. */
+  open(): void {
+    this.#open = true
+    for (const goOn of this.#waiting.all) goOn()
+  }
+}
