@@ -157,6 +157,17 @@ describe('Comet', () => {
       assert.throws(() => comet.heard(''), { code: 'INVALID_ID' })
     })
 
+    it('add hooks, for once, and remove them', () => {
+      const { comet } = makeComet()
+      const heard: string[] = []
+      const always = ({ uid }: { uid: string }) => heard.push(`always ${uid}`)
+      comet.on('heard', always).once('heard', ({ uid }) => heard.push(`once ${uid}`))
+      comet.heard('alice')
+      comet.heard('bob')
+      comet.off('heard', always).heard('carol')
+      assert.deepEqual(heard, ['always alice', 'once alice', 'always bob'])
+    })
+
     it('get false, not an error, for a session or user that is not there', async () => {
       const { comet } = makeComet()
       const alice = await connect(comet, 'alice')
