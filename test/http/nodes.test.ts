@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import supertest from 'supertest'
 import { type CometOptions, MemoryBroker } from '../../lib/index.ts'
 import { connect, postPacket } from '../support/clients.ts'
 import { adapters, type Host } from '../support/http.ts'
+import { type Parser, parsersOf } from '../support/parsers.ts'
 import '../support/process-guard.ts'
 
 for (const adapter of adapters) {
@@ -9,9 +11,10 @@ for (const adapter of adapters) {
     const hosts: Host[] = []
 
     /** Two nodes that share a broker; alice is on the first. */
-    const cluster = async (owner: CometOptions, other: CometOptions = {}) => {
+    const cluster = async (owner: CometOptions, other: CometOptions = {}, before?: Parser['before']) => {
       const broker = new MemoryBroker()
-      for (const options of [owner, other]) hosts.push(await adapter.host({ comet: { broker, ...options } }))
+      for (const options of [owner, other])
+        hosts.push(await adapter.host({ before, comet: { broker, ...options } }))
       const [first, second] = hosts as [Host, Host]
       const alice = await connect(first, 'alice')
       return {
@@ -51,14 +54,19 @@ for (const adapter of adapters) {
       assert.equal((await post({ type: 'HB' })).status, 404)
     })
 
-    it('is answered with 503 when the owner does not answer in time, and others are served', async () => {
-      const onMessage = () => new Promise(() => {})
-      const { first, second, post } = await cluster({ onMessage }, { commandTimeout: 50 })
-      const late = await post({ type: 'SEND', send: { evt: 'hi' } })
-      assert.deepEqual([late.status, late.json.error.code], [503, 'OWNER_UNREACHABLE'])
-      const bob = await connect(first, 'bob')
-      assert.equal((await postPacket(second, 'bob', bob.sid, { type: 'HB' })).status, 204)
-    })
+    for (const parser of parsersOf(adapter)) {
+      it(`is answered with 503 when the owner does not answer in time, with ${parser.name}, and others are served`, async () => {
+        const onMessage = () => new Promise(() => {})
+        const { first, second, alice } = await cluster({ onMessage }, { commandTimeout: 50 }, parser.before)
+        const late = await supertest(second.origin, { http2: second.http2 })
+          .post(`/comet/${alice.sid}`)
+          .set('x-user', 'alice')
+          .send({ type: 'SEND', send: { evt: 'hi' } })
+        assert.deepEqual([late.status, late.body.error.code], [503, 'OWNER_UNREACHABLE'])
+        const bob = await connect(first, 'bob')
+        assert.equal((await postPacket(second, 'bob', bob.sid, { type: 'HB' })).status, 204)
+      })
+    }
 
     it('is answered with 404 when the owner has closed', async () => {
       const { first, post } = await cluster({})
