@@ -36,6 +36,11 @@ export interface BrokerLink {
   readonly ready: Promise<void>
   /** The position of the last event delivered to this node, or where it started. */
   position(): string
+  /**
+   * Says which of two positions is the later one, as for sort; undefined when one of them is not of this broker's
+   * order: it began anew, or the text is no position.
+   */
+  compare(a: string, b: string): number | undefined
   /** Resolves when the broker took the event; what it took, it delivers. */
   publish(envelope: Envelope): Promise<void>
   /** Leaves the broker: nothing is delivered after it was called. Idempotent. */

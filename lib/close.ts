@@ -1,26 +1,7 @@
+import { CLOSE_CODES, type CometCloseCode } from './codes.ts'
 import type { Hub } from './hub.ts'
 import type { Session } from './session.ts'
 import { encodeControl } from './sse.ts'
-
-interface CloseCode {
-  /** What happened, in words: the default reason. */
-  readonly meaning: string
-  /** Whether the client should come back by itself. */
-  readonly reconnect: boolean
-  /** Whether the user is still counted as present for `offlineGrace`, because it may be back at once. */
-  readonly grace: boolean
-}
-
-/** Every way a stream ends by its code, which `comet.close` carries where the client can still be told. */
-export const CLOSE_CODES = {
-  GONE: { meaning: 'The connection is gone.', reconnect: true, grace: true },
-  BYE: { meaning: 'The client said BYE.', reconnect: false, grace: false },
-  KICKED: { meaning: 'The server disconnected the client.', reconnect: false, grace: false },
-  SHUTDOWN: { meaning: 'The server is shutting down.', reconnect: true, grace: true },
-} as const satisfies Record<string, CloseCode>
-
-/** A key of the table of close codes. */
-export type CometCloseCode = keyof typeof CLOSE_CODES
 
 /** Why a session ends. */
 export interface CloseCause {
@@ -37,17 +18,39 @@ export interface CloseCause {
  * @returns settles when presence knows; false when the session had ended before
  */
 export async function closeSession(hub: Hub, session: Session, cause: CloseCause): Promise<boolean> {
-  const { meaning, grace, ...table } = CLOSE_CODES[cause.code]
-  const { code, reason = meaning, reconnect = table.reconnect } = cause
-  const last = code === 'GONE' ? undefined : encodeControl('close', { code, reason, reconnect })
-  if (!session.close(last)) return false
+  const { code } = cause
+  if (!session.close(code === 'GONE' ? undefined : farewell(hub, session, cause))) return false
   hub.registry.remove(session)
-  hub.heartbeat.remove(session)
-  if (session.anonymous) return true
+  hub.upkeep.remove(session)
+  hub.closes[code] = (hub.closes[code] ?? 0) + 1
+  await leavePresence(hub, session, code)
+  return true
+}
+
+/** Lets presence know that a session it has heard of has ended. Idempotent. */
+export async function leavePresence(hub: Hub, session: Session, code: CometCloseCode): Promise<void> {
+  if (!session.present) return
+  session.present = false
   try {
-    await hub.presence.disconnect(session, grace ? hub.options.offlineGrace : 0)
+    await hub.presence.disconnect(session, CLOSE_CODES[code].grace ? hub.options.offlineGrace : 0)
   } catch (error) {
     hub.hooks.report(error)
   }
-  return true
+}
+
+/** The last frame. A client that should not come back gets a mark for an id, since EventSource comes all the same. */
+function farewell(hub: Hub, session: Session, cause: CloseCause): Buffer {
+  const { code, reason = CLOSE_CODES[code].meaning, reconnect = CLOSE_CODES[code].reconnect } = cause
+  const data = { code, reason, reconnect }
+  return reconnect
+    ? encodeControl('close', data)
+    : encodeControl('close', data, { id: hub.marks.issue(session.sid, session) })
+}
+
+/** Ends a session whose sid another one has taken over: presence is about that one now. */
+export function replaceSession(hub: Hub, sid: string): void {
+  const session = hub.registry.get(sid)
+  if (session === undefined) return
+  session.present = false
+  closeSession(hub, session, { code: 'REPLACED' })
 }

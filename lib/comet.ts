@@ -1,16 +1,33 @@
 import { closeSession } from './close.ts'
-import { askAll, askOwner, type DisconnectOptions, handleCommand, type SessionTarget } from './commands.ts'
+import {
+  askAll,
+  askHome,
+  askSession,
+  type DisconnectOptions,
+  disconnectAll,
+  handleCommand,
+  type SessionTarget,
+} from './commands.ts'
 import { type ConnectRequest, connect } from './connect.ts'
-import { CometError, isCometError } from './errors.ts'
+import { endSessions } from './drain.ts'
+import { CometError } from './errors.ts'
 import type { HookListener, HookMap } from './hooks.ts'
-import { Hub } from './hub.ts'
+import { Hub, type HubWork } from './hub.ts'
 import { checkIdentity, type Identified } from './identity.ts'
 import { checkId, checkUid, type Uid } from './ids.ts'
 import { type CometDump, type CometStats, dump, stats } from './inspect.ts'
 import { type CometOptions, resolveOptions } from './options.ts'
 import type { Member } from './presence.ts'
+import type { Target } from './protocol/event.ts'
 import { parsePacket } from './protocol/packet.ts'
-import { type EventMap, type Publication, type PublishOptions, toEnvelope } from './publication.ts'
+import {
+  type EventMap,
+  type Publication,
+  type PublishOptions,
+  type PublishTarget,
+  targetOf,
+  toEnvelope,
+} from './publication.ts'
 import { heard } from './uplink.ts'
 
 /** Whom `enter` and `leave` are about: a user, all its sessions and later ones, or one session. */
@@ -25,6 +42,11 @@ export interface UplinkRequest {
   readonly packet: unknown
 }
 
+const work: HubWork = {
+  handle: handleCommand,
+  end: (hub, session, code) => void closeSession(hub, session, { code }),
+}
+
 /** One node of real-time push: give it to an adapter, publish to it, listen to it. */
 export class Comet<Events = EventMap> {
   /**
@@ -37,7 +59,7 @@ export class Comet<Events = EventMap> {
 
   /** @throws CometError INVALID_OPTION */
   constructor(options?: CometOptions) {
-    this.#hub = new Hub(resolveOptions(options), handleCommand)
+    this.#hub = new Hub(resolveOptions(options), work)
     this.ready = this.#hub.broker.ready
     this.ready.catch((error) => this.#hub.hooks.report(error))
   }
@@ -82,7 +104,7 @@ export class Comet<Events = EventMap> {
   async enter(occupant: Occupant, rid: string): Promise<boolean> {
     const hub = this.#hub
     const room = this.#checkRid(rid)
-    if ('sid' in occupant) return await this.#askSession({ type: 'enter', sid: occupant.sid, rid: room })
+    if ('sid' in occupant) return await askSession(hub, { type: 'enter', sid: occupant.sid, rid: room })
     const uid = this.#checkUid(occupant.uid)
     if (!(await hub.presence.enter({ uid }, room))) return false
     await askAll(hub, { type: 'enterUser', uid, rid: room })
@@ -97,7 +119,7 @@ export class Comet<Events = EventMap> {
   async leave(occupant: Occupant, rid: string): Promise<boolean> {
     const hub = this.#hub
     const room = this.#checkRid(rid)
-    if ('sid' in occupant) return await this.#askSession({ type: 'leave', sid: occupant.sid, rid: room })
+    if ('sid' in occupant) return await askSession(hub, { type: 'leave', sid: occupant.sid, rid: room })
     const uid = this.#checkUid(occupant.uid)
     const told = askAll(hub, { type: 'leaveUser', uid, rid: room })
     const left = await hub.presence.leave({ uid }, room)
@@ -114,16 +136,7 @@ export class Comet<Events = EventMap> {
     target: { readonly uid: Uid } | { readonly sid: string } | { readonly rid: string },
     options: DisconnectOptions = {},
   ): Promise<number> {
-    const checked = this.#checkTarget(target)
-    const command = { type: 'disconnect', target: checked, options } as const
-    let answers: unknown[]
-    if ('sid' in checked) {
-      answers = [await askOwner(this.#hub, checked.sid, command).catch(noSession(0))]
-    } else {
-      answers = await askAll(this.#hub, command)
-    }
-    await this.#hub.presence.endGrace(checked)
-    return answers.reduce<number>((sum, count) => sum + Number(count), 0)
+    return await disconnectAll(this.#hub, this.#checkTarget(target), options)
   }
 
   /** Another route of the host heard this user: HEARD is out when this returns. */
@@ -146,6 +159,21 @@ export class Comet<Events = EventMap> {
     return await this.#hub.presence.count(this.#checkRid(rid))
   }
 
+  /**
+   * What is still kept of what a target was sent, oldest first: of a user, a room, or without either the world.
+   *
+   * @param options.limit how many of the latest at most. Default: all
+   * @throws CometError INVALID_TARGET
+   */
+  history(
+    target: PublishTarget,
+    { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number } = {},
+  ): { readonly position: string; readonly evt: string }[] {
+    const { backlog, options } = this.#hub
+    const kept = backlog.recent(targetOf(target, options.maxIdBytes) as Target, limit)
+    return kept.map(({ position, evt }) => ({ position, evt }))
+  }
+
   /** The sessions and rooms of this node, for debugging. */
   dump(): CometDump {
     return dump(this.#hub)
@@ -157,10 +185,12 @@ export class Comet<Events = EventMap> {
   }
 
   /**
-   * Ends all streams, says who went offline, and leaves the broker. Newcomers are told to come back later.
+   * Ends all streams, says who went offline (with other nodes on the broker: leaves that to the grace), and leaves
+   * the broker. Newcomers are sent away for now. Many clients are not ended at once but spread over the drain time,
+   * so that they do not all come back at once.
    *
-   * @param options.drain milliseconds that clients may take to receive what was published. Default: 5,000
-   * @returns settles when nothing of this Comet is left, within the drain time. Idempotent.
+   * @param options.drain milliseconds it may take, stalled clients included. Default: 5,000
+   * @returns settles when nothing of this Comet is left. Idempotent.
    */
   close({ drain = 5_000 }: { readonly drain?: number } = {}): Promise<void> {
     this.#closed ??= this.#close(drain)
@@ -185,7 +215,7 @@ export class Comet<Events = EventMap> {
   async uplink({ sid, identity, packet }: UplinkRequest): Promise<string | undefined> {
     const { uid, anonymous, info } = checkIdentity(identity, this.#hub.options.maxIdBytes)
     const uplink = { sid, uid, anonymous, info, packet: parsePacket(packet) }
-    const answer = await askOwner(this.#hub, sid, { type: 'uplink', uplink })
+    const answer = await askHome(this.#hub, sid, { type: 'uplink', uplink })
     return (answer as string | null) ?? undefined
   }
 
@@ -210,19 +240,13 @@ export class Comet<Events = EventMap> {
   async #close(drain: number): Promise<void> {
     const hub = this.#hub
     hub.closing = true
-    const sessions = Array.from(hub.registry.all())
-    await Promise.all(sessions.map((session) => closeSession(hub, session, { code: 'SHUTDOWN' })))
-    await Promise.all(sessions.map((session) => session.gone(drain)))
+    await endSessions(hub, drain)
     await hub.presence.close()
     // Hooks that heard who left may still be at it, a few promises away from telling others.
     await new Promise(setImmediate)
     hub.closed = true
     await hub.controller.close()
     await hub.broker.close()
-  }
-
-  async #askSession(command: { type: 'enter' | 'leave'; sid: string; rid: string }): Promise<boolean> {
-    return (await askOwner(this.#hub, command.sid, command).catch(noSession(false))) === true
   }
 
   #checkTarget(target: { readonly uid?: Uid; readonly sid?: string; readonly rid?: string }): SessionTarget {
@@ -237,13 +261,5 @@ export class Comet<Events = EventMap> {
 
   #checkRid(rid: unknown): string {
     return checkId('rid', rid, this.#hub.options.maxIdBytes)
-  }
-}
-
-/** For a session that is gone, the host gets an answer rather than an error. */
-function noSession<T>(answer: T): (error: unknown) => T {
-  return (error) => {
-    if (isCometError(error) && error.code === 'NO_SUCH_SESSION') return answer
-    throw error
   }
 }

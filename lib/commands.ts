@@ -1,8 +1,9 @@
-import { closeSession } from './close.ts'
+import { closeSession, replaceSession } from './close.ts'
 import type { Command } from './controller.ts'
-import { CometError } from './errors.ts'
+import { CometError, isCometError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { ownerOf } from './ids.ts'
+import type { Marked } from './marks.ts'
 import { enterRoom, leaveRoom } from './rooms.ts'
 import { receive, type Uplink } from './uplink.ts'
 
@@ -22,6 +23,8 @@ type HubCommand =
   | { readonly type: 'uplink'; readonly uplink: Uplink }
   | { readonly type: 'enter' | 'leave'; readonly sid: string; readonly rid: string }
   | { readonly type: 'enterUser' | 'leaveUser'; readonly uid: string; readonly rid: string }
+  | { readonly type: 'replace'; readonly sid: string }
+  | { readonly type: 'verify'; readonly mark: string; readonly marked: Marked }
   | { readonly type: 'disconnect'; readonly target: SessionTarget; readonly options: DisconnectOptions }
 
 /** Carries out a command on this node. The answer is JSON. */
@@ -40,6 +43,10 @@ export async function handleCommand(hub: Hub, command: Command): Promise<unknown
       return hub.registry.enterUser(known.uid, known.rid)
     case 'leaveUser':
       return hub.registry.leaveUser(known.uid, known.rid)
+    case 'replace':
+      return replaceSession(hub, known.sid)
+    case 'verify':
+      return hub.marks.verify(known.mark, known.marked)
     case 'disconnect':
       return await disconnect(hub, known.target, known.options)
   }
@@ -59,16 +66,34 @@ function sessionsOf(hub: Hub, target: SessionTarget) {
   return session === undefined ? [] : [session]
 }
 
+/** Has a node carry out a command. @throws CometError NO_SUCH_SESSION, OWNER_UNREACHABLE, or what it threw */
+export async function askNode(hub: Hub, node: string, command: HubCommand): Promise<unknown> {
+  if (node === hub.id) return await handleCommand(hub, command)
+  return await hub.controller.request(node, command, hub.options.commandTimeout)
+}
+
 /**
- * Has the node that owns a session carry out a command.
+ * Has the node that made a sid carry out a command.
  *
  * @throws CometError NO_SUCH_SESSION, OWNER_UNREACHABLE, or what the owner threw
  */
 export async function askOwner(hub: Hub, sid: string, command: HubCommand): Promise<unknown> {
-  const owner = ownerOf(sid)
-  if (owner === undefined) throw new CometError('NO_SUCH_SESSION')
-  if (owner === hub.id) return await handleCommand(hub, command)
-  return await hub.controller.request(owner, command, hub.options.commandTimeout)
+  const maker = ownerOf(sid)
+  if (maker === undefined) throw new CometError('NO_SUCH_SESSION')
+  return await askNode(hub, maker, command)
+}
+
+/**
+ * Has the node carry out a command that a session is on. Mostly that is the one that made its sid; after a
+ * takeover presence knows.
+ *
+ * @throws CometError NO_SUCH_SESSION, OWNER_UNREACHABLE, or what that node threw
+ */
+export async function askHome(hub: Hub, sid: string, command: HubCommand): Promise<unknown> {
+  if (hub.registry.get(sid) !== undefined) return await handleCommand(hub, command)
+  if (ownerOf(sid) === undefined) throw new CometError('NO_SUCH_SESSION')
+  const home = (await hub.presence.locate(sid)) ?? ownerOf(sid)
+  return await askNode(hub, home as string, command)
 }
 
 /** Has every node carry out a command, this one first. */
@@ -76,4 +101,35 @@ export async function askAll(hub: Hub, command: HubCommand): Promise<unknown[]> 
   const own = handleCommand(hub, command)
   const others = hub.controller.broadcast(command, hub.options.commandTimeout)
   return [await own, ...(await others)]
+}
+
+/** Has the session's node put it into a room or take it out. @returns false when there is no such session */
+export async function askSession(
+  hub: Hub,
+  command: { readonly type: 'enter' | 'leave'; readonly sid: string; readonly rid: string },
+): Promise<boolean> {
+  return (await askHome(hub, command.sid, command).catch(noSession(false))) === true
+}
+
+/** Disconnects sessions on all nodes, those in grace among them. @returns how many streams were ended */
+export async function disconnectAll(
+  hub: Hub,
+  target: SessionTarget,
+  options: DisconnectOptions,
+): Promise<number> {
+  const command = { type: 'disconnect', target, options } as const
+  const counts =
+    'sid' in target
+      ? [await askHome(hub, target.sid, command).catch(noSession(0))]
+      : await askAll(hub, command)
+  await hub.presence.endGrace(target)
+  return counts.reduce<number>((sum, count) => sum + Number(count), 0)
+}
+
+/** For a session that is gone, the host gets an answer rather than an error. */
+function noSession<T>(answer: T): (error: unknown) => T {
+  return (error) => {
+    if (isCometError(error) && error.code === 'NO_SUCH_SESSION') return answer
+    throw error
+  }
 }

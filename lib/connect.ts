@@ -1,11 +1,13 @@
-import { closeSession } from './close.ts'
+import { isKeptAway, makeRoom, takeOver } from './admission.ts'
+import { closeSession, leavePresence } from './close.ts'
 import { CometError } from './errors.ts'
 import type { Hub } from './hub.ts'
-import { checkIdentity, type Identified } from './identity.ts'
+import { checkIdentity, type Identification, type Identified } from './identity.ts'
 import { checkId, newSid } from './ids.ts'
-import { mayEnter, refusal } from './rooms.ts'
+import { isMark } from './marks.ts'
+import { mayEnter, recentOf, refusal } from './rooms.ts'
 import { Session } from './session.ts'
-import { encodeControl } from './sse.ts'
+import { encodeControl, encodeGap } from './sse.ts'
 import type { Transport } from './transport.ts'
 
 /** A client that asks for a stream. */
@@ -15,80 +17,121 @@ export interface ConnectRequest {
   readonly transport: Transport
   /** The rooms it asks to enter. Default: none. */
   readonly rids?: readonly string[]
-  /** What the page calls itself. */
+  /** What the page calls itself. Default: nothing, and it takes over no session. */
   readonly clientId?: string
+  /** The position of the last event it got. Default: none, it is new. */
+  readonly position?: string
+  /** How many of the last events of each room it wants when it is new. Default: 0. */
+  readonly recent?: number
+  /** Whether it answers heartbeats. Default: false. */
+  readonly answersHeartbeats?: boolean
 }
 
 /**
- * Admits a client: ONLINE and ENTER_ROOM are out, then the stream begins with `comet.ready`. When the client goes
- * away meanwhile, nothing of it is left.
+ * Admits a client: ONLINE and ENTER_ROOM are out, then the stream begins with `comet.ready`, goes on with what the
+ * client missed, and is live. When the client goes away meanwhile, nothing of it is left.
  *
  * @returns settles when the stream has begun, or need not begin any more
  * @throws CometError when the client is not admitted; the transport is untouched then
  */
 export async function connect(hub: Hub, request: ConnectRequest): Promise<void> {
-  const { maxIdBytes, heartbeatInterval } = hub.options
+  const { maxIdBytes } = hub.options
   const identity = checkIdentity(request.identity, maxIdBytes)
   const { transport } = request
   const asked = new Set((request.rids ?? []).map((rid) => checkId('rid', rid, maxIdBytes)))
   const clientId =
     request.clientId === undefined ? undefined : checkId('clientId', request.clientId, maxIdBytes)
   if (hub.closing) throw new CometError('SHUTTING_DOWN')
+  const { position } = request
+  if (position !== undefined && isMark(position)) {
+    if (await isKeptAway(hub, position, { ...identity, clientId })) throw new CometError('KEPT_AWAY')
+  }
 
-  const session = new Session(newSid(hub.id), identity, transport, hub.flusher, clientId)
-  const { entered, refused } = await ask(hub, session, asked, identity.info)
+  const session = new Session(hub, transport, newSid(hub.id), identity, clientId)
+  const { entered, refused } = await ask(hub, session, asked, identity)
   if (transport.closed) return
   if (hub.closing) throw new CometError('SHUTTING_DOWN')
+  makeRoom(hub, session)
 
-  // From here on events are kept for the session, and whatever ends it takes the one close path.
-  const rooms = new Set([...identity.rooms, ...entered])
-  const position = hub.broker.position()
+  // From here on the session is owed what is published, and whatever ends it takes the one close path.
+  session.enlist(hub.broker.position())
   hub.registry.add(session)
-  for (const rid of rooms) hub.registry.enter(session, rid)
+  for (const rid of [...identity.rooms, ...entered]) hub.registry.enter(session, rid)
   hub.counters.connections += 1
-  transport.onClose(() => closeSession(hub, session, { code: 'GONE' }))
-  await announce(hub, session, identity.info)
+  const recent = position === undefined ? recentOf(hub, session, session.rooms, request.recent ?? 0) : []
+  transport.listen(session, hub.options.writeTimeout)
+  await announce(hub, session, identity)
   if (session.closed) return
-
-  const ready = {
-    sid: session.sid,
-    uid: session.uid,
-    rooms: Array.from(hub.registry.roomsOf(session)),
-    refused,
-    recovered: false,
-    heartbeat: heartbeatInterval,
-  }
-  session.open(encodeControl('ready', ready, { id: position, retry: hub.retry() }))
-  hub.heartbeat.add(session)
+  begin(hub, session, position, refused, recent)
+  hub.upkeep.add(session, identity, request.answersHeartbeats === true)
 }
 
 /** Asks `canEnter` for each room. */
-async function ask(hub: Hub, session: Session, rids: ReadonlySet<string>, info: unknown) {
-  if (rids.size === 0) return { entered: [], refused: [] }
+async function ask(hub: Hub, session: Session, rids: ReadonlySet<string>, { info, rooms }: Identification) {
+  const asked = Array.from(rids)
+  // The rooms that identify named come first, and need no asking.
+  const free = Math.max(0, hub.options.maxRoomsPerSession - rooms.length)
   const answers = await Promise.all(
-    Array.from(rids, async (rid) => ({ rid, ...(await mayEnter(hub, session, rid, info)) })),
+    asked.slice(0, free).map(async (rid) => ({ rid, ...(await mayEnter(hub, session, rid, info)) })),
   )
   const entered = answers.filter(({ allowed }) => allowed).map(({ rid }) => rid)
-  const refused = answers.filter(({ allowed }) => !allowed).map(({ rid }) => rid)
-  if (entered.length === 0) {
+  const refused = asked.filter((rid) => !entered.includes(rid))
+  if (rids.size > 0 && entered.length === 0) {
     // A 403 would stop EventSource for good, which only a real no should do.
     if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')
+    if (free === 0) throw new CometError('TOO_MANY_ROOMS')
     throw refusal(hub, refused)
   }
   return { entered, refused }
 }
 
-/** Tells presence. A user's membership of rooms comes back, which puts the session there too. */
-async function announce(hub: Hub, session: Session, info: unknown): Promise<void> {
+/** Tells presence, which may find that the session takes over another, and what rooms its user is a member of. */
+async function announce(hub: Hub, session: Session, { info }: Identification): Promise<void> {
   if (session.anonymous) return
-  const { uid, sid } = session
+  const { uid, sid, clientId } = session
+  const known = {
+    uid,
+    sid,
+    ...(info === undefined ? {} : { info }),
+    ...(clientId === undefined ? {} : { clientId }),
+  }
   try {
-    const known = { uid, sid, ...(info === undefined ? {} : { info }) }
-    const memberships = await hub.presence.connect(known, Array.from(session.rooms))
-    for (const rid of memberships) hub.registry.enterUser(uid, rid)
+    const admission = await hub.presence.connect(known, Array.from(session.rooms))
+    session.present = true
+    if (admission.sid !== sid) takeOver(hub, session, admission)
+    for (const rid of admission.memberships) hub.registry.enterUser(uid, rid)
+    // It ended while presence did not know of it yet.
+    if (session.closed) await leavePresence(hub, session, 'GONE')
   } catch (cause) {
     await closeSession(hub, session, { code: 'GONE' })
     hub.hooks.report(cause)
     throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
   }
+}
+
+/** Begins the stream: what the client missed is determined and the session goes on from there in the same step. */
+function begin(
+  hub: Hub,
+  session: Session,
+  position: string | undefined,
+  refused: string[],
+  recent: Buffer[],
+): void {
+  const missed = position === undefined ? undefined : hub.missed(session, position)
+  const gaps = missed?.gaps ?? []
+  const ready = {
+    sid: session.sid,
+    uid: session.uid,
+    rooms: Array.from(hub.registry.roomsOf(session)),
+    refused,
+    recovered: missed !== undefined && gaps.length === 0,
+    heartbeat: hub.options.heartbeatInterval,
+  }
+  const id = missed === undefined ? session.cursor : missed.events.length > 0 ? position : missed.upTo
+  const first = [
+    encodeControl('ready', ready, { retry: hub.retry(), ...(id === undefined ? {} : { id }) }),
+    ...recent,
+  ]
+  if (gaps.length > 0) first.push(encodeGap(gaps))
+  session.open(Buffer.concat(first), missed)
 }

@@ -1,50 +1,85 @@
 import { ActivityFeed } from './activity.ts'
+import { Backlog } from './backlog.ts'
 import type { BrokerLink, Delivery } from './broker.ts'
+import type { CometCloseCode } from './codes.ts'
 import type { Command, ControllerLink } from './controller.ts'
 import { Flusher } from './flusher.ts'
-import { Heartbeat } from './heartbeat.ts'
 import { Hooks } from './hooks.ts'
 import { newNodeId } from './ids.ts'
+import { Marks } from './marks.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { PresenceLink } from './presence.ts'
+import type { Target } from './protocol/event.ts'
 import { Registry } from './registry.ts'
-import type { Session } from './session.ts'
-import { encodeBlock, encodeControl } from './sse.ts'
+import type { Missed } from './replay.ts'
+import type { Session, SessionHost } from './session.ts'
+import { encodeBlock } from './sse.ts'
+import { Upkeep } from './upkeep.ts'
+
+/** What a hub has others do, which know it. */
+export interface HubWork {
+  /** Carries out what other nodes ask of this one. */
+  handle(hub: Hub, command: Command): Promise<unknown>
+  /** Ends a session. */
+  end(hub: Hub, session: Session, code: CometCloseCode): void
+}
 
 /** One node: what the parts of a Comet share. */
-export class Hub {
+export class Hub implements SessionHost {
   readonly id = newNodeId()
   readonly options: ResolvedOptions
   readonly hooks = new Hooks()
   readonly activity = new ActivityFeed(this.hooks)
   readonly registry = new Registry()
   readonly flusher = new Flusher()
-  readonly heartbeat: Heartbeat
+  readonly marks = new Marks()
+  readonly upkeep: Upkeep
+  readonly backlog: Backlog
   readonly broker: BrokerLink
   readonly presence: PresenceLink
   readonly controller: ControllerLink
   /** What `stats` counts. */
   readonly counters = { connections: 0, packets: 0, published: 0, delivered: 0 }
+  /** How many sessions ended for each reason. */
+  readonly closes: Partial<Record<CometCloseCode, number>> = {}
   /** True once the Comet is closing: newcomers are sent away. */
   closing = false
   /** True once it has closed. Until then hooks may still publish, such as who left. */
   closed = false
+  readonly #work: HubWork
 
-  /** @param handle carries out what other nodes ask of this one */
-  constructor(options: ResolvedOptions, handle: (hub: Hub, command: Command) => Promise<unknown>) {
+  constructor(options: ResolvedOptions, work: HubWork) {
     const { id } = this
-    const { namespace } = options
+    const { namespace, backlogEvents: count, backlogBytes: bytes, backlogAge: age } = options
     this.options = { ...options, server: options.server ?? `${namespace}.${id}` }
+    this.#work = work
     this.broker = options.broker.join({ id, namespace, deliver: (delivery) => this.#deliver(delivery) })
     this.presence = options.presence.join({
       id,
       namespace,
       onActivity: (events) => this.activity.push(events),
     })
-    this.controller = options.controller.join({ id, namespace, handle: (command) => handle(this, command) })
-    this.heartbeat = new Heartbeat(options.heartbeatInterval, () =>
-      encodeControl('heartbeat', {}, { id: this.broker.position() }),
+    this.controller = options.controller.join({
+      id,
+      namespace,
+      handle: (command) => work.handle(this, command),
+    })
+    this.backlog = new Backlog(
+      { count, bytes, age },
+      (a, b) => this.broker.compare(a, b),
+      this.broker.position(),
     )
+    this.upkeep = new Upkeep(this)
+  }
+
+  end(session: Session, code: CometCloseCode): void {
+    this.#work.end(this, session, code)
+  }
+
+  missed(session: Session, position: string): Missed {
+    const { events, gaps } = this.backlog.since(position, this.#targetsOf(session))
+    const upTo = this.broker.position()
+    return { events: events.filter(({ except }) => !isExcepted(session, except)), gaps, upTo }
   }
 
   /** How long a client should wait before it reconnects: spread, so that those who left together do not come back together. */
@@ -52,12 +87,27 @@ export class Hub {
     return Math.round(this.options.retry * (0.75 + Math.random() / 2))
   }
 
-  #deliver({ uid, rid, evt, except, position }: Delivery): void {
+  #deliver(delivery: Delivery): void {
+    const { uid, rid, evt, except, position } = delivery
     const frame = encodeBlock({ id: position, data: evt })
+    const kept = this.#isKept(delivery)
+    if (kept) this.backlog.append(delivery, frame)
     for (const session of this.#addressed(uid, rid)) {
-      if (except !== undefined && isExcepted(session, except)) continue
-      session.push(frame)
+      if (isExcepted(session, except)) continue
+      session.push(frame, kept)
       this.counters.delivered += 1
+    }
+  }
+
+  #isKept({ uid, rid, transient }: Delivery): boolean {
+    const { history, backlogEvents } = this.options
+    if (transient || backlogEvents === 0) return false
+    if (history === undefined || uid !== undefined || rid === undefined) return true
+    try {
+      return history(rid)
+    } catch (error) {
+      this.hooks.report(error)
+      return false
     }
   }
 
@@ -65,8 +115,16 @@ export class Hub {
     if (uid !== undefined) return this.registry.ofUser(uid)
     return rid === undefined ? this.registry.all() : this.registry.inRoom(rid)
   }
+
+  *#targetsOf(session: Session): Iterable<Target> {
+    yield { uid: session.uid }
+    for (const rid of this.registry.roomsOf(session)) yield { rid }
+    yield {}
+  }
 }
 
-function isExcepted(session: Session, except: NonNullable<Delivery['except']>): boolean {
-  return 'sid' in except ? session.sid === except.sid : session.uid === except.uid
+/** Whether an event passes over a session. */
+export function isExcepted({ sid, uid }: Session, except: Delivery['except']): boolean {
+  if (except === undefined) return false
+  return 'sid' in except ? sid === except.sid : uid === except.uid
 }

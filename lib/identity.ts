@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { CometError } from './errors.ts'
+import { CometError, isCometError } from './errors.ts'
 import { checkId, checkUid, kindOf, type Uid } from './ids.ts'
 
 /** Who a client is, in full. */
@@ -8,6 +8,11 @@ export interface Identity {
   readonly uid: Uid
   /** Rooms the session is in from the start, entered without `canEnter` being asked. Default: none. */
   readonly rooms?: readonly string[]
+  /**
+   * When the identity expires, in milliseconds since January 1, 1970 UTC (a JWT's `exp` is in seconds). The stream is
+   * closed then; the client comes back and is identified again. Default: never.
+   */
+  readonly expiresAt?: number
   /** What others may see of the user in `members`; JSON. Default: nothing. */
   readonly info?: unknown
 }
@@ -22,6 +27,7 @@ export type Identified = Uid | Identity | { readonly anonymous: true } | null | 
 export interface Identification {
   readonly uid: string
   readonly anonymous: boolean
+  readonly expiresAt?: number
   readonly rooms: readonly string[]
   readonly info?: unknown
 }
@@ -37,7 +43,7 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
   if ('anonymous' in identified && identified.anonymous === true) {
     return { uid: `anonymous.${randomBytes(16).toString('base64url')}`, anonymous: true, rooms: [] }
   }
-  const { uid, rooms = [], info } = identified as Identity
+  const { uid, rooms = [], info, expiresAt } = identified as Identity
   // `{ uid: user?.id }` of nobody is nobody; without the key it is a mistake, which a 401 would hide.
   if ('uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
   try {
@@ -45,10 +51,12 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
     return {
       uid: checkUid('uid', uid, maxIdBytes),
       anonymous: false,
+      ...(expiresAt === undefined ? {} : { expiresAt: checkExpiry(expiresAt) }),
       rooms: rooms.map((rid) => checkId('rooms', rid, maxIdBytes)),
       ...(info === undefined ? {} : { info }),
     }
   } catch (cause) {
+    if (isCometError(cause) && cause.code === 'UNAUTHENTICATED') throw cause
     throw new CometError(
       'INVALID_IDENTITY',
       `What identify answered is wrong: ${(cause as Error).message}.`,
@@ -60,4 +68,16 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
 /** Whether `identify` knew nobody. The number 0 is somebody: databases may count from it. */
 export function isNobody<T>(value: T): value is T & (undefined | null | false | '') {
   return value === undefined || value === null || value === false || value === ''
+}
+
+/** Milliseconds have had twelve digits since 1973, seconds will until 5138. */
+const FIRST_MILLISECONDS = 1e11
+
+function checkExpiry(expiresAt: unknown): number {
+  if (typeof expiresAt !== 'number' || Number.isNaN(expiresAt)) {
+    throw new TypeError(`expiresAt must be a number of milliseconds, not ${kindOf(expiresAt)}`)
+  }
+  if (expiresAt < FIRST_MILLISECONDS) throw new TypeError('expiresAt must be in milliseconds, not seconds')
+  if (expiresAt <= Date.now()) throw new CometError('UNAUTHENTICATED', 'The identity has expired.')
+  return expiresAt
 }

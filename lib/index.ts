@@ -1,5 +1,5 @@
 export type { Broker, BrokerLink, BrokerNode, Delivery, Envelope } from './broker.ts'
-export type { CometCloseCode } from './close.ts'
+export type { CometCloseCode } from './codes.ts'
 export { Comet, type Occupant, type UplinkRequest } from './comet.ts'
 export type { DisconnectOptions, SessionTarget } from './commands.ts'
 export type { ConnectRequest } from './connect.ts'
@@ -35,4 +35,4 @@ export {
 } from './protocol/user-activity-event.ts'
 export type { EventMap, MessageInput, Publication, PublishOptions, PublishTarget } from './publication.ts'
 export type { SessionInfo } from './session.ts'
-export type { Transport } from './transport.ts'
+export type { Transport, TransportListener } from './transport.ts'

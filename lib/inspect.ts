@@ -1,3 +1,4 @@
+import type { CometCloseCode } from './codes.ts'
 import type { Hub } from './hub.ts'
 import type { SessionInfo } from './session.ts'
 
@@ -21,6 +22,10 @@ export interface CometStats {
   readonly packets: number
   readonly published: number
   readonly delivered: number
+  /** Since the start: how many sessions ended for each reason. */
+  readonly closes: Partial<Record<CometCloseCode, number>>
+  /** What is kept for clients that come back. */
+  readonly backlog: { readonly events: number; readonly targets: number; readonly bytes: number }
 }
 
 export function dump({ registry }: Hub): CometDump {
@@ -33,7 +38,15 @@ export function dump({ registry }: Hub): CometDump {
   }
 }
 
-export function stats({ id, registry, counters }: Hub): CometStats {
+export function stats({ id, registry, counters, closes, backlog }: Hub): CometStats {
   const { sessionCount, userCount, roomCount } = registry
-  return { node: id, sessions: sessionCount, users: userCount, rooms: roomCount, ...counters }
+  return {
+    node: id,
+    sessions: sessionCount,
+    users: userCount,
+    rooms: roomCount,
+    ...counters,
+    closes: { ...closes },
+    backlog: backlog.size,
+  }
 }

@@ -51,6 +51,28 @@ export interface CometOptions {
   readonly maxEventBytes?: number
   /** The largest packet a client may send. Default: 64 KiB. */
   readonly maxUplinkBytes?: number
+  /** Sessions of one user on a node; those in grace do not count. Default: 16. */
+  readonly maxSessionsPerUser?: number
+  /** What happens to one more: its user's oldest is closed for good, or it is answered with 429. */
+  readonly onExcess?: 'evict-oldest' | 'reject'
+  /** Sessions on a node; one more is sent away for now. Default: unlimited. */
+  readonly maxSessions?: number
+  /** Rooms a client may have a session in. Default: 64. */
+  readonly maxRoomsPerSession?: number
+  /** What may wait for a slow reader beside the write on its way; more closes it. Default: 1 MiB. */
+  readonly maxBufferedBytes?: number
+  /** How long a write may make no progress. Default: 30,000. */
+  readonly writeTimeout?: number
+  /** How long a connection may live, 80 to 100 % of it at random. Default: 600,000; 0 is off. */
+  readonly maxConnectionAge?: number
+  /** How many events of one target are kept for clients that come back. Default: 1,000; 0 keeps none. */
+  readonly backlogEvents?: number
+  /** How much is kept in all. Default: 64 MiB. */
+  readonly backlogBytes?: number
+  /** How long an event is kept. Default: 300,000. */
+  readonly backlogAge?: number
+  /** Whether events of a room are kept. Who may enter a room may read what is. Default: all are. */
+  readonly history?: (rid: string) => boolean
   /** The longest uid, rid and clientId, in UTF-8. Default: 256. */
   readonly maxIdBytes?: number
   /** Packets a session may send in a second; twice as many in a burst. Default: 20. */
@@ -58,8 +80,11 @@ export interface CometOptions {
 }
 
 /** Every option with its value. */
-export type ResolvedOptions = Required<Omit<CometOptions, 'onMessage' | 'canEnter' | 'server'>> &
-  Pick<CometOptions, 'onMessage' | 'canEnter' | 'server'>
+export type ResolvedOptions = Required<Omit<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'history'>> &
+  Pick<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'history'>
+
+/** Timers of Node fire at once when they are given more. */
+const LARGEST = 2_147_483_647
 
 /** The numeric options: their default and least value. */
 const NUMBERS = {
@@ -71,14 +96,30 @@ const NUMBERS = {
   maxUplinkBytes: { default: 65_536, least: 1 },
   maxIdBytes: { default: 256, least: 1 },
   uplinkRate: { default: 20, least: 1 },
+  maxSessionsPerUser: { default: 16, least: 1 },
+  maxSessions: { default: LARGEST, least: 1 },
+  maxRoomsPerSession: { default: 64, least: 0 },
+  maxBufferedBytes: { default: 1_048_576, least: 1 },
+  writeTimeout: { default: 30_000, least: 1 },
+  maxConnectionAge: { default: 600_000, least: 0 },
+  backlogEvents: { default: 1_000, least: 0 },
+  backlogBytes: { default: 67_108_864, least: 0 },
+  backlogAge: { default: 300_000, least: 1 },
 } as const
-
-/** Timers of Node fire at once when they are given more. */
-const LARGEST = 2_147_483_647
 
 const NAMES = new Set([
   ...Object.keys(NUMBERS),
-  ...['canEnter', 'onMessage', 'broker', 'presence', 'controller', 'namespace', 'server'],
+  ...[
+    'canEnter',
+    'onMessage',
+    'broker',
+    'presence',
+    'controller',
+    'namespace',
+    'server',
+    'history',
+    'onExcess',
+  ],
 ])
 
 /**
@@ -93,10 +134,15 @@ export function resolveOptions(options: CometOptions = {}): ResolvedOptions {
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) throw invalid(`There is no option ${JSON.stringify(name)}.`)
   }
-  const { canEnter, onMessage, namespace = 'comet', server } = options
+  const { canEnter, onMessage, history, onExcess = 'evict-oldest', namespace = 'comet', server } = options
+  if (onExcess !== 'evict-oldest' && onExcess !== 'reject') {
+    throw invalid("Option onExcess must be 'evict-oldest' or 'reject'.")
+  }
   return {
     canEnter: checkFunction('canEnter', canEnter),
     onMessage: checkFunction('onMessage', onMessage),
+    history: checkFunction('history', history),
+    onExcess,
     ...resolvePorts(options),
     namespace: checkText('namespace', namespace),
     server: server === undefined ? undefined : checkText('server', server),

@@ -12,6 +12,20 @@ export interface PresenceSession {
   readonly sid: string
   /** What others may see of the user; JSON. */
   readonly info?: unknown
+  /** What the client calls itself over its connections. */
+  readonly clientId?: string
+}
+
+/** What presence makes of a session that came. */
+export interface Admission {
+  /** Its sid: its own, or that of the session it took over. */
+  readonly sid: string
+  /** The rooms it holds: those it came with, and those of the session it took over. */
+  readonly rooms: readonly string[]
+  /** The rooms of its user's membership, which it is in too. */
+  readonly memberships: readonly string[]
+  /** The node on which the session it took over still is, unless it was in grace. */
+  readonly former?: string
 }
 
 /** A user in a room. */
@@ -36,11 +50,10 @@ export interface PresenceNode {
 /** One node's way to presence. Each method is one atomic step; steps take effect in the order of the calls. */
 export interface PresenceLink {
   /**
-   * A session came, holding `rooms`.
-   *
-   * @returns the rooms of the user's user-level membership, which the session is in too
+   * A session came, holding `rooms`. When there is a session, live or in grace, of the same user and `clientId`, it
+   * takes that one over: its sid and holds.
    */
-  connect(session: PresenceSession, rooms: readonly string[]): Promise<readonly string[]>
+  connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission>
   /** A session went. It keeps its holds for `grace` milliseconds; 0 lets go of them at once. */
   disconnect(session: Required<Hold>, grace: number): Promise<void>
   /** Lets go of the sessions in grace that a target names: a user's, those in a room, or one. */
@@ -49,6 +62,8 @@ export interface PresenceLink {
   enter(hold: Hold, rid: string): Promise<boolean>
   /** Lets go of a session's hold, or without `sid` of every hold of the user. @returns false when there was none */
   leave(hold: Hold, rid: string): Promise<boolean>
+  /** The node that a session is on, or was when its grace began; undefined when there is no such session. */
+  locate(sid: string): Promise<string | undefined>
   /** True from ONLINE to OFFLINE, grace included. */
   isOnline(uid: string): Promise<boolean>
   /** The users in a room, in the order they entered it. */

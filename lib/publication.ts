@@ -73,7 +73,12 @@ export function toEnvelope(
   }
 }
 
-function targetOf(event: Record<string, unknown>, maxIdBytes: number): { uid?: string; rid?: string } {
+/**
+ * Checks a target: a `uid` or `rid` that is there must not be undefined, null or empty.
+ *
+ * @throws CometError INVALID_TARGET
+ */
+export function targetOf(event: object, maxIdBytes: number): { uid?: string; rid?: string } {
   try {
     return {
       ...('uid' in event ? { uid: checkUid('uid', event.uid, maxIdBytes) } : {}),

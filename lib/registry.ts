@@ -63,8 +63,15 @@ export class Registry {
     for (const rid of user.memberships) this.#put(session, rid)
   }
 
+  /** Gives a session another sid. */
+  rename(session: Session, sid: string): void {
+    if (this.#sessions.delete(session.sid)) this.#sessions.set(sid, session)
+    session.sid = sid
+  }
+
   remove(session: Session): void {
-    if (!this.#sessions.delete(session.sid)) return
+    if (this.#sessions.get(session.sid) !== session) return
+    this.#sessions.delete(session.sid)
     for (const rid of this.roomsOf(session)) this.#take(session, rid)
     const user = this.#users.get(session.uid)
     user?.sessions.delete(session)
@@ -98,6 +105,7 @@ export class Registry {
   }
 
   #put(session: Session, rid: string): void {
+    session.entered(rid)
     const room = this.#rooms.get(rid)
     if (room === undefined) this.#rooms.set(rid, new Set([session]))
     else room.add(session)

@@ -1,6 +1,8 @@
+import type { Kept } from './backlog.ts'
 import { CometError } from './errors.ts'
-import type { Hub } from './hub.ts'
+import { type Hub, isExcepted } from './hub.ts'
 import type { Session } from './session.ts'
+import { encodeBlock } from './sse.ts'
 
 /**
  * Asks the host whether a client may enter a room: closed by default, and what throws does not open it.
@@ -31,6 +33,23 @@ export function refusal(hub: Hub, rids: readonly string[]): CometError {
     'ROOM_REFUSED',
     `May not enter ${rids.map((rid) => JSON.stringify(rid)).join(', ')}: ${why}.`,
   )
+}
+
+/** The last events of rooms for a session that enters them anew. */
+export function recentOf(hub: Hub, session: Session, rids: Iterable<string>, limit: number): Buffer[] {
+  if (limit <= 0) return []
+  const events = Array.from(rids, (rid) => hub.backlog.recent({ rid }, limit)).flat()
+  return withoutIds(
+    session,
+    events.sort((a, b) => a.ordinal - b.ordinal),
+  )
+}
+
+/** Past events as frames without an `id:`, which would set the client back to where they stand. */
+export function withoutIds(session: Session, events: readonly Kept[]): Buffer[] {
+  return events
+    .filter(({ except }) => !isExcepted(session, except))
+    .map(({ evt }) => encodeBlock({ data: evt }))
 }
 
 /** The host or the client put a session into a room. @returns false when the session is gone */

@@ -1,3 +1,5 @@
+import type { Target } from './protocol/event.ts'
+
 /** WHATWG HTML 9.2.5: a line ends in CRLF, LF or CR. */
 const LINE_END = /\r\n|\r|\n/
 
@@ -29,7 +31,7 @@ export function encodeBlock({ event, id, retry, data }: Block): Buffer {
 
 /** Encodes a control event of Comet: named, with JSON data. */
 export function encodeControl(
-  name: 'ready' | 'heartbeat' | 'close',
+  name: 'ready' | 'heartbeat' | 'gap' | 'close',
   data: object,
   { id, retry }: Pick<Block, 'id' | 'retry'> = {},
 ): Buffer {
@@ -38,5 +40,12 @@ export function encodeControl(
     data: JSON.stringify(data),
     ...(id === undefined ? {} : { id }),
     ...(retry === undefined ? {} : { retry }),
+  })
+}
+
+/** Names the targets of which a client has missed something for good. */
+export function encodeGap(targets: readonly Target[]): Buffer {
+  return encodeControl('gap', {
+    targets: targets.map(({ uid, rid }) => ((uid ?? rid) === undefined ? { world: true } : { uid, rid })),
   })
 }

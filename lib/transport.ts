@@ -1,17 +1,28 @@
+/** What a Transport tells the session that uses it. */
+export interface TransportListener {
+  /** The stream is over, whoever ended it. Said once, at the latest when the connection is seen to be gone. */
+  onClose(): void
+  /** After `write` said to hold back: what was written has been sent. */
+  onDrain(): void
+  /** For the write timeout, nothing could be sent although something was waiting. */
+  onStall(): void
+}
+
 /**
  * Port: one client's byte stream. Made by whoever accepted the request, used by one Session.
  *
  * Nothing here throws and nothing waits: a transport that is closed swallows what it is given.
  */
 export interface Transport {
-  /** True once the stream is over, whoever ended it. */
+  /** True once nothing more can be written. */
   readonly closed: boolean
 
   /**
-   * Adds a listener for the end of the stream. It is called once, also when the stream was over before, and at
-   * the latest when the client's connection is seen to be gone.
+   * Registers the one listener. When the stream is over already, it is told so at once.
+   *
+   * @param writeTimeout milliseconds after which a write that makes no progress is a stall
    */
-  onClose(listener: () => void): void
+  listen(listener: TransportListener, writeTimeout: number): void
 
   /** Accepts the client: sends what goes before the first byte of the stream. Called once, before `write`. */
   open(): void
@@ -19,11 +30,11 @@ export interface Transport {
   /**
    * Writes bytes as they are, in the order of the calls.
    *
-   * @returns false when so much is waiting to be sent that the caller should hold back
+   * @returns false when they could not all be sent at once: hold back until `onDrain`
    */
   write(bytes: Buffer): boolean
 
-  /** Ends the stream after what was written so far has been sent. */
+  /** Ends the stream after what was written so far has been sent, or a few seconds later without it. */
   end(): void
 
   /** Ends the stream now; what was not sent is lost. */

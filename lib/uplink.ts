@@ -5,8 +5,9 @@ import type { Hub } from './hub.ts'
 import { checkId } from './ids.ts'
 import type { Packet } from './protocol/packet.ts'
 import { UserActivityEvent } from './protocol/user-activity-event.ts'
-import { enterRoom, leaveRoom, mayEnter, refusal } from './rooms.ts'
+import { enterRoom, leaveRoom, mayEnter, recentOf, refusal, withoutIds } from './rooms.ts'
 import type { Session } from './session.ts'
+import { encodeGap } from './sse.ts'
 import { UplinkState } from './uplink-state.ts'
 
 /** A packet that came in, with the identity of the request that brought it. */
@@ -47,6 +48,7 @@ async function handle(
 ): Promise<string | undefined> {
   if (session.closed) throw new CometError('NO_SUCH_SESSION')
   hub.counters.packets += 1
+  hub.upkeep.heard(session)
   if (!session.anonymous) heard(hub, session.uid)
   switch (packet.type) {
     case 'HB':
@@ -61,7 +63,7 @@ async function handle(
       return undefined
     case 'JOIN':
       if (packet.rid === '') await leave(hub, session, '')
-      else await join(hub, session, packet.rid, info)
+      else await join(hub, session, packet, info)
       return undefined
   }
 }
@@ -71,13 +73,31 @@ export function heard(hub: Hub, uid: string): void {
   hub.activity.push([new UserActivityEvent({ type: UserActivityEvent.Type.HEARD, uid, time: now() })])
 }
 
-async function join(hub: Hub, session: Session, rid: string, info: unknown): Promise<void> {
+async function join(
+  hub: Hub,
+  session: Session,
+  packet: Packet & { type: 'JOIN' },
+  info: unknown,
+): Promise<void> {
+  const { rid } = packet
   checkId('join.rid', rid, hub.options.maxIdBytes)
   if (session.rooms.has(rid)) return
+  if (session.rooms.size >= hub.options.maxRoomsPerSession) throw new CometError('TOO_MANY_ROOMS')
   const { allowed, failed } = await mayEnter(hub, session, rid, info)
   if (failed) throw new CometError('INTERNAL', 'canEnter failed.')
   if (!allowed) throw refusal(hub, [rid])
+  if (session.closed) throw new CometError('NO_SUCH_SESSION')
+  // In one step with entering: nothing is missed between what the room was sent and what it will be.
+  for (const frame of historyOf(hub, session, packet)) session.push(frame)
   if (!(await enterRoom(hub, session, rid))) throw new CometError('NO_SUCH_SESSION')
+}
+
+/** What a JOIN asked to be told of the room's past: since a position, or its last events. */
+function historyOf(hub: Hub, session: Session, { rid, since, recent }: Packet & { type: 'JOIN' }): Buffer[] {
+  if (since === '') return recentOf(hub, session, [rid], recent)
+  const { events, gaps } = hub.backlog.since(since, [{ rid }])
+  const frames = withoutIds(session, events)
+  return gaps.length > 0 ? [encodeGap(gaps), ...frames] : frames
 }
 
 /** Leaves a room, or as the seed has it every room when none is named. */

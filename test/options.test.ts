@@ -15,6 +15,15 @@ const NUMBERS = {
   maxUplinkBytes: [65_536, 1],
   maxIdBytes: [256, 1],
   uplinkRate: [20, 1],
+  maxSessionsPerUser: [16, 1],
+  maxSessions: [2_147_483_647, 1],
+  maxRoomsPerSession: [64, 0],
+  maxBufferedBytes: [1_048_576, 1],
+  writeTimeout: [30_000, 1],
+  maxConnectionAge: [600_000, 0],
+  backlogEvents: [1_000, 0],
+  backlogBytes: [67_108_864, 0],
+  backlogAge: [300_000, 1],
 } as const
 
 /** What may not be given, and what the error calls it. */
@@ -43,6 +52,8 @@ describe('the options of a Comet', () => {
       ...numbers,
       canEnter: undefined,
       onMessage: undefined,
+      history: undefined,
+      onExcess: 'evict-oldest',
       namespace: 'comet',
       server: undefined,
     })
@@ -67,6 +78,15 @@ describe('the options of a Comet', () => {
       ...{ canEnter, onMessage, broker, presence, controller, namespace: 'a', server: 'b' },
       ...{ offlineGrace: 0, heartbeatInterval: 0, retry: 1_000, commandTimeout: 1 },
       ...{ maxEventBytes: 1, maxUplinkBytes: 1, maxIdBytes: 1, uplinkRate: 1 },
+      ...{
+        maxSessionsPerUser: 1,
+        onExcess: 'reject',
+        maxSessions: 1,
+        maxRoomsPerSession: 0,
+        maxBufferedBytes: 1,
+      },
+      ...{ writeTimeout: 1, maxConnectionAge: 0, backlogEvents: 0, backlogBytes: 0, backlogAge: 1 },
+      history: () => true,
     } satisfies Required<CometOptions>
     const resolved = resolveOptions(given)
     for (const [name, value] of Object.entries(given))

@@ -112,6 +112,8 @@ describe('Sessions', () => {
         packets: 0,
         published: 1,
         delivered: 1,
+        closes: {},
+        backlog: { events: 1, targets: 1, bytes: numbers.backlog.bytes },
       })
     })
   })

@@ -15,6 +15,10 @@ export function answer(res: Response, json: string | undefined): void {
 /** Answers a request that failed: `{ error: { code, message } }` with the status of the code. */
 export function answerError(res: Response, error: CometError, headers: Record<string, string> = {}): void {
   const { code, message, status } = error
+  if (status === 204) {
+    end(res, status, headers)
+    return
+  }
   const more = code === 'TOO_MANY_PACKETS' ? { ...headers, 'Retry-After': '1' } : headers
   end(res, status, more, JSON.stringify({ error: { code, message } }))
 }

@@ -82,12 +82,16 @@ async function openStream(
   if (isOver(req, res)) return
   const transport = new ResponseTransport(req, res)
   const clientId = query.get('clientId')
+  const position = lastEventId(req) ?? query.get('lastEventId')
   try {
     await comet.connect({
       identity,
       transport,
       rids: query.getAll('rid').filter((rid) => rid !== ''),
       ...(clientId ? { clientId } : {}),
+      ...(position ? { position } : {}),
+      recent: countOf(query.get('recent')),
+      answersHeartbeats: query.get('hb') === '1',
     })
   } catch (error) {
     if (transport.closed) return
@@ -113,6 +117,16 @@ async function takePacket(
     if (!isForClient(error)) throw error
     if (!isOver(req, res)) answerError(res, error)
   }
+}
+
+/** EventSource sends it in UTF-8, which Node reads as Latin-1 (WHATWG HTML 9.2.3). */
+function lastEventId(req: Request): string | undefined {
+  const header = req.headers['last-event-id']
+  return typeof header === 'string' && header !== '' ? Buffer.from(header, 'latin1').toString() : undefined
+}
+
+function countOf(text: string | null): number {
+  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : 0
 }
 
 /** What the host did wrong goes the way of its own errors. */

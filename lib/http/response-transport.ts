@@ -1,4 +1,4 @@
-import type { Transport } from '../transport.ts'
+import type { Transport, TransportListener } from '../transport.ts'
 import { isHttp2, isOver, type Request, type Response } from './messages.ts'
 
 /** How long an ended stream may take to send its rest before the connection is cut. */
@@ -19,7 +19,8 @@ const HEADERS = {
 export class ResponseTransport implements Transport {
   readonly #req: Request
   readonly #res: Response
-  readonly #listeners: (() => void)[] = []
+  #listener: TransportListener | undefined
+  #writeTimeout = 0
   #linger: NodeJS.Timeout | undefined
 
   #over: boolean
@@ -30,6 +31,7 @@ export class ResponseTransport implements Transport {
     this.#over = isOver(req, res)
     if (this.#over) return
     res.on('close', this.#onClose)
+    res.on('drain', this.#onDrain)
     // A response that waits behind another one is not told when the connection goes.
     if (!isHttp2(res) && res.socket === null) req.socket.once('close', this.#onClose)
     // A write that fails is followed by 'close'. Unheard, the error would crash the host.
@@ -40,17 +42,21 @@ export class ResponseTransport implements Transport {
     return this.#over || isOver(this.#req, this.#res)
   }
 
-  onClose(listener: () => void): void {
-    if (this.#over) listener()
-    else this.#listeners.push(listener)
+  listen(listener: TransportListener, writeTimeout: number): void {
+    this.#listener = listener
+    this.#writeTimeout = writeTimeout
+    if (this.#over) listener.onClose()
   }
 
   open(): void {
     const res = this.#res
     if (isHttp2(res)) {
       res.stream.session?.setTimeout(0)
+      res.stream.on('timeout', this.#onTimeout)
     } else {
       const { socket } = this.#req
+      // Heard here, a timeout is no reason for Node to cut the connection.
+      res.on('timeout', this.#onTimeout)
       socket.setTimeout(0)
       socket.setNoDelay(true)
       socket.setKeepAlive(true, KEEPALIVE_MS)
@@ -65,6 +71,8 @@ export class ResponseTransport implements Transport {
     const goOn = (res as { write(bytes: Buffer): boolean }).write(bytes)
     // The compression middleware, made to compress in spite of no-transform, holds back what is not flushed.
     if (typeof res.flush === 'function') res.flush()
+    // Node's socket timeout is put off by every byte that goes out: what it finds is a write without progress.
+    if (!goOn) this.#setTimeout(this.#writeTimeout)
     return goOn
   }
 
@@ -94,6 +102,21 @@ export class ResponseTransport implements Transport {
     this.#over = true
     clearTimeout(this.#linger)
     if (!isHttp2(this.#res)) this.#req.socket.off('close', this.#onClose)
-    for (const listener of this.#listeners.splice(0)) listener()
+    this.#listener?.onClose()
+  }
+
+  readonly #onDrain = (): void => {
+    if (this.closed) return
+    this.#setTimeout(0)
+    this.#listener?.onDrain()
+  }
+
+  readonly #onTimeout = (): void => {
+    this.#listener?.onStall()
+  }
+
+  #setTimeout(milliseconds: number): void {
+    const timed = isHttp2(this.#res) ? this.#res.stream : this.#req.socket
+    timed.setTimeout(milliseconds)
   }
 }

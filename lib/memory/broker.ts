@@ -6,6 +6,14 @@ import { MemoryController } from './controller.ts'
 import { Namespaces } from './namespaces.ts'
 import { MemoryPresence } from './presence.ts'
 
+interface Subscriber {
+  readonly id: string
+  readonly namespace: string
+  readonly node: BrokerNode
+  /** Of the latest event it was delivered: nodes are delivered to one after the other. */
+  position: string
+}
+
 /**
  * A broker within the process. It brings its presence and controller along, so that several Comets that share
  * it behave as the nodes of one cluster.
@@ -15,22 +23,44 @@ export class MemoryBroker implements Broker {
   readonly controller: Controller = new MemoryController()
   /** Positions of another life of the process must not be taken for ours. */
   readonly #epoch = randomBytes(6).toString('base64url')
-  readonly #nodes = new Namespaces<BrokerNode>()
+  readonly #nodes = new Namespaces<Subscriber>()
   #sequence = 0
 
   join(node: BrokerNode): BrokerLink {
-    const leave = this.#nodes.join(node)
+    const subscriber = { id: node.id, namespace: node.namespace, node, position: this.#position() }
+    const leave = this.#nodes.join(subscriber)
     return {
       ready: Promise.resolve(),
-      position: () => `${this.#epoch}.${this.#sequence}`,
+      position: () => subscriber.position,
+      compare: (a, b) => this.#compare(a, b),
       publish: (envelope) => this.#publish(node.namespace, envelope),
       close: async () => leave(),
     }
   }
 
+  #position(): string {
+    return `${this.#epoch}.${this.#sequence}`
+  }
+
+  #compare(a: string, b: string): number | undefined {
+    const [first, second] = [this.#sequenceOf(a), this.#sequenceOf(b)]
+    return first === undefined || second === undefined ? undefined : first - second
+  }
+
+  #sequenceOf(position: string): number | undefined {
+    const [, epoch, sequence] = /^([\w-]{8})\.(0|[1-9]\d{0,14})$/.exec(position) ?? []
+    // A position ahead of us is made up: it must not make a client deaf until we get there.
+    if (epoch !== this.#epoch || Number(sequence) > this.#sequence) return undefined
+    return Number(sequence)
+  }
+
   async #publish(namespace: string, envelope: Envelope): Promise<void> {
     this.#sequence += 1
-    const delivery = { ...envelope, position: `${this.#epoch}.${this.#sequence}` }
-    for (const node of this.#nodes.of(namespace)) node.deliver(delivery)
+    const position = this.#position()
+    const delivery = { ...envelope, position }
+    for (const subscriber of this.#nodes.of(namespace)) {
+      subscriber.position = position
+      subscriber.node.deliver(delivery)
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { now } from '../clock.ts'
 import type {
+  Admission,
   GraceTarget,
   Hold,
   Member,
@@ -16,6 +17,9 @@ const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 /** A session, live or in grace, and the rooms it holds. */
 interface Stay {
   readonly rooms: Set<string>
+  readonly clientId: string | undefined
+  /** The node the session is on. */
+  node: string
   /** Set while in grace; runs the stay out. */
   timer?: NodeJS.Timeout
 }
@@ -27,6 +31,8 @@ interface User {
   readonly memberships: Set<string>
   /** How many holds there are on each room; a room without one is not in it. */
   readonly holds: Map<string, number>
+  /** The sid of each clientId. */
+  readonly clients: Map<string, string>
   info: unknown
 }
 
@@ -34,22 +40,35 @@ interface User {
 class World {
   readonly users = new Map<string, User>()
   readonly rooms = new Map<string, Set<User>>()
-  /** Where sessions in grace are found by their sid. */
-  readonly graced = new Map<string, User>()
+  /** Whose session a sid is. */
+  readonly owners = new Map<string, User>()
 
-  connect({ uid, sid, info }: PresenceSession, rooms: readonly string[], report: Report): string[] {
+  connect(session: PresenceSession, rooms: readonly string[], node: string, report: Report): Admission {
+    const { uid, info, clientId } = session
     let user = this.users.get(uid)
     const step = new Step(uid)
     if (user === undefined) {
-      user = { uid, stays: new Map(), memberships: new Set(), holds: new Map(), info }
+      user = { uid, stays: new Map(), memberships: new Set(), holds: new Map(), clients: new Map(), info }
       this.users.set(uid, user)
       step.add(ONLINE)
     }
     user.info = info
-    user.stays.set(sid, { rooms: new Set(rooms) })
-    for (const rid of new Set(rooms)) this.#hold(user, rid, step)
+    const sid = (clientId === undefined ? undefined : user.clients.get(clientId)) ?? session.sid
+    const taken = user.stays.get(sid)
+    const former = taken?.timer === undefined ? taken?.node : undefined
+    clearTimeout(taken?.timer)
+    const stay = { rooms: taken?.rooms ?? new Set<string>(), clientId, node }
+    user.stays.set(sid, stay)
+    this.owners.set(sid, user)
+    if (clientId !== undefined) user.clients.set(clientId, sid)
+    for (const rid of rooms) {
+      if (stay.rooms.has(rid)) continue
+      stay.rooms.add(rid)
+      this.#hold(user, rid, step)
+    }
     report(step.events)
-    return Array.from(user.memberships)
+    const held = { rooms: Array.from(stay.rooms), memberships: Array.from(user.memberships) }
+    return { sid, ...held, ...(former === undefined ? {} : { former }) }
   }
 
   /** Lets a session go at once. */
@@ -57,8 +76,9 @@ class World {
     const stay = user.stays.get(sid)
     if (stay === undefined) return
     clearTimeout(stay.timer)
-    this.graced.delete(sid)
+    this.owners.delete(sid)
     user.stays.delete(sid)
+    if (stay.clientId !== undefined) user.clients.delete(stay.clientId)
     const step = new Step(user.uid)
     for (const rid of stay.rooms) this.#release(user, rid, step)
     if (user.stays.size === 0) {
@@ -73,7 +93,6 @@ class World {
   runOut(user: User, sid: string, grace: number, report: Report): void {
     const stay = user.stays.get(sid)
     if (stay === undefined) return
-    this.graced.set(sid, user)
     stay.timer = setTimeout(() => this.remove(user, sid, report), grace)
     stay.timer.unref()
   }
@@ -108,8 +127,8 @@ class World {
   /** The sessions in grace that a target names. */
   inGrace(target: GraceTarget): [user: User, sid: string][] {
     if ('sid' in target) {
-      const user = this.graced.get(target.sid)
-      return user === undefined ? [] : [[user, target.sid]]
+      const user = this.owners.get(target.sid)
+      return user?.stays.get(target.sid)?.timer === undefined ? [] : [[user, target.sid]]
     }
     const users = 'uid' in target ? [this.users.get(target.uid)] : (this.rooms.get(target.rid) ?? [])
     const found: [User, string][] = []
@@ -178,10 +197,11 @@ export class MemoryPresence implements Presence {
     this.#worlds.set(node.namespace, world)
     const report = reportTo(node)
     return {
-      connect: async (session, rooms) => world.connect(session, rooms, report),
+      connect: async (session, rooms) => world.connect(session, rooms, node.id, report),
       disconnect: async ({ uid, sid }, grace) => {
         const user = world.users.get(uid)
-        if (user === undefined) return
+        // Another node has taken the session over: that it ended here says nothing.
+        if (user?.stays.get(sid)?.node !== node.id) return
         if (grace <= 0) world.remove(user, sid, report)
         else world.runOut(user, sid, grace, (events) => reportTo(this.#hearer(node))(events))
       },
@@ -190,13 +210,14 @@ export class MemoryPresence implements Presence {
       },
       enter: async (hold, rid) => world.enter(hold, rid, report),
       leave: async (hold, rid) => world.leave(hold, rid, report),
+      locate: async (sid) => world.owners.get(sid)?.stays.get(sid)?.node,
       isOnline: async (uid) => world.users.has(uid),
       members: async (rid) => Array.from(world.rooms.get(rid) ?? [], memberOf),
       count: async (rid) => world.rooms.get(rid)?.size ?? 0,
       close: async () => {
         leave()
         if (Array.from(this.#nodes.of(node.namespace)).length > 0) return
-        for (const [sid, user] of world.graced) world.remove(user, sid, report)
+        for (const [sid, user] of world.owners) world.remove(user, sid, report)
         this.#worlds.delete(node.namespace)
       },
     }

@@ -4,7 +4,8 @@ import { invalid, stringField } from './json.ts'
 /** What a client sends up: the body of a POST. */
 export type Packet =
   | { readonly type: 'HB' }
-  | { readonly type: 'JOIN' | 'LEAVE'; readonly rid: string }
+  | { readonly type: 'JOIN'; readonly rid: string; readonly since: string; readonly recent: number }
+  | { readonly type: 'LEAVE'; readonly rid: string }
   | { readonly type: 'SEND'; readonly evt: string; readonly id: string }
   | { readonly type: 'BYE' }
 
@@ -26,7 +27,19 @@ export function parsePacket(value: unknown): Packet {
     case 'HB':
     case 'BYE':
       return { type }
-    case 'JOIN':
+    case 'JOIN': {
+      const body = bodyOf(packet, type)
+      const recent = body.members.recent ?? 0
+      if (!Number.isSafeInteger(recent) || (recent as number) < 0) {
+        throw invalid('join.recent', 'must be a whole number, 0 or more')
+      }
+      return {
+        type,
+        rid: stringField(body, 'rid'),
+        since: stringField(body, 'since'),
+        recent: recent as number,
+      }
+    }
     case 'LEAVE':
       return { type, rid: stringField(bodyOf(packet, type), 'rid') }
     case 'SEND': {

@@ -159,10 +159,10 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       const { link } = join('n')
       await link.connect(alice, [])
       assert.equal(await link.enter({ uid: 'alice' }, 'den'), true)
-      assert.deepEqual(await link.connect(alice2, []), ['den'])
+      assert.deepEqual((await link.connect(alice2, [])).memberships, ['den'])
       await link.disconnect(alice, 0)
       await link.disconnect(alice2, 0)
-      assert.deepEqual(await link.connect(alice, []), [])
+      assert.deepEqual((await link.connect(alice, [])).memberships, [])
     })
 
     it('refuses a hold to who is not online', async () => {
@@ -193,6 +193,45 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       await one.link.connect(alice, ['den'])
       assert.equal(await other.link.isOnline('alice'), false)
       assert.equal(await other.link.count('den'), 0)
+    })
+
+    describe('with a clientId', () => {
+      const page = { ...alice, clientId: 'page' }
+      const again = { ...alice2, clientId: 'page' }
+
+      it('has a session take over the sid and rooms of the one in grace, and says nothing', async () => {
+        const [one, two] = [join('n1'), join('n2')]
+        await one.link.connect(page, ['den'])
+        await one.link.enter(page, 'attic')
+        await one.link.disconnect(page, 60_000)
+        one.said()
+        assert.deepEqual(await two.link.connect(again, ['den']), {
+          sid: 'a1',
+          rooms: ['den', 'attic'],
+          memberships: [],
+        })
+        assert.deepEqual([one.said(), two.said()], [[], []])
+        assert.equal(await one.link.locate('a1'), 'n2')
+      })
+
+      it('says where the session is that was taken over live, whose end counts no more', async () => {
+        const [one, two] = [join('n1'), join('n2')]
+        await one.link.connect(page, ['den'])
+        assert.equal((await two.link.connect(again, [])).former, 'n1')
+        await one.link.disconnect(page, 0)
+        assert.equal(await two.link.isOnline('alice'), true)
+        await two.link.disconnect(page, 0)
+        assert.equal(await two.link.isOnline('alice'), false)
+        assert.equal(await two.link.locate('a1'), undefined)
+      })
+
+      it('takes over nothing of another user, or of another page', async () => {
+        const { link } = join('n')
+        await link.connect(page, ['den'])
+        assert.equal((await link.connect({ ...bob, clientId: 'page' }, [])).sid, 'b1')
+        assert.equal((await link.connect({ ...alice2, clientId: 'other' }, [])).sid, 'a2')
+        assert.equal((await link.connect({ uid: 'alice', sid: 'a3' }, [])).sid, 'a3')
+      })
     })
 
     it('tells only the node that caused a transition', async () => {

@@ -1,12 +1,13 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import type { Transport } from '../../lib/index.ts'
+import type { Transport, TransportListener } from '../../lib/index.ts'
 
 /** A client's stream that ends in memory, for tests of what goes on behind the wire. */
 export class MemoryTransport implements Transport {
   closed = false
   opened = false
   readonly #chunks: Buffer[] = []
-  readonly #listeners: (() => void)[] = []
+  protected listener: TransportListener | undefined
+  #isOver = false
 
   /** How many writes there were. */
   get writes(): number {
@@ -22,6 +23,11 @@ export class MemoryTransport implements Transport {
     const events: EventSourceMessage[] = []
     createParser({ onEvent: (event) => events.push(event) }).feed(this.text)
     return events
+  }
+
+  /** What the client would give as Last-Event-ID. */
+  get lastEventId(): string | undefined {
+    return lastIdOf(this.events)
   }
 
   /** The data of the events without a name: those that were published. */
@@ -41,14 +47,15 @@ export class MemoryTransport implements Transport {
 
   /** The client goes away without a word. */
   drop(): void {
-    if (this.closed) return
+    if (this.#isOver) return
+    this.#isOver = true
     this.closed = true
-    for (const listener of this.#listeners.splice(0)) listener()
+    this.listener?.onClose()
   }
 
-  onClose(listener: () => void): void {
-    if (this.closed) listener()
-    else this.#listeners.push(listener)
+  listen(listener: TransportListener): void {
+    this.listener = listener
+    if (this.#isOver) listener.onClose()
   }
 
   open(): void {
@@ -67,4 +74,9 @@ export class MemoryTransport implements Transport {
   destroy(): void {
     this.drop()
   }
+}
+
+/** The id that a client remembers after these events. */
+export function lastIdOf(events: readonly EventSourceMessage[]): string | undefined {
+  return events.findLast(({ id }) => id !== undefined)?.id
 }

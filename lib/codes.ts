@@ -1,0 +1,30 @@
+/** A way for a stream to end. */
+interface CloseCode {
+  /** What happened, in words: the default reason. */
+  readonly meaning: string
+  /** Whether the client should come back by itself. One that should not is kept away when it does. */
+  readonly reconnect: boolean
+  /** Whether the user is still counted as present for `offlineGrace`, because it may be back at once. */
+  readonly grace: boolean
+}
+
+/** Every way a stream ends by its code, which `comet.close` carries where the client can still be told. */
+export const CLOSE_CODES = {
+  GONE: { meaning: 'The connection is gone.', reconnect: true, grace: true },
+  BYE: { meaning: 'The client said BYE.', reconnect: false, grace: false },
+  KICKED: { meaning: 'The server disconnected the client.', reconnect: false, grace: false },
+  EVICTED: {
+    meaning: 'The user opened more sessions than maxSessionsPerUser.',
+    reconnect: false,
+    grace: false,
+  },
+  REPLACED: { meaning: 'A new connection with the same clientId took over.', reconnect: false, grace: false },
+  SILENT: { meaning: 'The client answered none of three heartbeats.', reconnect: true, grace: true },
+  SLOW: { meaning: 'The client reads too slowly.', reconnect: true, grace: true },
+  AGED: { meaning: 'The connection is older than maxConnectionAge.', reconnect: true, grace: true },
+  EXPIRED: { meaning: 'The identity has expired.', reconnect: true, grace: true },
+  SHUTDOWN: { meaning: 'The server is shutting down.', reconnect: true, grace: true },
+} as const satisfies Record<string, CloseCode>
+
+/** A key of the table of close codes. */
+export type CometCloseCode = keyof typeof CLOSE_CODES

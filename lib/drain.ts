@@ -1,0 +1,33 @@
+import { closeSession } from './close.ts'
+import type { Hub } from './hub.ts'
+
+/** How many sessions end together: few enough that their return is no burden. */
+const WAVE = 50
+
+/** Which part of the drain time the waves are spread over; the rest is for what is still to be sent. */
+const SPREAD = 0.8
+
+/**
+ * Ends all sessions of a node, wave by wave.
+ *
+ * @param drain milliseconds it may take; a client that has not taken what it was sent by then is cut
+ */
+export async function endSessions(hub: Hub, drain: number): Promise<void> {
+  const end = performance.now() + drain
+  const sessions = Array.from(hub.registry.all())
+  const waves = Math.ceil(sessions.length / WAVE)
+  const ended: Promise<unknown>[] = []
+  for (let wave = 0; wave < waves; wave += 1) {
+    if (wave > 0) await sleep((drain * SPREAD) / waves)
+    for (const session of sessions.slice(wave * WAVE, (wave + 1) * WAVE)) {
+      ended.push(closeSession(hub, session, { code: 'SHUTDOWN' }))
+    }
+  }
+  await Promise.all(ended)
+  const rest = Math.max(0, end - performance.now())
+  await Promise.all(sessions.map((session) => session.gone(rest)))
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}

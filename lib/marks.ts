@@ -1,0 +1,46 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+
+/** Whom a mark keeps away. */
+export interface Marked {
+  readonly uid: string
+  readonly anonymous: boolean
+  readonly clientId?: string | undefined
+}
+
+const MARK = /^away:([^:]+):([\w-]{22})$/
+
+/**
+ * Marks by which clients that were told not to come back are known when EventSource does all the same: it gives
+ * back the last `id:` it got as Last-Event-ID. A mark is signed by the node and holds only for the user it was
+ * given to, so nobody can shut out somebody else with it.
+ */
+export class Marks {
+  readonly #secret = randomBytes(32)
+
+  issue(sid: string, marked: Marked): string {
+    return `away:${sid}:${this.#sign(sid, marked).toString('base64url')}`
+  }
+
+  verify(mark: string, marked: Marked): boolean {
+    const [, sid = '', signature = ''] = MARK.exec(mark) ?? []
+    const given = Buffer.from(signature, 'base64url')
+    const expected = this.#sign(sid, marked)
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+
+  #sign(sid: string, { uid, anonymous, clientId = '' }: Marked): Buffer {
+    // An anonymous client has another uid each time it comes.
+    const whom = JSON.stringify([sid, anonymous ? null : uid, clientId])
+    return createHmac('sha256', this.#secret).update(whom).digest().subarray(0, 16)
+  }
+}
+
+/** Whether a client's position has the form of a mark. */
+export function isMark(position: string): boolean {
+  return MARK.test(position)
+}
+
+/** The sid of the session that a mark was given to. */
+export function sidOfMark(mark: string): string {
+  return MARK.exec(mark)?.[1] ?? ''
+}

@@ -1,0 +1,60 @@
+/** How exact the times are, in milliseconds. */
+const TICK_MS = 100
+
+/**
+ * Wakes things at their times with one timer for all of them. The timer runs only while something is scheduled.
+ *
+ * @typeParam T woken by `wake`, which answers when to wake it next
+ */
+export class Timetable<T> {
+  readonly #wake: (item: T, now: number) => number
+  readonly #slots = new Map<number, Set<T>>()
+  readonly #slotOf = new Map<T, number>()
+  #timer: NodeJS.Timeout | undefined
+  /** The latest slot that was woken. */
+  #at = 0
+
+  /** @param wake answers the next time of the item, on the clock of `performance.now()`; infinite for never */
+  constructor(wake: (item: T, now: number) => number) {
+    this.#wake = wake
+  }
+
+  /** Schedules something, or moves it. */
+  set(item: T, time: number): void {
+    this.delete(item)
+    if (time === Number.POSITIVE_INFINITY) return
+    if (this.#timer === undefined) {
+      this.#at = Math.floor(performance.now() / TICK_MS)
+      this.#timer = setInterval(() => this.#tick(), TICK_MS)
+      this.#timer.unref()
+    }
+    const number = Math.max(this.#at + 1, Math.ceil(time / TICK_MS))
+    const slot = this.#slots.get(number) ?? new Set()
+    this.#slots.set(number, slot.add(item))
+    this.#slotOf.set(item, number)
+  }
+
+  delete(item: T): void {
+    const number = this.#slotOf.get(item)
+    if (number === undefined) return
+    this.#slotOf.delete(item)
+    const slot = this.#slots.get(number)
+    slot?.delete(item)
+    if (slot?.size === 0) this.#slots.delete(number)
+    if (this.#slotOf.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #tick(): void {
+    const now = performance.now()
+    const until = Math.floor(now / TICK_MS)
+    while (this.#at < until) {
+      this.#at += 1
+      for (const item of this.#slots.get(this.#at) ?? []) {
+        const next = this.#wake(item, now)
+        if (this.#slotOf.has(item)) this.set(item, next)
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import type { CometCloseCode } from './codes.ts'
+import type { Identification } from './identity.ts'
+import type { Session } from './session.ts'
+import { encodeControl } from './sse.ts'
+import { Timetable } from './timetable.ts'
+
+/** How many heartbeats a client may leave unanswered that said it answers. */
+const SILENT_INTERVALS = 3
+
+interface UpkeepHost {
+  readonly options: { readonly heartbeatInterval: number; readonly maxConnectionAge: number }
+  readonly broker: { position(): string }
+  end(session: Session, code: CometCloseCode): void
+}
+
+/** What is done for a session from time to time. */
+interface Duties {
+  /** When the session ends, whatever happens, and why. */
+  readonly deadline: number
+  readonly code: CometCloseCode
+  /** When the client was last heard; undefined for one that does not answer heartbeats. */
+  heard: number | undefined
+}
+
+/** Heartbeats, and the end of sessions that are silent, old or expired: one timer for all. */
+export class Upkeep {
+  readonly #host: UpkeepHost
+  readonly #duties = new Map<Session, Duties>()
+  readonly #timetable = new Timetable<Session>((session, now) => this.#attend(session, now))
+  /** The latest heartbeat: all sessions of a turn share it. */
+  #beat: { readonly position: string; readonly frame: Buffer } | undefined
+
+  constructor(host: UpkeepHost) {
+    this.#host = host
+  }
+
+  /** @param answers whether the client said it answers heartbeats */
+  add(session: Session, { expiresAt }: Identification, answers: boolean): void {
+    const now = performance.now()
+    const { heartbeatInterval, maxConnectionAge } = this.#host.options
+    // A client that answers is known to be alive: its connection need not be renewed to find out.
+    const aged =
+      answers || maxConnectionAge === 0
+        ? Number.POSITIVE_INFINITY
+        : now + maxConnectionAge * (0.8 + Math.random() / 5)
+    const expired = expiresAt === undefined ? Number.POSITIVE_INFINITY : now + expiresAt - Date.now()
+    const [deadline, code] = aged < expired ? ([aged, 'AGED'] as const) : ([expired, 'EXPIRED'] as const)
+    const duties = { deadline, code, heard: answers && heartbeatInterval > 0 ? now : undefined }
+    this.#duties.set(session, duties)
+    // The first heartbeat comes at random, so that those who came together do not beat together.
+    this.#timetable.set(session, this.#next(duties, now, Math.random()))
+  }
+
+  remove(session: Session): void {
+    this.#duties.delete(session)
+    this.#timetable.delete(session)
+  }
+
+  /** The client was heard. */
+  heard(session: Session): void {
+    const duties = this.#duties.get(session)
+    if (duties?.heard !== undefined) duties.heard = performance.now()
+  }
+
+  #attend(session: Session, now: number): number {
+    const duties = this.#duties.get(session)
+    if (duties === undefined) return Number.POSITIVE_INFINITY
+    const silence = now - (duties.heard ?? now)
+    if (duties.deadline <= now) this.#host.end(session, duties.code)
+    else if (silence > SILENT_INTERVALS * this.#host.options.heartbeatInterval)
+      this.#host.end(session, 'SILENT')
+    else if (this.#host.options.heartbeatInterval > 0) session.push(this.#heartbeat())
+    return this.#next(duties, now, 1)
+  }
+
+  #next({ deadline }: Duties, now: number, part: number): number {
+    const { heartbeatInterval } = this.#host.options
+    return heartbeatInterval === 0 ? deadline : Math.min(deadline, now + heartbeatInterval * part)
+  }
+
+  #heartbeat(): Buffer {
+    const position = this.#host.broker.position()
+    if (this.#beat?.position !== position) {
+      this.#beat = { position, frame: encodeControl('heartbeat', {}, { id: position }) }
+    }
+    return this.#beat.frame
+  }
+}

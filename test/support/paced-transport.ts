@@ -1,0 +1,14 @@
+import { MemoryTransport } from './memory-transport.ts'
+
+/** A client that reads only when told to: every write is one too many until {@link read}. */
+export class PacedTransport extends MemoryTransport {
+  override write(bytes: Buffer): boolean {
+    super.write(bytes)
+    return false
+  }
+
+  /** Takes in what was written. */
+  read(): void {
+    this.listener?.onDrain()
+  }
+}
