@@ -15,8 +15,18 @@ describe('an uplink packet', () => {
   })
 
   it('names the room to enter by JOIN, which is also number 2', () => {
-    assert.deepEqual(parsePacket({ type: 'JOIN', join: { rid: 'r1' } }), { type: 'JOIN', rid: 'r1' })
-    assert.deepEqual(parsePacket({ type: 2, join: { rid: 'r1' } }), { type: 'JOIN', rid: 'r1' })
+    assert.deepEqual(parsePacket({ type: 'JOIN', join: { rid: 'r1' } }), {
+      type: 'JOIN',
+      rid: 'r1',
+      since: '',
+      recent: 0,
+    })
+    assert.deepEqual(parsePacket({ type: 2, join: { rid: 'r1' } }), {
+      type: 'JOIN',
+      rid: 'r1',
+      since: '',
+      recent: 0,
+    })
   })
 
   it('names the room to leave by LEAVE', () => {
@@ -25,12 +35,22 @@ describe('an uplink packet', () => {
 
   it('is for the empty room when it names none', () => {
     for (const packet of [{}, { join: {} }, { join: null }, { join: { rid: null } }, { join: { rid: '' } }]) {
-      assert.deepEqual(parsePacket({ type: 'JOIN', ...packet }), { type: 'JOIN', rid: '' })
+      assert.deepEqual(parsePacket({ type: 'JOIN', ...packet }), {
+        type: 'JOIN',
+        rid: '',
+        since: '',
+        recent: 0,
+      })
     }
   })
 
   it('does not take the room of another packet type', () => {
-    assert.deepEqual(parsePacket({ type: 'JOIN', leave: { rid: 'r1' } }), { type: 'JOIN', rid: '' })
+    assert.deepEqual(parsePacket({ type: 'JOIN', leave: { rid: 'r1' } }), {
+      type: 'JOIN',
+      rid: '',
+      since: '',
+      recent: 0,
+    })
   })
 
   it('carries a text by SEND, with an id or without', () => {
