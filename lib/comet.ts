@@ -6,7 +6,6 @@ import {
   type DisconnectOptions,
   disconnectAll,
   handleCommand,
-  type SessionTarget,
 } from './commands.ts'
 import { type ConnectRequest, connect } from './connect.ts'
 import { endSessions } from './drain.ts'
@@ -28,6 +27,7 @@ import {
   targetOf,
   toEnvelope,
 } from './publication.ts'
+import { checkTarget } from './targets.ts'
 import { heard } from './uplink.ts'
 
 /** Whom `enter` and `leave` are about: a user, all its sessions and later ones, or one session. */
@@ -104,8 +104,9 @@ export class Comet<Events = EventMap> {
   async enter(occupant: Occupant, rid: string): Promise<boolean> {
     const hub = this.#hub
     const room = this.#checkRid(rid)
-    if ('sid' in occupant) return await askSession(hub, { type: 'enter', sid: occupant.sid, rid: room })
-    const uid = this.#checkUid(occupant.uid)
+    const whom = checkTarget('The occupant', occupant, ['uid', 'sid'], hub.options.maxIdBytes)
+    if ('sid' in whom) return await askSession(hub, { type: 'enter', ...whom, rid: room })
+    const { uid } = whom
     if (!(await hub.presence.enter({ uid }, room))) return false
     await askAll(hub, { type: 'enterUser', uid, rid: room })
     return true
@@ -119,8 +120,9 @@ export class Comet<Events = EventMap> {
   async leave(occupant: Occupant, rid: string): Promise<boolean> {
     const hub = this.#hub
     const room = this.#checkRid(rid)
-    if ('sid' in occupant) return await askSession(hub, { type: 'leave', sid: occupant.sid, rid: room })
-    const uid = this.#checkUid(occupant.uid)
+    const whom = checkTarget('The occupant', occupant, ['uid', 'sid'], hub.options.maxIdBytes)
+    if ('sid' in whom) return await askSession(hub, { type: 'leave', ...whom, rid: room })
+    const { uid } = whom
     const told = askAll(hub, { type: 'leaveUser', uid, rid: room })
     const left = await hub.presence.leave({ uid }, room)
     await told
@@ -136,7 +138,11 @@ export class Comet<Events = EventMap> {
     target: { readonly uid: Uid } | { readonly sid: string } | { readonly rid: string },
     options: DisconnectOptions = {},
   ): Promise<number> {
-    return await disconnectAll(this.#hub, this.#checkTarget(target), options)
+    return await disconnectAll(
+      this.#hub,
+      checkTarget('The target', target, ['uid', 'sid', 'rid'], this.#hub.options.maxIdBytes),
+      options,
+    )
   }
 
   /** Another route of the host heard this user: HEARD is out when this returns. */
@@ -247,12 +253,6 @@ export class Comet<Events = EventMap> {
     hub.closed = true
     await hub.controller.close()
     await hub.broker.close()
-  }
-
-  #checkTarget(target: { readonly uid?: Uid; readonly sid?: string; readonly rid?: string }): SessionTarget {
-    if ('sid' in target) return { sid: checkId('sid', target.sid, 256) }
-    if ('uid' in target) return { uid: this.#checkUid(target.uid) }
-    return { rid: this.#checkRid(target.rid) }
   }
 
   #checkUid(uid: unknown): string {

@@ -37,6 +37,10 @@ export interface HookMap {
 /** May be async; what it throws or rejects with goes to `'error'`. */
 export type HookListener<Name extends keyof HookMap> = (value: HookMap[Name]) => unknown
 
+const NAMES: ReadonlySet<string> = new Set<keyof HookMap>([
+  ...(['activity', 'online', 'offline', 'heard', 'enter', 'leave', 'message', 'error'] as const),
+])
+
 type Guard = (name: keyof HookMap, value: unknown) => void
 
 /** The listeners of a Comet, kept from harming each other and whoever emits. */
@@ -48,11 +52,11 @@ export class Hooks {
   readonly #reported = new WeakSet<object>()
 
   on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
-    this.#emitter.on(name, this.#guard(listener))
+    this.#emitter.on(checkName(name), this.#guard(listener))
   }
 
   once<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
-    this.#emitter.once(name, this.#guard(listener))
+    this.#emitter.once(checkName(name), this.#guard(listener))
   }
 
   off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
@@ -98,6 +102,14 @@ export class Hooks {
     }
     return guard
   }
+}
+
+function checkName(name: string): string {
+  if (NAMES.has(name)) return name
+  throw new CometError(
+    'INVALID_OPTION',
+    `There is no hook ${JSON.stringify(name)}, but ${[...NAMES].join(', ')}.`,
+  )
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -14,13 +14,13 @@ const FORBIDDEN = /[\r\n\0]/
  * @throws CometError INVALID_ID
  */
 export function checkId(name: string, value: unknown, maxBytes: number): string {
-  if (typeof value !== 'string') throw invalid(name, `must be a string, not ${kindOf(value)}`)
-  if (value === '') throw invalid(name, 'must not be empty')
-  if (FORBIDDEN.test(value)) throw invalid(name, 'must not contain CR, LF or NUL')
-  if (!value.isWellFormed()) throw invalid(name, 'must not contain a lone surrogate')
+  if (typeof value !== 'string') throw invalidId(name, `must be a string, not ${kindOf(value)}`)
+  if (value === '') throw invalidId(name, 'must not be empty')
+  if (FORBIDDEN.test(value)) throw invalidId(name, 'must not contain CR, LF or NUL')
+  if (!value.isWellFormed()) throw invalidId(name, 'must not contain a lone surrogate')
   // UTF-8 takes at most three bytes for a UTF-16 unit: most ids need no counting.
   if (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes) {
-    throw invalid(name, `must have at most ${maxBytes} bytes (option maxIdBytes)`)
+    throw invalidId(name, `must have at most ${maxBytes} bytes (option maxIdBytes)`)
   }
   return value
 }
@@ -28,10 +28,15 @@ export function checkId(name: string, value: unknown, maxBytes: number): string 
 /** As {@link checkId}, for a uid, which may also be an integer. */
 export function checkUid(name: string, value: unknown, maxBytes: number): string {
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    throw invalid(name, `must be a safe integer, not ${value}`)
+    throw invalidId(name, `must be a safe integer, not ${value}`)
   }
   const text = typeof value === 'number' || typeof value === 'bigint' ? value.toString() : value
   return checkId(name, text, maxBytes)
+}
+
+/** As {@link checkId}, for a sid, whose length is ours. */
+export function checkSid(value: unknown): string {
+  return checkId('sid', value, 256)
 }
 
 /** A node's id. Random and never a host's name: clients see it in their sid. */
@@ -59,6 +64,6 @@ export function kindOf(value: unknown): string {
   return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`
 }
 
-function invalid(name: string, problem: string): CometError {
+export function invalidId(name: string, problem: string): CometError {
   return new CometError('INVALID_ID', `${name} ${problem}`)
 }

@@ -20,8 +20,9 @@ export interface EnterRequest {
 /** Options of a Comet. Times are milliseconds, sizes bytes. */
 export interface CometOptions {
   /**
-   * Whether a client may enter a room it asked for by `?rid=` or JOIN. May be async. What it throws counts as no
-   * and goes to `'error'`. Default: no client may enter any room.
+   * Whether a client may enter a room it asked for by `?rid=` or JOIN. May be async. A CometError it throws is a no;
+   * anything else goes to `'error'`, and the client is not let in but may try again: a JOIN is answered with 500, and
+   * a stream none of whose rooms could be entered is sent away for now. Default: no client may enter any room.
    */
   readonly canEnter?: (request: EnterRequest) => boolean | Promise<boolean>
   /**

@@ -5,6 +5,7 @@ import { CometError } from './errors.ts'
 import { checkId, checkUid, kindOf, type Uid } from './ids.ts'
 import type { ResolvedOptions } from './options.ts'
 import { stringifyMessage } from './protocol/message.ts'
+import { checkTarget } from './targets.ts'
 
 /** The events of an application by their name, each with the type of its data. */
 export type EventMap = Record<string, unknown>
@@ -60,15 +61,20 @@ export function toEnvelope(
   publishOptions: unknown,
   options: ResolvedOptions,
 ): Envelope {
-  const event = checkObject('The event', publication)
-  const { except, transient = false } = checkObject('The options of publish', publishOptions)
+  const event = checkObject('The event', publication, ['uid', 'rid', 'evt'])
+  const { except, transient = false } = checkObject('The options of publish', publishOptions, [
+    'except',
+    'transient',
+  ])
   if (typeof transient !== 'boolean') {
     throw new CometError('INVALID_EVENT', `Option transient must be a boolean, not ${kindOf(transient)}.`)
   }
   return {
     ...targetOf(event, options.maxIdBytes),
     evt: checkEvt(event.evt, options),
-    ...(except === undefined ? {} : { except: checkExcept(except, options.maxIdBytes) }),
+    ...(except === undefined
+      ? {}
+      : { except: checkTarget('Option except', except, ['uid', 'sid'], options.maxIdBytes) }),
     ...(transient ? { transient } : {}),
   }
 }
@@ -90,12 +96,6 @@ export function targetOf(event: object, maxIdBytes: number): { uid?: string; rid
   }
 }
 
-function checkExcept(value: unknown, maxIdBytes: number): { uid: string } | { sid: string } {
-  const except = checkObject('Option except', value)
-  if ('sid' in except) return { sid: checkId('except.sid', except.sid, 256) }
-  return { uid: checkUid('except.uid', except.uid, maxIdBytes) }
-}
-
 function checkEvt(evt: unknown, options: ResolvedOptions): string {
   const text = typeof evt === 'string' ? evt : stringifyMessage(complete(evt, options))
   const { maxEventBytes } = options
@@ -108,7 +108,7 @@ function checkEvt(evt: unknown, options: ResolvedOptions): string {
 }
 
 function complete(evt: unknown, options: ResolvedOptions) {
-  const message = checkObject('evt, unless it is a string,', evt)
+  const message = checkObject('evt, unless it is a string,', evt, ['server', 'event', 'data', 'id', 'time'])
   const { server = options.server, event, data, id = randomUUID(), time = now() } = message
   return { server, event, data: encodeData(data), id, time } as Parameters<typeof stringifyMessage>[0]
 }
@@ -124,8 +124,27 @@ function encodeData(data: unknown): string | undefined {
   throw new CometError('INVALID_EVENT', `evt.data is not JSON, but ${kindOf(data)}.`)
 }
 
-function checkObject(name: string, value: unknown): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>
-  throw new CometError('INVALID_EVENT', `${name} must be an object, not ${kindOf(value)}.`)
+/** A key that is not known is refused: `{ user: 'alice' }` must not tell everybody, and no data be lost unseen. */
+function checkObject(name: string, value: unknown, known: readonly string[]): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new CometError('INVALID_EVENT', `${name} must be an object, not ${kindOf(value)}.`)
+  }
+  const keys = Object.keys(value)
+  const unknown = keys.find((key) => !known.includes(key))
+  if (unknown !== undefined) {
+    throw new CometError(
+      'INVALID_EVENT',
+      `${name} may have ${known.join(', ')}, but not ${JSON.stringify(unknown)}.`,
+    )
+  }
+  // A Date, a Map or a Promise keeps what it holds from being seen.
+  if (keys.length === 0 && !isPlain(value)) {
+    throw new CometError('INVALID_EVENT', `${name} must be a plain object, not a ${value.constructor?.name}.`)
+  }
+  return value as Record<string, unknown>
+}
+
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

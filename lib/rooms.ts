@@ -1,11 +1,12 @@
 import type { Kept } from './backlog.ts'
-import { CometError } from './errors.ts'
+import { CometError, isCometError } from './errors.ts'
 import { type Hub, isExcepted } from './hub.ts'
 import type { Session } from './session.ts'
 import { encodeBlock } from './sse.ts'
 
 /**
- * Asks the host whether a client may enter a room: closed by default, and what throws does not open it.
+ * Asks the host whether a client may enter a room: closed by default, and what throws does not open it. A CometError
+ * is a no; anything else is a failure, after which the client may try again.
  */
 export async function mayEnter(
   hub: Hub,
@@ -20,6 +21,7 @@ export async function mayEnter(
     const request = { uid, rid, session: session.toInfo(), ...(info === undefined ? {} : { info }) }
     return { allowed: (await canEnter(request)) === true, failed: false }
   } catch (error) {
+    if (isCometError(error)) return { allowed: false, failed: false }
     hub.hooks.report(error)
     return { allowed: false, failed: true }
   }

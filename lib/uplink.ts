@@ -35,9 +35,9 @@ export async function receive(hub: Hub, uplink: Uplink): Promise<string | undefi
   session.uplink ??= new UplinkState(uplinkRate)
   const state = session.uplink
   if (!state.take(uplinkRate)) throw new CometError('TOO_MANY_PACKETS')
-  const done = state.tail.then(() => handle(hub, session, state, uplink))
-  state.tail = done.catch(() => undefined)
-  return await done
+  // Being heard must not wait for a host that thinks: silent clients are closed.
+  if (uplink.packet.type === 'HB') return await handle(hub, session, state, uplink)
+  return await state.enqueue(() => handle(hub, session, state, uplink), 2 * uplinkRate)
 }
 
 async function handle(
@@ -111,7 +111,8 @@ async function takeMessage(
   state: UplinkState,
   { evt, id }: Packet & { type: 'SEND' },
 ): Promise<string | undefined> {
-  if (id !== '' && state.answers.has(id)) return state.answers.get(id)
+  if (id !== '') checkId('send.id', id, hub.options.maxIdBytes)
+  if (state.answers.has(id)) return state.answers.get(id)
   const { uid, sid } = session
   const message = { uid, sid, evt }
   const answer = await ask(hub, message)

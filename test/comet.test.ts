@@ -186,7 +186,12 @@ describe('Comet', () => {
       await assert.rejects(comet.enter({ uid: 'alice' }, ''), { code: 'INVALID_ID', message: /rid/ })
       await assert.rejects(comet.members(undefined as never), { code: 'INVALID_ID', message: /rid/ })
       await assert.rejects(comet.isOnline(null as never), { code: 'INVALID_ID', message: /uid/ })
-      await assert.rejects(comet.disconnect({} as never), { code: 'INVALID_ID' })
+      for (const target of [undefined, null, {}, 'alice', { user: 'alice' }, { uid: 'alice', sid: 's' }]) {
+        const message = /^The (target|occupant) must be \{ uid \} or \{ sid \}/
+        await assert.rejects(comet.disconnect(target as never), { code: 'INVALID_ID', message })
+        await assert.rejects(comet.enter(target as never, 'den'), { code: 'INVALID_ID', message })
+        await assert.rejects(comet.leave(target as never, 'den'), { code: 'INVALID_ID', message })
+      }
     })
 
     it('warn that workers of one app do not hear each other', async () => {

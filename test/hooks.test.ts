@@ -246,3 +246,13 @@ describe('activity', () => {
     assert.equal(errors, THROWN.length)
   })
 })
+
+describe('a hook of a name that there is not', () => {
+  it('is refused when it is added, such as a misspelt one', () => {
+    for (const name of ['onlin', 'close', 'toString']) {
+      const message = new RegExp(`no hook "${name}", but activity, online`)
+      assert.throws(() => new Hooks().on(name as 'online', () => {}), { code: 'INVALID_OPTION', message })
+      assert.throws(() => new Hooks().once(name as 'online', () => {}), { code: 'INVALID_OPTION', message })
+    }
+  })
+})

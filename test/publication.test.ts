@@ -82,15 +82,18 @@ describe('the options of publish', () => {
   })
 
   it('are refused when except names nobody: someone would get what is not for them', () => {
-    const nobody = [{}, { uid: undefined }, { uid: null }, { uid: '' }, { sid: undefined }, { sid: '' }]
-    for (const except of nobody) {
-      const message = /^except\.[us]id must /
+    for (const except of [{ uid: undefined }, { uid: null }, { uid: '' }, { sid: undefined }, { sid: '' }]) {
+      assert.throws(() => envelope({ evt: 'x' }, { except }), refusal('INVALID_ID', /^[us]id must /))
+    }
+    for (const except of [{}, null, 'bob', ['bob'], 7, { user: 'bob' }, { uid: 'bob', sid: 's' }]) {
+      const message = /^Option except must be \{ uid \} or \{ sid \}, not /
       assert.throws(() => envelope({ evt: 'x' }, { except }), refusal('INVALID_ID', message))
     }
-    for (const except of [null, 'bob', ['bob'], 7]) {
-      const message = /^Option except must be an object, not /
-      assert.throws(() => envelope({ evt: 'x' }, { except }), refusal('INVALID_EVENT', message))
-    }
+  })
+
+  it('are refused when there is one that publish does not have: nobody would be excepted', () => {
+    const excpt = { uid: 'bob' }
+    assert.throws(() => envelope({ evt: 'x' }, { excpt }), refusal('INVALID_EVENT', /but not "excpt"/))
   })
 
   it('mark what is transient', () => {
@@ -226,5 +229,28 @@ describe('maxEventBytes', () => {
   it('is 1 MiB by default', () => {
     assert.equal(envelope({ evt: 'x'.repeat(2 ** 20) }).evt.length, 2 ** 20)
     assert.throws(() => envelope({ evt: 'x'.repeat(2 ** 20 + 1) }), { code: 'EVENT_TOO_LARGE' })
+  })
+})
+
+describe('what is published by mistake', () => {
+  it('is refused when its target is misspelt, which would make it the world', () => {
+    for (const [key, value] of Object.entries({ user: 'bob', room: 'den', UID: 'bob' })) {
+      const message = new RegExp(`may have uid, rid, evt, but not "${key}"`)
+      assert.throws(() => envelope({ [key]: value, evt: 'x' }), refusal('INVALID_EVENT', message))
+    }
+  })
+
+  it('is refused when what it holds would not be seen', () => {
+    for (const evt of [
+      { type: 'chat' },
+      { text: 'hi' },
+      Buffer.from('hi'),
+      new Date(),
+      new Map(),
+      Promise.resolve(),
+    ]) {
+      assert.throws(() => envelope({ evt }), refusal('INVALID_EVENT', /^evt, unless it is a string, /))
+    }
+    assert.doesNotThrow(() => envelope({ evt: Object.create(null) }))
   })
 })

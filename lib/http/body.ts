@@ -50,7 +50,9 @@ function readText(req: Request, maxBytes: number): Promise<string> {
       if (error === undefined) resolve(Buffer.concat(chunks).toString())
       else reject(error)
     }
-    const onData = (chunk: Buffer) => {
+    const onData = (data: Buffer | string) => {
+      // A middleware that set an encoding gets the stream to give strings.
+      const chunk = typeof data === 'string' ? Buffer.from(data) : data
       size += chunk.length
       if (size > maxBytes) settle(tooLarge(maxBytes))
       else chunks.push(chunk)

@@ -35,13 +35,13 @@ export function parsePacket(value: unknown): Packet {
       }
       return {
         type,
-        rid: stringField(body, 'rid'),
+        rid: roomOf(body),
         since: stringField(body, 'since'),
         recent: recent as number,
       }
     }
     case 'LEAVE':
-      return { type, rid: stringField(bodyOf(packet, type), 'rid') }
+      return { type, rid: roomOf(bodyOf(packet, type)) }
     case 'SEND': {
       const body = bodyOf(packet, type)
       if (typeof body.members.evt !== 'string') {
@@ -52,6 +52,12 @@ export function parsePacket(value: unknown): Packet {
     default:
       throw invalid('type', 'must be HB, JOIN, LEAVE, SEND or BYE')
   }
+}
+
+/** The room must be named: a client whose rid is undefined, which JSON drops, does not mean to leave all of them. */
+function roomOf({ what, members }: ReturnType<typeof bodyOf>): string {
+  if (typeof members.rid === 'string') return members.rid
+  throw invalid(`${what}.rid`, `must be a string, not ${kindOf(members.rid)}`)
 }
 
 /** The member that carries a packet's fields, named after its type in lower case. */

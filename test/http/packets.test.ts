@@ -21,7 +21,6 @@ const accepted: [title: string, packet: object][] = [
   ['JOIN', { type: 'JOIN', join: { rid: 'lobby' } }],
   ['JOIN as a number', { type: 2, join: { rid: 'lobby' } }],
   ['JOIN of no room, which leaves all', { type: 'JOIN', join: { rid: '' } }],
-  ['JOIN without its body', { type: 'JOIN' }],
   ['LEAVE', { type: 'LEAVE', leave: { rid: 'lobby' } }],
   ['SEND without an answer', { type: 'SEND', send: { evt: 'hi' } }],
   ['fields that nobody knows', { type: 'HB', color: 'blue', join: 1 }],
@@ -42,6 +41,8 @@ const malformed: [title: string, packet: unknown][] = [
   ['a rid with a lone surrogate', { type: 'JOIN', join: { rid: 'a\ud800' } }],
   ['a rid of more than 256 bytes', { type: 'JOIN', join: { rid: 'x'.repeat(257) } }],
   ['a body that is no object', { type: 'JOIN', join: 'lobby' }],
+  ['JOIN without its body', { type: 'JOIN' }],
+  ['LEAVE without a room', { type: 'LEAVE', leave: {} }],
 ]
 
 const noJson: [title: string, body: string][] = [

@@ -33,24 +33,31 @@ describe('an uplink packet', () => {
     assert.deepEqual(parsePacket({ type: 'LEAVE', leave: { rid: 'r1' } }), { type: 'LEAVE', rid: 'r1' })
   })
 
-  it('is for the empty room when it names none', () => {
-    for (const packet of [{}, { join: {} }, { join: null }, { join: { rid: null } }, { join: { rid: '' } }]) {
-      assert.deepEqual(parsePacket({ type: 'JOIN', ...packet }), {
-        type: 'JOIN',
-        rid: '',
-        since: '',
-        recent: 0,
-      })
-    }
+  it('is for no room when it says so', () => {
+    const packet = parsePacket({ type: 'JOIN', join: { rid: '' } })
+    assert.deepEqual(packet, { type: 'JOIN', rid: '', since: '', recent: 0 })
+    assert.deepEqual(parsePacket({ type: 'LEAVE', leave: { rid: '' } }), { type: 'LEAVE', rid: '' })
   })
 
-  it('does not take the room of another packet type', () => {
-    assert.deepEqual(parsePacket({ type: 'JOIN', leave: { rid: 'r1' } }), {
-      type: 'JOIN',
-      rid: '',
-      since: '',
-      recent: 0,
-    })
+  it('is refused without a room: a rid that is undefined, which JSON drops, must not leave all rooms', () => {
+    for (const packet of [
+      {},
+      { join: {} },
+      { join: null },
+      { join: { rid: null } },
+      { leave: { rid: 'r1' } },
+    ]) {
+      assert.throws(() => parsePacket({ type: 'JOIN', ...packet }), {
+        code: 'INVALID_FIELD',
+        message: /^join.rid must /,
+      })
+    }
+    for (const packet of [{}, { leave: {} }, { join: { rid: 'r1' } }]) {
+      assert.throws(() => parsePacket({ type: 'LEAVE', ...packet }), {
+        code: 'INVALID_FIELD',
+        message: /^leave.rid must /,
+      })
+    }
   })
 
   it('carries a text by SEND, with an id or without', () => {

@@ -10,12 +10,24 @@ export interface Parser {
 
 const NONE: Parser = { name: 'no body parser', before: [] }
 
+/** What was read is not touched, but comes as strings. */
+const ENCODING: Parser = {
+  name: 'a middleware that sets an encoding',
+  before: [
+    (req: Request, _res: unknown, next: () => void) => {
+      req.setEncoding('utf8')
+      next()
+    },
+  ],
+}
+
 const PARSERS: Record<Adapter['kind'], readonly Parser[]> = {
   express: [
     NONE,
     { name: 'express.json', before: [express.json()] },
     { name: 'express.text', before: [express.text({ type: '*/*' })] },
     { name: 'express.raw', before: [express.raw({ type: '*/*' })] },
+    ENCODING,
   ],
   koa: [
     NONE,
