@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request } from 'express'
-import { type CometGate, checkHttpOptions, type HttpOptions, handle } from '../lib/http/handler.ts'
+import { type CometGate, checkHttpOptions, type HttpOptions, serve } from '../lib/http/handler.ts'
 import { pathOf } from '../lib/http/mount.ts'
 
 /** Options of {@link cometExpress}. `identify` is given Express' Request, or any where its types are not installed. */
@@ -16,7 +16,7 @@ export function cometExpress<Req extends IncomingMessage = Request>(
   comet: CometGate,
   options: CometExpressOptions<Req>,
 ): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void {
-  checkHttpOptions(options)
+  checkHttpOptions(comet, options)
   const { identify, crossSite = false } = options
   return (req, res, next) => {
     const { body } = req as { body?: unknown }
@@ -28,7 +28,7 @@ export function cometExpress<Req extends IncomingMessage = Request>(
       crossSite,
       identify: () => identify(req as Req),
     }
-    handle(comet, exchange).then((ours) => {
+    serve(comet, exchange).then((ours) => {
       if (!ours) next()
     }, next)
   }

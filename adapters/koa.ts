@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context as KoaContext } from 'koa'
+import type { Answer } from '../lib/http/answer.ts'
 import { type CometGate, checkHttpOptions, type HttpOptions, handle } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 
@@ -10,6 +11,9 @@ interface Context {
   readonly url: string
   readonly request: object
   respond?: boolean | undefined
+  status: number
+  body: unknown
+  set(headers: Readonly<Record<string, string>>): void
 }
 
 /** Options of {@link cometKoa}. `identify` is given Koa's Context, or any where its types are not installed. */
@@ -28,7 +32,7 @@ export function cometKoa<Ctx extends Context = KoaContext>(
   comet: CometGate,
   options: CometKoaOptions<Ctx>,
 ): (ctx: Context, next: () => Promise<unknown>) => Promise<unknown> {
-  checkHttpOptions(options)
+  checkHttpOptions(comet, options, ['path'])
   const { identify, crossSite = false, path = '/' } = options
   const mount = mountOf(path)
   return async (ctx, next) => {
@@ -36,15 +40,18 @@ export function cometKoa<Ctx extends Context = KoaContext>(
     if (url === undefined) return await next()
     const { req, res } = ctx
     const { body } = ctx.request as { body?: unknown }
-    const { respond = true } = ctx
-    // Koa would answer when this middleware returns, which is long before the stream ends.
-    ctx.respond = false
-    let ours = false
-    try {
-      ours = await handle(comet, { req, res, url, body, crossSite, identify: () => identify(ctx as Ctx) })
-    } finally {
-      if (!ours && !res.headersSent) ctx.respond = respond
-    }
-    return ours ? undefined : await next()
+    const exchange = { req, res, url, body, crossSite, identify: () => identify(ctx as Ctx) }
+    const outcome = await handle(comet, exchange)
+    if (outcome === undefined) return await next()
+    // Koa would end the response when this middleware returns, which is long before the stream ends.
+    if (outcome === 'taken') ctx.respond = false
+    else answer(ctx, outcome)
   }
+}
+
+/** In Koa's own way, so that middlewares before this one may still set headers. */
+function answer(ctx: Context, { status, headers, json }: Answer): void {
+  ctx.set(headers)
+  ctx.body = json ?? null
+  ctx.status = status
 }

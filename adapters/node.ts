@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { answerError } from '../lib/http/answer.ts'
-import { type CometGate, checkHttpOptions, type HttpOptions, handle } from '../lib/http/handler.ts'
+import { errorAnswer, send } from '../lib/http/answer.ts'
+import { type CometGate, checkHttpOptions, type HttpOptions, serve } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 import { CometError } from '../lib/index.ts'
 
@@ -23,7 +23,7 @@ export function cometHandler(
   comet: CometGate,
   options: CometHandlerOptions,
 ): (req: Request, res: Response, next?: (error?: unknown) => void) => void {
-  checkHttpOptions(options)
+  checkHttpOptions(comet, options, ['path'])
   const { identify, crossSite = false, path = '/' } = options
   const mount = mountOf(path)
   return async (req, res, next) => {
@@ -32,7 +32,7 @@ export function cometHandler(
       const url = below(mount, req.url ?? '/')
       const { body } = req as { body?: unknown }
       const exchange = { req, res, body, crossSite, identify: () => identify(req) }
-      ours = url !== undefined && (await handle(comet, { ...exchange, url }))
+      ours = url !== undefined && (await serve(comet, { ...exchange, url }))
     } catch (error) {
       if (next === undefined) fail(comet, res, error)
       else next(error)
@@ -47,5 +47,5 @@ export function cometHandler(
 function fail(comet: CometGate, res: Response, error: unknown): void {
   comet.report(error)
   if (res.headersSent) res.end()
-  else answerError(res, new CometError('INTERNAL'))
+  else send(res, errorAnswer(new CometError('INTERNAL')))
 }

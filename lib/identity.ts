@@ -47,6 +47,12 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
   // `{ uid: user?.id }` of nobody is nobody; without the key it is a mistake, which a 401 would hide.
   if ('uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
   try {
+    if (Array.isArray(identified) || !('uid' in identified)) {
+      const found = Array.isArray(identified)
+        ? 'an array'
+        : `an object with ${Object.keys(identified).join(', ')}`
+      throw new TypeError(`it must be a uid, { uid, … }, { anonymous: true } or nothing, not ${found}`)
+    }
     if (!Array.isArray(rooms)) throw new TypeError(`rooms must be an array of room ids, not ${kindOf(rooms)}`)
     return {
       uid: checkUid('uid', uid, maxIdBytes),

@@ -57,7 +57,7 @@ describe('what identify answers', () => {
         name: 'CometError',
         code: 'INVALID_IDENTITY',
         status: 500,
-        message: 'What identify answered is wrong: uid must be a string, not undefined.',
+        message: /^What identify answered is wrong: it must be a uid, .* not an (array|object)/,
       })
     }
   })

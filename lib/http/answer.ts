@@ -6,21 +6,41 @@ import type { ResponseTransport } from './response-transport.ts'
 /** What passes does not pass sooner; the jitter may have taken a pause below this. */
 const LEAST_PAUSE_MS = 1_000
 
-/** Answers with JSON, or without it with 204. */
-export function answer(res: Response, json: string | undefined): void {
-  if (json === undefined) end(res, 204, {})
-  else end(res, 200, {}, json)
+/** An answer that is no stream, for the adapter to send as its framework does. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** The body; without one there is none. */
+  readonly json?: string
 }
 
-/** Answers a request that failed: `{ error: { code, message } }` with the status of the code. */
-export function answerError(res: Response, error: CometError, headers: Record<string, string> = {}): void {
-  const { code, message, status } = error
-  if (status === 204) {
-    end(res, status, headers)
-    return
-  }
+/** 200 with JSON, or without it 204. */
+export function answerOf(json: string | undefined): Answer {
+  return json === undefined ? build(204) : build(200, json)
+}
+
+/** The answer to a request that failed: `{ error: { code, message } }` with the status of the code. */
+export function errorAnswer(
+  { code, message, status }: CometError,
+  headers: Record<string, string> = {},
+): Answer {
+  if (status === 204) return build(status)
   const more = code === 'TOO_MANY_PACKETS' ? { ...headers, 'Retry-After': '1' } : headers
-  end(res, status, more, JSON.stringify({ error: { code, message } }))
+  return build(status, JSON.stringify({ error: { code, message } }), more)
+}
+
+function build(status: number, json?: string, headers: Record<string, string> = {}): Answer {
+  if (json === undefined) return { status, headers: { 'Cache-Control': 'no-store', ...headers } }
+  const type = { 'Content-Type': 'application/json; charset=utf-8' }
+  return { status, headers: { 'Cache-Control': 'no-store', ...type, ...headers }, json }
+}
+
+/** Sends an answer by the response itself. */
+export function send(res: Response, { status, headers, json }: Answer): void {
+  res.statusCode = status
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
+  if (json === undefined) res.end()
+  else res.end(json)
 }
 
 /**
@@ -33,16 +53,4 @@ export function answerNotNow(transport: ResponseTransport, error: CometError, re
   transport.open()
   transport.write(encodeBlock({ event: 'comet.close', retry: Math.max(retry, LEAST_PAUSE_MS), data }))
   transport.end()
-}
-
-function end(res: Response, status: number, headers: Record<string, string>, json?: string): void {
-  res.statusCode = status
-  res.setHeader('Cache-Control', 'no-store')
-  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
-  if (json === undefined) {
-    res.end()
-    return
-  }
-  res.setHeader('Content-Type', 'application/json; charset=utf-8')
-  res.end(json)
 }

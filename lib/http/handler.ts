@@ -2,7 +2,7 @@ import type { Comet } from '../comet.ts'
 import { CometError, isCometError } from '../errors.ts'
 import { type Identified, isNobody } from '../identity.ts'
 import { ownerOf } from '../ids.ts'
-import { answer, answerError, answerNotNow } from './answer.ts'
+import { type Answer, answerNotNow, answerOf, errorAnswer, send } from './answer.ts'
 import { readJson } from './body.ts'
 import { isOver, type Request, type Response } from './messages.ts'
 import { ResponseTransport } from './response-transport.ts'
@@ -30,56 +30,88 @@ export interface Exchange {
   readonly crossSite: boolean
 }
 
-/** @throws CometError INVALID_OPTION */
-export function checkHttpOptions(options: HttpOptions<never>): void {
+/**
+ * Checks what an adapter was given.
+ *
+ * @param own the options that only this adapter has
+ * @throws CometError INVALID_OPTION
+ */
+export function checkHttpOptions(
+  comet: CometGate,
+  options: HttpOptions<never>,
+  own: readonly string[] = [],
+): void {
+  if (typeof comet?.connect !== 'function') {
+    throw new CometError('INVALID_OPTION', 'The first argument must be a Comet.')
+  }
   if (typeof options?.identify !== 'function') {
     throw new CometError(
       'INVALID_OPTION',
       'Option identify must be a function that says who a request is from.',
     )
   }
+  if (options.crossSite !== undefined && typeof options.crossSite !== 'boolean') {
+    throw new CometError('INVALID_OPTION', 'Option crossSite must be a boolean.')
+  }
+  const known = ['identify', 'crossSite', ...own]
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new CometError(
+      'INVALID_OPTION',
+      `There is no option ${JSON.stringify(unknown)} here, but ${known.join(', ')}.`,
+    )
+  }
 }
 
 /**
- * Answers a request for the stream or with a packet.
+ * Answers a request for the stream or with a packet, by the response itself.
  *
  * @returns false for a request that is not ours and was not touched
  * @throws what `identify` threw; nothing was answered then
  */
-export async function handle(comet: CometGate, exchange: Exchange): Promise<boolean> {
-  const { req, res, url } = exchange
+export async function serve(comet: CometGate, exchange: Exchange): Promise<boolean> {
+  const outcome = await handle(comet, exchange)
+  if (outcome === undefined) return false
+  if (outcome !== 'taken') send(exchange.res, outcome)
+  return true
+}
+
+/**
+ * Handles a request for the stream or with a packet.
+ *
+ * @returns the answer to send; `'taken'` when the response is a stream, or over; undefined for a request that is not
+ *   ours
+ * @throws what `identify` threw; nothing was answered then
+ */
+export async function handle(comet: CometGate, exchange: Exchange): Promise<Answer | 'taken' | undefined> {
+  const { req, url } = exchange
   // Only the first question mark divides; a query may have more (RFC 3986, section 3.4).
   const [path = ''] = url.split('?', 1)
   const query = url.slice(path.length + 1)
   const sid = path.slice(1)
   const isStream = sid === ''
-  if (req.method === 'OPTIONS' || !(isStream || ownerOf(sid) !== undefined)) return false
+  if (req.method === 'OPTIONS' || !(isStream || ownerOf(sid) !== undefined)) return undefined
   const allowed = isStream ? 'GET' : 'POST'
-  if (req.method !== allowed) {
-    answerError(res, new CometError('METHOD_NOT_ALLOWED'), { Allow: allowed })
-    return true
-  }
+  if (req.method !== allowed) return errorAnswer(new CometError('METHOD_NOT_ALLOWED'), { Allow: allowed })
   if (req.headers['sec-fetch-site'] === 'cross-site' && !exchange.crossSite) {
-    answerError(res, new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).'))
-  } else if (isStream) {
-    await openStream(comet, exchange, new URLSearchParams(query))
-  } else {
-    await takePacket(comet, exchange, sid)
+    return errorAnswer(
+      new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).'),
+    )
   }
-  return true
+  if (isStream) return await openStream(comet, exchange, new URLSearchParams(query))
+  return await takePacket(comet, exchange, sid)
 }
 
 async function openStream(
   comet: CometGate,
   { req, res, identify }: Exchange,
   query: URLSearchParams,
-): Promise<void> {
+): Promise<Answer | 'taken'> {
   if (!/text\/event-stream|\*\/\*/i.test(req.headers.accept ?? '*/*')) {
-    answerError(res, new CometError('NOT_ACCEPTABLE'))
-    return
+    return errorAnswer(new CometError('NOT_ACCEPTABLE'))
   }
   const identity = await identify()
-  if (isOver(req, res)) return
+  if (isOver(req, res)) return 'taken'
   const transport = new ResponseTransport(req, res)
   const clientId = query.get('clientId')
   const position = lastEventId(req) ?? query.get('lastEventId')
@@ -94,28 +126,39 @@ async function openStream(
       answersHeartbeats: query.get('hb') === '1',
     })
   } catch (error) {
-    if (transport.closed) return
+    if (transport.closed) return 'taken'
     if (!isForClient(error)) throw error
-    if (error.notNow) answerNotNow(transport, error, comet.limits.retry)
-    else answerError(res, error)
+    if (!error.notNow) return errorAnswer(error)
+    answerNotNow(transport, error, comet.limits.retry)
   }
+  return 'taken'
 }
 
 async function takePacket(
   comet: CometGate,
   { req, res, identify, body }: Exchange,
   sid: string,
-): Promise<void> {
+): Promise<Answer | 'taken'> {
   const identity = await identify()
-  if (isOver(req, res)) return
+  if (isOver(req, res)) return 'taken'
+  const answer = await answerPacket(comet, req, body, sid, identity)
+  return isOver(req, res) ? 'taken' : answer
+}
+
+async function answerPacket(
+  comet: CometGate,
+  req: Request,
+  body: unknown,
+  sid: string,
+  identity: Identified,
+): Promise<Answer> {
   try {
     if (isNobody(identity)) throw new CometError('UNAUTHENTICATED')
     const packet = await readJson(req, body, comet.limits.maxUplinkBytes)
-    const json = await comet.uplink({ sid, identity, packet })
-    if (!isOver(req, res)) answer(res, json)
+    return answerOf(await comet.uplink({ sid, identity, packet }))
   } catch (error) {
     if (!isForClient(error)) throw error
-    if (!isOver(req, res)) answerError(res, error)
+    return errorAnswer(error)
   }
 }
 

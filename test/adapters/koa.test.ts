@@ -36,6 +36,37 @@ for (const [name, Class] of [
       for (const close of closers.splice(0)) await close()
     })
 
+    it('refuses options it does not have, and what is no Comet', () => {
+      const comet = new Comet()
+      const options = { identify, crosssite: true }
+      assert.throws(() => cometKoa(comet, options), { code: 'INVALID_OPTION', message: /"crosssite"/ })
+      assert.throws(() => cometKoa({} as Comet, { identify }), { code: 'INVALID_OPTION', message: /Comet/ })
+      const wrong = { identify, crossSite: 'yes' as never }
+      assert.throws(() => cometKoa(comet, wrong), { code: 'INVALID_OPTION', message: /crossSite/ })
+    })
+
+    it('lets earlier middlewares set headers after a packet or a refusal was answered', async () => {
+      const host = await serve((app, comet) => {
+        app.use(async (ctx, next) => {
+          await next()
+          ctx.set('x-after', `${ctx.status}`)
+        })
+        app.use(cometKoa(comet, { path: '/comet', identify }))
+      })
+      const alice = await connect(host, 'alice')
+      const packet = { method: 'POST', path: `/${alice.sid}`, body: '{"type":"HB"}' }
+      const headers = { 'content-type': 'application/json' }
+      const [taken, foreign, nobody] = [
+        await request(host, { ...packet, headers: { ...headers, 'x-user': 'alice' } }),
+        await request(host, { ...packet, headers: { ...headers, 'x-user': 'bob' } }),
+        await request(host),
+      ]
+      assert.deepEqual([taken.status, taken.headers['x-after']], [204, '204'])
+      assert.deepEqual([foreign.status, foreign.headers['x-after']], [403, '403'])
+      assert.deepEqual([nobody.status, nobody.headers['x-after']], [401, '401'])
+      assert.equal(foreign.json.error.code, 'NOT_YOUR_SESSION')
+    })
+
     it('gives identify the context, with what earlier middlewares put there', async () => {
       const host = await serve((app, comet) => {
         app.use(async (ctx, next) => {
