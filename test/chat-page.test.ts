@@ -1,6 +1,18 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import type { Browser, Page } from 'playwright-core'
 import { launchBrowser } from './support/browser.ts'
+import {
+  here,
+  membersOf,
+  membersOnceIn,
+  message,
+  messagesOf,
+  notice,
+  noticesOf,
+  openRoom,
+  requestsOf,
+  say,
+} from './support/chat-page.ts'
 import { Cuttable } from './support/cuttable.ts'
 import { Example } from './support/example.ts'
 
@@ -28,9 +40,9 @@ describe('the page of the chat, in Chromium', function () {
   })
 
   afterEach(async () => {
-    for (const page of pages) await page.context().close()
+    // Whatever fails or hangs here, nothing must stay that listens.
     way?.close()
-    await example?.stop()
+    await Promise.all([example?.stop(), ...pages.map((page) => page.context().close())])
   })
 
   /** A person with a browser of its own. */
@@ -57,8 +69,8 @@ describe('the page of the chat, in Chromium', function () {
     await say(ada, 'hello')
     await message(bob, 'hello').waitFor()
     await say(bob, 'hi\nthere')
-    await message(ada, 'hi').waitFor()
     for (const page of [ada, bob]) {
+      await message(page, 'hi').waitFor()
       deepEqual(await messagesOf(page), ['Ada: hello', 'Bob: hi\nthere'])
       deepEqual(await membersOf(page), ['Ada', 'Bob'])
       match((await page.locator('#log time').first().textContent()) ?? '', /\d/)
@@ -84,9 +96,9 @@ describe('the page of the chat, in Chromium', function () {
     const bob = await come('Bob')
     const carol = await come('Carol')
     await say(ada, 'hello')
+    await message(bob, 'hello').waitFor()
     await say(bob, 'hi')
     await message(ada, 'hi').waitFor()
-    await message(bob, 'hello').waitFor()
     await bob.reload()
     await here(bob, 'Bob').waitFor()
     await message(bob, 'hi').waitFor()
@@ -110,21 +122,50 @@ describe('the page of the chat, in Chromium', function () {
     await here(ada, 'Bob').waitFor()
     await say(ada, 'before')
     await message(bob, 'before').waitFor()
+    const asked = requestsOf(bob)
     way.cut()
     await bob.getByText('Reconnecting…').waitFor()
     await say(ada, 'meanwhile')
     await message(bob, 'meanwhile').waitFor()
+    // The connection has its rooms again, and what they were sent: there was nothing more to ask for.
+    deepEqual(asked, ['GET /comet'])
     await say(bob, 'after')
-    await message(ada, 'after').waitFor()
+    for (const page of [ada, bob]) await message(page, 'after').waitFor()
     const carol = await come('Carol')
     await carol.getByRole('button', { name: 'den' }).click()
     await here(bob, 'Carol').waitFor()
     await carol.close()
-    await notice(bob, 'Carol left').waitFor()
+    for (const page of [ada, bob]) await notice(page, 'Carol left').waitFor()
     deepEqual(await messagesOf(bob), ['Ada: before', 'Ada: meanwhile', 'Bob: after'])
     deepEqual(await noticesOf(ada), ['Bob came in', 'Carol came in', 'Carol left'])
     deepEqual(await membersOf(bob), ['Ada', 'Bob'])
     equal(await bob.getByRole('heading', { level: 1 }).textContent(), 'den')
+  })
+
+  it('enters its room anew when it was away for longer than the grace', async () => {
+    const ada = await come('Ada')
+    const bob = await come('Bob', way.url)
+    await openRoom(ada, 'den')
+    await openRoom(bob, 'den')
+    await here(ada, 'Bob').waitFor()
+    await say(ada, 'before')
+    await message(bob, 'before').waitFor()
+    await bob.context().setOffline(true)
+    way.cut()
+    await notice(ada, 'Bob left').waitFor()
+    await say(ada, 'meanwhile')
+    await bob.context().setOffline(false)
+    await message(bob, 'meanwhile').waitFor()
+    await notice(ada, 'Bob came in').nth(1).waitFor()
+    await say(bob, 'after')
+    for (const page of [ada, bob]) {
+      await message(page, 'after').waitFor()
+      deepEqual(await messagesOf(page), ['Ada: before', 'Ada: meanwhile', 'Bob: after'])
+      deepEqual(await membersOf(page), ['Ada', 'Bob'])
+    }
+    deepEqual(await noticesOf(ada), ['Bob came in', 'Bob left', 'Bob came in'])
+    await ada.getByRole('button', { name: 'lobby' }).click()
+    deepEqual(await membersOnceIn(ada, 'lobby'), ['Ada'])
   })
 
   it('has rooms that people open, go between and leave', async () => {
@@ -134,7 +175,7 @@ describe('the page of the chat, in Chromium', function () {
     await message(bob, 'in the lobby').waitFor()
     await openRoom(bob, 'den')
     await notice(ada, 'Bob left').waitFor()
-    deepEqual(await membersOf(bob), ['Bob'])
+    deepEqual(await membersOnceIn(bob, 'den'), ['Bob'])
     deepEqual(await messagesOf(bob), [])
     await say(bob, 'in the den')
     await ada.getByRole('button', { name: 'den' }).click()
@@ -172,6 +213,7 @@ describe('the page of the chat, in Chromium', function () {
     await eve.getByLabel('Message', { exact: true }).pressSequentially('x')
     await bob.getByText(`${name} is typing…`).waitFor()
     for (const page of [eve, bob]) {
+      await message(page, text).waitFor()
       deepEqual(await messagesOf(page), [`${name}: ${text}`])
       equal(await page.locator('body :is(img, script, b)').count(), 0)
       equal(await page.title(), `${room} · Comet chat`)
@@ -188,26 +230,3 @@ describe('the page of the chat, in Chromium', function () {
     await page.getByText('Please choose another name.').waitFor()
   })
 })
-
-const here = (page: Page, name: string) => page.locator('#members li').filter({ hasText: name })
-const message = (page: Page, text: string) => page.locator('#log .text').filter({ hasText: text })
-const notice = (page: Page, text: string) => page.locator('#log .notice').filter({ hasText: text })
-const noticesOf = (page: Page) => page.locator('#log .notice').allTextContents()
-const membersOf = (page: Page) => page.locator('#members .name').allTextContents()
-
-async function messagesOf(page: Page): Promise<string[]> {
-  const names = await page.locator('#log .message .name').allTextContents()
-  const texts = await page.locator('#log .message .text').allTextContents()
-  return texts.map((text, index) => `${names[index]}: ${text}`)
-}
-
-async function say(page: Page, text: string): Promise<void> {
-  await page.getByLabel('Message', { exact: true }).fill(text)
-  await page.keyboard.press('Enter')
-}
-
-async function openRoom(page: Page, room: string): Promise<void> {
-  await page.getByLabel('Open another room').fill(room)
-  await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: room, level: 1 }).waitFor()
-}

@@ -1,8 +1,9 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { Cuttable } from './support/cuttable.ts'
 import { Example } from './support/example.ts'
-import { type Heard, type Listener, listenTo } from './support/listener.ts'
+import { type Heard, is, type Listener, listenTo, namesOf, textsOf } from './support/listener.ts'
 
 describe('examples', () => {
   let example: Example
@@ -131,13 +132,45 @@ describe('examples', () => {
       carol.close()
       await ada.until(is('leave', 'Carol'))
       await say(after, 'again')
-      await after.until(is('chat', 'Bob'))
+      for (const who of [after, ada]) await who.until(({ data }) => data.text === 'again')
       deepEqual(textsOf(after), ['again'])
       deepEqual(
         ada.heard.filter(({ event }) => event !== 'room').map(({ event, data }) => `${data.name} ${event}`),
         ['Bob enter', 'Carol enter', 'Bob chat', 'Carol leave', 'Bob chat'],
       )
       deepEqual((await see('Ada')).members, ['Ada', 'Bob'])
+    })
+
+    it('gives a page its connection back that was cut, with its rooms and what they were sent', async () => {
+      const ada = await come('Ada')
+      const way = await Cuttable.to(example.url)
+      try {
+        const bob = await listenTo(`${way.url}/comet?name=Bob&clientId=page`)
+        listeners.push(bob)
+        equal(await ada.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
+        equal(await bob.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
+        await ada.until(is('enter', 'Bob'))
+        way.cut()
+        await say(ada, 'meanwhile', 'den')
+        await bob.until(is('chat', 'Ada'))
+        equal(await say(bob, 'after', 'den'), 204)
+        for (const who of [ada, bob]) {
+          await who.until(is('chat', 'Bob'))
+          deepEqual(textsOf(who), ['meanwhile', 'after'])
+        }
+        deepEqual(namesOf(ada, 'enter', 'leave'), ['Bob'])
+      } finally {
+        way.close()
+      }
+    })
+
+    it('takes a message once that a browser sent again', async () => {
+      const ada = await come('Ada')
+      const packet = { evt: JSON.stringify({ room: 'lobby', text: 'once' }) }
+      for (const id of ['1', '1', '2']) equal(await ada.post({ type: 'SEND', send: { ...packet, id } }), 204)
+      await say(ada, 'last')
+      await ada.until(({ data }) => data.text === 'last')
+      deepEqual(textsOf(ada), ['once', 'once', 'last'])
     })
 
     it('tells everybody how full a room is, and forgets an opened room that is left', async () => {
@@ -211,11 +244,3 @@ describe('examples', () => {
 })
 
 const isNotification = ({ event }: Heard) => event === 'notification'
-
-function is(event: string, name: string): (heard: Heard) => boolean {
-  return (heard) => heard.event === event && heard.data.name === name
-}
-
-function textsOf({ heard }: Listener): string[] {
-  return heard.flatMap(({ data }) => (typeof data.text === 'string' ? [data.text] : []))
-}

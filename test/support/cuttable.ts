@@ -14,6 +14,8 @@ export class Cuttable {
     const { port } = new URL(url)
     const server = createServer()
     const way = new Cuttable(server)
+    // A test that fails before it closes this must not keep the process.
+    server.unref()
     server.on('connection', (near) => {
       const far = connect(Number(port), '127.0.0.1')
       for (const [socket, other] of [

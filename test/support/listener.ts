@@ -35,3 +35,18 @@ export async function listenTo(address: string) {
     close,
   }
 }
+
+/** Whether something heard is an event about a person. */
+export function is(event: string, name: string): (heard: Heard) => boolean {
+  return (heard) => heard.event === event && heard.data.name === name
+}
+
+/** Whom events of these names were about. */
+export function namesOf({ heard }: Listener, ...events: string[]): string[] {
+  return heard.filter(({ event }) => events.includes(event)).map(({ data }) => data.name)
+}
+
+/** What was written or notified. */
+export function textsOf({ heard }: Listener): string[] {
+  return heard.flatMap(({ data }) => (typeof data.text === 'string' ? [data.text] : []))
+}

@@ -1,21 +1,23 @@
 /** @import { ChatEvents, FromPage, Room, RoomView } from '../events.js' */
-import { get, oneByOne, post, Refused, urlOf } from './requests.js'
+import { get, newId, oneByOne, post, Refused, urlOf } from './requests.js'
 import * as view from './view.js'
 
 // Each tab has a name of its own, so that two windows can be two people.
 let name = sessionStorage.getItem('name') ?? ''
 let room = sessionStorage.getItem('room') ?? 'lobby'
 
+/** By it the server knows this page when EventSource comes back, and gives it its connection and rooms again. */
+const clientId = newId()
 /** There is none before somebody came in and after they signed out. @type {EventSource | undefined} */
 let source
 /** What the server calls this connection: packets go to it. @type {string | undefined} */
 let sid
+/** The rooms this connection is in. @type {Set<string>} */
+let rooms = new Set()
 /** What came while the room was being fetched. @type {{ event: keyof ChatEvents, data: string }[] | undefined} */
 let early
 /** Who is in the room. @type {Set<string>} */
 let members = new Set()
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let timer
 let lastTyping = 0
 
 /** @param {string} chosen */
@@ -35,11 +37,18 @@ async function signIn(chosen) {
 }
 
 function connect() {
-  source = new EventSource(urlOf('/comet', { name, rid: room }))
+  source = new EventSource(urlOf('/comet', { name, clientId }))
   source.addEventListener('comet.ready', ({ data }) => {
-    sid = JSON.parse(data).sid
+    const ready = JSON.parse(data)
+    sid = ready.sid
+    rooms = new Set(ready.rooms)
     view.say('')
-    refresh()
+    // Gone for a moment, the page still is in its room, and is sent what it missed.
+    goTo(undefined)
+  })
+  // More was missed than the server has kept.
+  source.addEventListener('comet.gap', () => {
+    if (rooms.has(room)) refresh()
   })
   source.addEventListener('comet.close', ({ data }) => {
     const { code, reason, reconnect } = JSON.parse(data)
@@ -50,27 +59,21 @@ function connect() {
     if (early === undefined) show(message)
     else early.push(message)
   })
-  source.addEventListener('error', comeBack)
-}
-
-/** EventSource would come back by itself, but to the room it was made for, which may not be the one of now. */
-function comeBack() {
-  if (source === undefined) return
-  source.close()
-  sid = undefined
-  view.say('Reconnecting…')
-  clearTimeout(timer)
-  timer = setTimeout(connect, 1_000 + 2_000 * Math.random())
+  source.addEventListener('error', () => {
+    sid = undefined
+    const lost = source?.readyState === EventSource.CLOSED
+    view.say(lost ? 'The connection is lost. Please reload the page.' : 'Reconnecting…')
+  })
 }
 
 /** Fetches the room as it is. What the stream brings meanwhile is newer, and is shown after it. */
 async function refresh() {
   /** @type {typeof early} */
-  const meanwhile = []
+  const meanwhile = early?.slice() ?? []
   early = meanwhile
   try {
     /** @type {[Room[], RoomView]} */
-    const [rooms, now] = await Promise.all([
+    const [all, now] = await Promise.all([
       get(urlOf('/rooms', { name })),
       get(urlOf('/room', { name, rid: room })),
     ])
@@ -78,11 +81,11 @@ async function refresh() {
     early = undefined
     members = new Set(now.members)
     view.showMembers(members, name)
-    view.showRooms(rooms, room)
+    view.showRooms(all, room)
     for (const message of now.messages) handlers.chat(message)
     for (const message of meanwhile) show(message)
   } catch {
-    if (early === meanwhile) comeBack()
+    setTimeout(() => early === meanwhile && refresh(), 2_000)
   }
 }
 
@@ -116,24 +119,44 @@ const send = oneByOne(async (/** @type {object} */ packet) => {
 
 /** @param {FromPage} message */
 function tell(message) {
-  return send({ type: 'SEND', send: { evt: JSON.stringify(message) } })
+  // With an id a packet counts once, even if the browser sends it again because the connection broke.
+  return send({ type: 'SEND', send: { id: newId(), evt: JSON.stringify(message) } })
 }
 
-/** Enters the next room before it leaves the last one, so that a refusal changes nothing. */
-const openRoom = oneByOne(async (/** @type {string} */ next) => {
-  if (next === room) return
-  try {
-    await send({ type: 'JOIN', join: { rid: next } })
-  } catch {
-    view.say('That room cannot be opened.')
-    return
+/**
+ * Goes to a room, or makes sure of the one that is shown. Enters it before it leaves others, so that a refusal
+ * changes nothing.
+ */
+const goTo = oneByOne(async (/** @type {string | undefined} */ chosen) => {
+  const next = chosen ?? room
+  const held = rooms
+  const wasThere = held.has(next)
+  if (!wasThere) {
+    // The room is shown as it was: what comes now belongs after what is fetched.
+    if (next === room) early ??= []
+    try {
+      await send({ type: 'JOIN', join: { rid: next } })
+    } catch {
+      if (sid !== undefined) view.say('That room cannot be opened.')
+      return
+    }
+    held.add(next)
   }
-  const last = room
-  room = next
-  sessionStorage.setItem('room', room)
-  view.startRoom(room)
-  refresh()
-  await send({ type: 'LEAVE', leave: { rid: last } }).catch(comeBack)
+  if (next !== room) {
+    room = next
+    sessionStorage.setItem('room', room)
+    view.startRoom(room)
+    refresh()
+  } else if (!wasThere) {
+    refresh()
+  }
+  for (const other of held) {
+    if (other === room) continue
+    // Where this fails, comet.ready will name the room again.
+    await send({ type: 'LEAVE', leave: { rid: other } })
+      .then(() => held.delete(other))
+      .catch(() => {})
+  }
 })
 
 /** @param {string} text */
@@ -163,12 +186,12 @@ async function signOut() {
 /** @param {string} reason */
 function quit(reason) {
   source?.close()
-  clearTimeout(timer)
   source = sid = early = undefined
+  rooms = new Set()
   sessionStorage.removeItem('name')
   view.showDoor(name, reason)
 }
 
-view.listen({ signIn, signOut, openRoom, write, typing })
+view.listen({ signIn, signOut, openRoom: goTo, write, typing })
 if (name === '') view.showDoor()
 else signIn(name)

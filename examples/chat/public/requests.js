@@ -13,6 +13,11 @@ export function urlOf(path, query) {
   return `${path}?${new URLSearchParams(query)}`
 }
 
+/** A random id. `crypto.randomUUID` would be there for pages from localhost or by HTTPS only. */
+export function newId() {
+  return crypto.getRandomValues(new Uint32Array(4)).join('-')
+}
+
 /** @param {string} url */
 export async function get(url) {
   return await (await request(url, { cache: 'no-store' })).json()

@@ -1,0 +1,40 @@
+import type { Page } from 'playwright-core'
+
+// What a person sees and does on the page of the chat.
+
+export const here = (page: Page, name: string) => page.locator('#members li').filter({ hasText: name })
+export const message = (page: Page, text: string) => page.locator('#log .text').filter({ hasText: text })
+export const notice = (page: Page, text: string) => page.locator('#log .notice').filter({ hasText: text })
+export const noticesOf = (page: Page) => page.locator('#log .notice').allTextContents()
+export const membersOf = (page: Page) => page.locator('#members .name').allTextContents()
+
+/** What a page asks the server for from now on. */
+export function requestsOf(page: Page): string[] {
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`))
+  return asked
+}
+
+/** Who is in a room, once it is one only: until it is told, a page that goes there shows who was in the last one. */
+export async function membersOnceIn(page: Page, room: string): Promise<string[]> {
+  await page.locator('#rooms [aria-current]').filter({ hasText: room }).waitFor()
+  await page.locator('#members li:only-child').waitFor()
+  return await membersOf(page)
+}
+
+export async function messagesOf(page: Page): Promise<string[]> {
+  const names = await page.locator('#log .message .name').allTextContents()
+  const texts = await page.locator('#log .message .text').allTextContents()
+  return texts.map((text, index) => `${names[index]}: ${text}`)
+}
+
+export async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Message', { exact: true }).fill(text)
+  await page.keyboard.press('Enter')
+}
+
+export async function openRoom(page: Page, room: string): Promise<void> {
+  await page.getByLabel('Open another room').fill(room)
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: room, level: 1 }).waitFor()
+}
