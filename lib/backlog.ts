@@ -1,5 +1,6 @@
 import type { Delivery } from './broker.ts'
 import type { Target } from './protocol/event.ts'
+import { encodeBlock } from './sse.ts'
 
 /** How much a {@link Backlog} keeps. */
 export interface BacklogBounds {
@@ -34,11 +35,37 @@ export interface Missed {
   readonly gaps: readonly Target[]
 }
 
-interface Entry extends Kept {
-  readonly time: number
+class Entry implements Kept {
+  readonly rid: string | undefined
+  readonly ordinal: number
+  readonly position: string
+  readonly evt: string
+  readonly except: Delivery['except']
   readonly window: Window
+  readonly time = performance.now()
+  /** In bytes. */
+  readonly cost: number
   older: Entry | undefined
-  newer: Entry | undefined
+  newer: Entry | undefined = undefined
+  #frame: Buffer | undefined
+
+  constructor(delivery: Delivery, frame: Buffer, window: Window, ordinal: number, older: Entry | undefined) {
+    const { uid, rid, evt, except, position } = delivery
+    this.rid = uid === undefined ? rid : undefined
+    this.ordinal = ordinal
+    this.position = position
+    this.evt = evt
+    this.except = except
+    this.window = window
+    this.older = older
+    this.#frame = isPooled(frame) ? undefined : frame
+    this.cost = frame.length + 2 * (evt.length + position.length + (this.rid?.length ?? 0)) + ENTRY_BYTES
+  }
+
+  get frame(): Buffer {
+    this.#frame ??= unpooled(encodeBlock({ id: this.position, data: this.evt }))
+    return this.#frame
+  }
 }
 
 /** What one target was sent of late. */
@@ -51,9 +78,9 @@ interface Window {
   floor: string
 }
 
-/** What it takes to keep track of an event and of a target, in bytes of heap, as heap snapshots show it. */
-const ENTRY_BYTES = 200
-const WINDOW_BYTES = 400
+/** What it takes to keep an event and a target beside their texts, in bytes, as measured. */
+const ENTRY_BYTES = 400
+const WINDOW_BYTES = 300
 
 /**
  * What was published of late, by target, so that a client that comes back gets what it missed. It outlives empty
@@ -92,27 +119,16 @@ export class Backlog {
     return { events: this.#count, targets: this.#windows.size, bytes: this.#bytes }
   }
 
-  append({ uid, rid, evt, except, position }: Delivery, frame: Buffer): void {
-    const window = this.#windowOf(keyOf(uid, rid))
+  append(delivery: Delivery, frame: Buffer): void {
+    const window = this.#windowOf(keyOf(delivery.uid, delivery.rid))
     this.#ordinal += 1
-    const entry: Entry = {
-      rid: uid === undefined ? rid : undefined,
-      ordinal: this.#ordinal,
-      position,
-      frame,
-      evt,
-      except,
-      window,
-      time: performance.now(),
-      older: this.#newest,
-      newer: undefined,
-    }
+    const entry = new Entry(delivery, frame, window, this.#ordinal, this.#newest)
     if (this.#newest === undefined) this.#oldest = entry
     else this.#newest.newer = entry
     this.#newest = entry
     window.entries.push(entry)
     this.#count += 1
-    this.#bytes += costOf(entry)
+    this.#bytes += entry.cost
     if (window.entries.length - window.head > this.#bounds.count) this.#evict(window)
     this.expire()
     while (this.#oldest !== undefined && this.#bytes > this.#bounds.bytes) this.#evict(this.#oldest.window)
@@ -155,7 +171,7 @@ export class Backlog {
     if (window === undefined) {
       window = { key, entries: [], head: 0, floor: this.#floor }
       this.#windows.set(key, window)
-      this.#bytes += WINDOW_BYTES
+      this.#bytes += costOf(window)
     }
     return window
   }
@@ -170,11 +186,14 @@ export class Backlog {
     else entry.older.newer = entry.newer
     if (entry.newer === undefined) this.#newest = entry.older
     else entry.newer.older = entry.older
+    // Somebody may still be sent this one, who should not hold on to all that come after it.
+    entry.older = undefined
+    entry.newer = undefined
     this.#count -= 1
-    this.#bytes -= costOf(entry)
+    this.#bytes -= entry.cost
     if (window.head === window.entries.length) {
       this.#windows.delete(window.key)
-      this.#bytes -= WINDOW_BYTES
+      this.#bytes -= costOf(window)
       if ((this.#compare(window.floor, this.#floor) ?? 1) > 0) this.#floor = window.floor
     } else if (window.head * 2 > window.entries.length) {
       // Half of it is empty: to move the rest costs no more than the evictions since the last move.
@@ -201,6 +220,22 @@ function keyOf(uid: string | undefined, rid: string | undefined): string {
   return rid === undefined ? 'w' : `r${rid}`
 }
 
-function costOf({ frame, evt, position }: Entry): number {
-  return frame.length + 2 * (evt.length + position.length) + ENTRY_BYTES
+/**
+ * Small Buffers are cut from a slab that they share with whatever was made at about the same time: one that is kept
+ * would keep all of it. A slab of its own for each takes longer than to publish it, so it is made for those that are
+ * asked for.
+ */
+function isPooled(frame: Buffer): boolean {
+  return frame.buffer.byteLength > frame.length
+}
+
+function unpooled(frame: Buffer): Buffer {
+  if (!isPooled(frame)) return frame
+  const own = Buffer.allocUnsafeSlow(frame.length)
+  frame.copy(own)
+  return own
+}
+
+function costOf({ key }: Window): number {
+  return 2 * key.length + WINDOW_BYTES
 }

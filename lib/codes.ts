@@ -19,7 +19,7 @@ export const CLOSE_CODES = {
     grace: false,
   },
   REPLACED: { meaning: 'A new connection with the same clientId took over.', reconnect: false, grace: false },
-  SILENT: { meaning: 'The client answered none of three heartbeats.', reconnect: true, grace: true },
+  SILENT: { meaning: 'The client was silent for three heartbeat intervals.', reconnect: true, grace: true },
   SLOW: { meaning: 'The client reads too slowly.', reconnect: true, grace: true },
   AGED: { meaning: 'The connection is older than maxConnectionAge.', reconnect: true, grace: true },
   EXPIRED: { meaning: 'The identity has expired.', reconnect: true, grace: true },

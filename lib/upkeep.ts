@@ -4,8 +4,11 @@ import type { Session } from './session.ts'
 import { encodeControl } from './sse.ts'
 import { Timetable } from './timetable.ts'
 
-/** How many heartbeats a client may leave unanswered that said it answers. */
+/** For how many intervals a client may be silent that said it answers heartbeats. */
 const SILENT_INTERVALS = 3
+
+/** For sessions that have yet to catch up with the current position. */
+const BARE_HEARTBEAT = encodeControl('heartbeat', {})
 
 interface UpkeepHost {
   readonly options: { readonly heartbeatInterval: number; readonly maxConnectionAge: number }
@@ -18,6 +21,8 @@ interface Duties {
   /** When the session ends, whatever happens, and why. */
   readonly deadline: number
   readonly code: CometCloseCode
+  /** When the next heartbeat is due. */
+  beat: number
   /** When the client was last heard; undefined for one that does not answer heartbeats. */
   heard: number | undefined
 }
@@ -40,15 +45,17 @@ export class Upkeep {
     const { heartbeatInterval, maxConnectionAge } = this.#host.options
     // A client that answers is known to be alive: its connection need not be renewed to find out.
     const aged =
-      answers || maxConnectionAge === 0
+      (answers && heartbeatInterval > 0) || maxConnectionAge === 0
         ? Number.POSITIVE_INFINITY
         : now + maxConnectionAge * (0.8 + Math.random() / 5)
     const expired = expiresAt === undefined ? Number.POSITIVE_INFINITY : now + expiresAt - Date.now()
     const [deadline, code] = aged < expired ? ([aged, 'AGED'] as const) : ([expired, 'EXPIRED'] as const)
-    const duties = { deadline, code, heard: answers && heartbeatInterval > 0 ? now : undefined }
-    this.#duties.set(session, duties)
+    const beats = heartbeatInterval > 0
     // The first heartbeat comes at random, so that those who came together do not beat together.
-    this.#timetable.set(session, this.#next(duties, now, Math.random()))
+    const beat = beats ? now + heartbeatInterval * Math.random() : Number.POSITIVE_INFINITY
+    const duties = { deadline, code, beat, heard: answers && beats ? now : undefined }
+    this.#duties.set(session, duties)
+    this.#timetable.set(session, this.#next(duties))
   }
 
   remove(session: Session): void {
@@ -65,20 +72,27 @@ export class Upkeep {
   #attend(session: Session, now: number): number {
     const duties = this.#duties.get(session)
     if (duties === undefined) return Number.POSITIVE_INFINITY
-    const silence = now - (duties.heard ?? now)
     if (duties.deadline <= now) this.#host.end(session, duties.code)
-    else if (silence > SILENT_INTERVALS * this.#host.options.heartbeatInterval)
-      this.#host.end(session, 'SILENT')
-    else if (this.#host.options.heartbeatInterval > 0) session.push(this.#heartbeat())
-    return this.#next(duties, now, 1)
+    else if (this.#silentAt(duties) <= now) this.#host.end(session, 'SILENT')
+    else if (duties.beat <= now) {
+      duties.beat = now + this.#host.options.heartbeatInterval
+      session.push(this.#heartbeat(session))
+    }
+    return this.#next(duties)
   }
 
-  #next({ deadline }: Duties, now: number, part: number): number {
-    const { heartbeatInterval } = this.#host.options
-    return heartbeatInterval === 0 ? deadline : Math.min(deadline, now + heartbeatInterval * part)
+  #next(duties: Duties): number {
+    return Math.min(duties.deadline, duties.beat, this.#silentAt(duties))
   }
 
-  #heartbeat(): Buffer {
+  /** When the client, unless it is heard till then, has been silent for too long. */
+  #silentAt({ heard }: Duties): number {
+    if (heard === undefined) return Number.POSITIVE_INFINITY
+    return heard + SILENT_INTERVALS * this.#host.options.heartbeatInterval
+  }
+
+  #heartbeat({ live }: Session): Buffer {
+    if (!live) return BARE_HEARTBEAT
     const position = this.#host.broker.position()
     if (this.#beat?.position !== position) {
       this.#beat = { position, frame: encodeControl('heartbeat', {}, { id: position }) }

@@ -1,0 +1,75 @@
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { cometHandler } from '../../adapters/node.ts'
+import { Comet, type CometOptions, type CometStats } from '../../lib/index.ts'
+
+/** What a host is asked to do, one thing at a time. */
+export type Task =
+  | { readonly do: 'measure' }
+  /** Publishes events to a room, their number in front, one a turn of the loop. */
+  | {
+      readonly do: 'publish'
+      readonly rid: string
+      readonly from: number
+      readonly count: number
+      readonly bytes: number
+    }
+  | { readonly do: 'close'; readonly drain: number }
+
+/** A host after what it was asked to do, its garbage collected. */
+export interface Measure {
+  readonly rss: number
+  readonly heap: number
+  readonly resources: readonly string[]
+  readonly stats: CometStats
+  /** How long it took, in milliseconds. */
+  readonly took: number
+  readonly errors: readonly string[]
+  /** How many went offline, and when the latest did, on the wall clock. */
+  readonly offline: { readonly count: number; readonly at: number }
+}
+
+/**
+ * Run as a process of its own, with `--expose-gc` and an IPC channel: `bounds-host.ts <options as JSON> <address>`.
+ * Its first message is the port it listens on; then it answers each task with a measure. It ends with its parent.
+ */
+const [json = '{}', address = '127.0.0.1'] = process.argv.slice(2)
+const comet = new Comet({ canEnter: () => true, ...(JSON.parse(json) as CometOptions) })
+const errors: string[] = []
+const offline = { count: 0, at: 0 }
+comet.on('error', (error) => errors.push(String(error)))
+comet.on('offline', () => {
+  offline.count += 1
+  offline.at = Date.now()
+})
+const identify = (req: { url?: string | undefined }) =>
+  new URLSearchParams(req.url?.split('?')[1]).get('u') ?? undefined
+const server = http.createServer(cometHandler(comet, { path: '/comet', identify }))
+server.listen(0, address, () => process.send?.((server.address() as AddressInfo).port))
+
+process.on('message', async (task: Task) => {
+  const start = performance.now()
+  if (task.do === 'publish') await publish(task)
+  if (task.do === 'close') await close(task.drain)
+  const took = performance.now() - start
+  globalThis.gc?.()
+  const { rss, heapUsed: heap } = process.memoryUsage()
+  const resources = process.getActiveResourcesInfo()
+  const measure: Measure = { rss, heap, resources, stats: comet.stats(), took, errors, offline }
+  process.send?.(measure)
+})
+process.once('disconnect', () => process.exit())
+
+async function publish({ rid, from, count, bytes }: Extract<Task, { do: 'publish' }>): Promise<void> {
+  for (let number = from; number < from + count; number += 1) {
+    await comet.publish({ rid, evt: `${number}:`.padEnd(bytes, 'x') })
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+async function close(drain: number): Promise<void> {
+  await comet.close({ drain })
+  await new Promise((resolve) => server.close(resolve))
+  // It is let go of after it said so.
+  await new Promise((resolve) => setImmediate(resolve))
+}
