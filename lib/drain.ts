@@ -25,11 +25,21 @@ export async function endSessions(hub: Hub, drain: number): Promise<void> {
     }
   }
   // A presence that does not answer must not hold the host up.
-  await Promise.race([Promise.all(ended), sleep(start + drain - performance.now())])
+  await within(start + drain - performance.now(), Promise.all(ended))
   const rest = Math.max(0, start + drain - performance.now())
   await Promise.all(sessions.map((session) => session.gone(rest)))
 }
 
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}
+
+/** Settles with the promise, or when the time is over. */
+async function within(milliseconds: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([promise, over])
+  clearTimeout(timer)
 }

@@ -61,4 +61,14 @@ describe('When presence fails', () => {
     assert.equal(comet.stats().sessions, 0)
     assert.deepEqual(errors, ['disconnect: connection lost'])
   })
+
+  it('does not hold up a Comet that closes', async () => {
+    const hanging = new MemoryBroker()
+    const join: Presence['join'] = (node) =>
+      Object.assign(hanging.presence.join(node), { disconnect: () => new Promise<never>(() => {}) })
+    const { comet } = makeComet({ broker: new MemoryBroker(), presence: { join } })
+    const alice = await connect(comet, 'alice')
+    await comet.close({ drain: 30 })
+    assert.ok(alice.closed)
+  })
 })
