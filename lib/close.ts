@@ -27,10 +27,23 @@ export async function closeSession(hub: Hub, session: Session, cause: CloseCause
   return true
 }
 
+/**
+ * Whether the same client has come again since. Presence was asked about the newer session then, or will be: the
+ * older one has no say any more, whichever answer comes first.
+ */
+export function isSuperseded({ registry }: Hub, { uid, clientId, number }: Session): boolean {
+  if (clientId === undefined) return false
+  for (const other of registry.ofUser(uid)) {
+    if (other.clientId === clientId && other.number > number) return true
+  }
+  return false
+}
+
 /** Lets presence know that a session it has heard of has ended. Idempotent. */
 export async function leavePresence(hub: Hub, session: Session, code: CometCloseCode): Promise<void> {
   if (!session.present) return
   session.present = false
+  if (isSuperseded(hub, session)) return
   try {
     await hub.presence.disconnect(session, CLOSE_CODES[code].grace ? hub.options.offlineGrace : 0)
   } catch (error) {

@@ -1,5 +1,5 @@
 import { isKeptAway, makeRoom, takeOver } from './admission.ts'
-import { closeSession, leavePresence } from './close.ts'
+import { closeSession, isSuperseded, leavePresence } from './close.ts'
 import { CometError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { checkIdentity, type Identification, type Identified } from './identity.ts'
@@ -88,6 +88,11 @@ async function ask(hub: Hub, session: Session, rids: ReadonlySet<string>, { info
 /** Tells presence, which may find that the session takes over another, and what rooms its user is a member of. */
 async function announce(hub: Hub, session: Session, { info }: Identification): Promise<void> {
   if (session.anonymous) return
+  if (isSuperseded(hub, session)) {
+    // It was asked about for so long that the client has come again.
+    await closeSession(hub, session, { code: 'REPLACED' })
+    return
+  }
   const { uid, sid, clientId } = session
   const known = {
     uid,
@@ -97,6 +102,10 @@ async function announce(hub: Hub, session: Session, { info }: Identification): P
   }
   try {
     const admission = await hub.presence.connect(known, Array.from(session.rooms))
+    if (isSuperseded(hub, session)) {
+      await closeSession(hub, session, { code: 'REPLACED' })
+      return
+    }
     session.present = true
     if (admission.sid !== sid) takeOver(hub, session, admission)
     for (const rid of admission.memberships) hub.registry.enterUser(uid, rid)

@@ -90,18 +90,25 @@ export class Hub implements SessionHost {
   #deliver(delivery: Delivery): void {
     const { uid, rid, evt, except, position } = delivery
     const frame = encodeBlock({ id: position, data: evt })
-    const kept = this.#isKept(delivery)
-    if (kept) this.backlog.append(delivery, frame)
+    const keeps = this.#keeps(delivery)
+    // A backlog of none remembers what it did not keep: nobody must be told that nothing is missing.
+    if (keeps) this.backlog.append(delivery, frame)
+    const kept = keeps && this.options.backlogEvents > 0
+    let bare: Buffer | undefined
     for (const session of this.#addressed(uid, rid)) {
       if (isExcepted(session, except)) continue
-      session.push(frame, kept)
+      if (kept || session.live) session.push(frame, kept)
+      else {
+        bare ??= encodeBlock({ data: evt })
+        session.push(bare)
+      }
       this.counters.delivered += 1
     }
   }
 
-  #isKept({ uid, rid, transient }: Delivery): boolean {
-    const { history, backlogEvents } = this.options
-    if (transient || backlogEvents === 0) return false
+  #keeps({ uid, rid, transient }: Delivery): boolean {
+    const { history } = this.options
+    if (transient) return false
     if (history === undefined || uid !== undefined || rid === undefined) return true
     try {
       return history(rid)

@@ -79,7 +79,8 @@ export class Registry {
   }
 
   enter(session: Session, rid: string): void {
-    if (!this.#sessions.has(session.sid)) return
+    // Not by its sid alone: another session may have taken that over.
+    if (this.#sessions.get(session.sid) !== session) return
     session.rooms.add(rid)
     this.#put(session, rid)
   }

@@ -1,4 +1,5 @@
 import type { Kept } from './backlog.ts'
+import { isSuperseded } from './close.ts'
 import { CometError, isCometError } from './errors.ts'
 import { type Hub, isExcepted } from './hub.ts'
 import type { Session } from './session.ts'
@@ -56,7 +57,8 @@ export function withoutIds(session: Session, events: readonly Kept[]): Buffer[] 
 
 /** The host or the client put a session into a room. @returns false when the session is gone */
 export async function enterRoom(hub: Hub, session: Session, rid: string): Promise<boolean> {
-  if (session.closed) return false
+  // The newer one has the rooms that presence knew of when it came: what came later would be lost.
+  if (session.closed || isSuperseded(hub, session)) return false
   if (session.rooms.has(rid)) return true
   // Routing first, in the same step: presence may take its time, and a leave that comes meanwhile must find it.
   hub.registry.enter(session, rid)
@@ -71,6 +73,7 @@ export async function enterRoom(hub: Hub, session: Session, rid: string): Promis
 
 /** @returns false when the session was not in the room by itself */
 export async function leaveRoom(hub: Hub, session: Session, rid: string): Promise<boolean> {
+  if (isSuperseded(hub, session)) return false
   const left = hub.registry.leave(session, rid)
   if (left && !session.anonymous) await hub.presence.leave(session, rid)
   return left

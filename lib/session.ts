@@ -30,6 +30,9 @@ export interface SessionHost {
   end(session: Session, code: CometCloseCode): void
 }
 
+/** How many sessions there have been in this process. */
+let made = 0
+
 /** One client's stream: what it is owed goes in, ordered, and out in one write a turn of the event loop. */
 export class Session implements TransportListener {
   /** Its own, or that of the session it took over. */
@@ -37,6 +40,8 @@ export class Session implements TransportListener {
   readonly uid: string
   readonly anonymous: boolean
   readonly clientId: string | undefined
+  /** Higher than that of any session whose client came before. */
+  readonly number: number
   readonly rooms = new Set<string>()
   /** Whether presence knows of it. */
   present = false
@@ -64,6 +69,8 @@ export class Session implements TransportListener {
     this.uid = uid
     this.anonymous = anonymous
     this.clientId = clientId
+    made += 1
+    this.number = made
     this.#host = host
     this.#transport = transport
     this.#outbox = new Outbox(transport)
@@ -72,6 +79,14 @@ export class Session implements TransportListener {
   /** The position up to which the client has everything, until it has caught up. */
   get cursor(): string | undefined {
     return this.#replay?.cursor
+  }
+
+  /**
+   * Whether it has caught up. Until then what is not kept waits behind the replay, and must have no id: it stands
+   * before what was replayed, and would set the client back there.
+   */
+  get live(): boolean {
+    return this.#replay === undefined
   }
 
   get closed(): boolean {
@@ -90,7 +105,7 @@ export class Session implements TransportListener {
    */
   push(frame: Buffer, kept = false): void {
     if (this.#state === 'closed') return
-    const live = this.#replay === undefined
+    const { live } = this
     if (kept && !live) return
     this.#pending ??= live ? this.#host.flusher.add(this) : Pending.empty()
     this.#pending = this.#pending.with(frame)
@@ -138,10 +153,11 @@ export class Session implements TransportListener {
       this.#catchUp()
     }
     if (this.#state === 'open') {
-      this.flush()
+      const bytes = this.live ? this.#pending?.bytes() : undefined
       this.#state = 'closed'
       // What waits would be held for a reader that may never read on. It comes back for it.
       if (this.#outbox.blocked) this.#outbox.clear()
+      else if (bytes !== undefined) this.#transport.write(bytes)
       if (last !== undefined) this.#transport.write(last)
       this.#transport.end()
     }

@@ -1,5 +1,5 @@
 import { now } from './clock.ts'
-import { closeSession } from './close.ts'
+import { closeSession, isSuperseded } from './close.ts'
 import { CometError, isCometError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { checkId } from './ids.ts'
@@ -46,7 +46,7 @@ async function handle(
   state: UplinkState,
   { packet, info }: Uplink,
 ): Promise<string | undefined> {
-  if (session.closed) throw new CometError('NO_SUCH_SESSION')
+  if (session.closed || isSuperseded(hub, session)) throw new CometError('NO_SUCH_SESSION')
   hub.counters.packets += 1
   hub.upkeep.heard(session)
   if (!session.anonymous) heard(hub, session.uid)

@@ -120,6 +120,22 @@ describe('Resuming', () => {
     assert.equal(second.control('ready')?.recovered, true)
   })
 
+  it('says a gap when nothing is kept at all and something was published since', async () => {
+    const { comet } = makeComet({ backlogEvents: 0 })
+    const first = await comeBack(comet, undefined)
+    await comet.publish({ evt: 'live' })
+    await until(() => first.published.length === 1)
+    first.drop()
+    const second = await comeBack(comet, first.lastEventId)
+    assert.equal(second.control('ready')?.recovered, true)
+    second.drop()
+    await comet.publish({ evt: 'missed' })
+    const third = await comeBack(comet, second.lastEventId)
+    assert.equal(third.control('ready')?.recovered, false)
+    assert.ok(third.control('gap'))
+    assert.deepEqual(third.published, [])
+  })
+
   it('gives a newcomer the last events of the rooms it enters, when it asks, without ids', async () => {
     const { comet } = makeComet()
     for (const evt of ['1', '2', '3']) await comet.publish({ rid: 'den', evt })

@@ -93,6 +93,7 @@ class World {
   runOut(user: User, sid: string, grace: number, report: Report): void {
     const stay = user.stays.get(sid)
     if (stay === undefined) return
+    clearTimeout(stay.timer)
     stay.timer = setTimeout(() => this.remove(user, sid, report), grace)
     stay.timer.unref()
   }
