@@ -12,6 +12,7 @@ export type { CometDump, CometStats } from './inspect.ts'
 export { MemoryBroker } from './memory/broker.ts'
 export type { CometOptions, EnterRequest } from './options.ts'
 export type {
+  Admission,
   GraceTarget,
   Hold,
   Member,

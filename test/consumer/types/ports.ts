@@ -1,4 +1,5 @@
 import {
+  type Admission,
   type Broker,
   type BrokerLink,
   type BrokerNode,
@@ -28,6 +29,7 @@ class MyBroker implements Broker {
     return {
       ready: Promise.resolve(),
       position: () => '',
+      compare: (a: string, b: string) => (a === b ? 0 : undefined),
       publish: async (envelope) => node.deliver(delivery(envelope)),
       close: async () => {},
     }
@@ -37,15 +39,16 @@ class MyBroker implements Broker {
 class MyPresence implements Presence {
   join(node: PresenceNode): PresenceLink {
     return {
-      async connect(session: PresenceSession, rooms: readonly string[]) {
-        const { uid } = session
+      async connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission> {
+        const { uid, sid } = session
         node.onActivity([new UserActivityEvent({ type: UserActivityEvent.Type.ONLINE, uid, time: 1n })])
-        return rooms
+        return { sid, rooms, memberships: [] }
       },
       async disconnect(_session: Required<Hold>, _grace: number) {},
       async endGrace(_target: GraceTarget) {},
       enter: async (hold: Hold, rid: string) => hold.uid === rid,
       leave: async ({ sid }, _rid) => sid === undefined,
+      locate: async (_sid: string) => undefined,
       isOnline: async (_uid) => true,
       members: async (_rid): Promise<Member[]> => [{ uid: 'alice', info: {} }],
       count: async (_rid) => 1,
