@@ -101,6 +101,8 @@ export class Backlog {
   #bytes = 0
   #count = 0
   #ordinal = 0
+  /** Runs while something is kept, so that what is too old goes even when nothing comes after it. */
+  #expiry: NodeJS.Timeout | undefined
 
   /** @param start the position from which on this node hears events */
   constructor(bounds: BacklogBounds, compare: ComparePositions, start: string) {
@@ -132,12 +134,18 @@ export class Backlog {
     if (window.entries.length - window.head > this.#bounds.count) this.#evict(window)
     this.expire()
     while (this.#oldest !== undefined && this.#bytes > this.#bounds.bytes) this.#evict(this.#oldest.window)
+    this.#expiry ??= this.#expireIn(this.#bounds.age)
   }
 
   /** Evicts what is too old. */
   expire(): void {
     const limit = performance.now() - this.#bounds.age
     while (this.#oldest !== undefined && this.#oldest.time <= limit) this.#evict(this.#oldest.window)
+  }
+
+  /** Stops the timer. */
+  close(): void {
+    clearTimeout(this.#expiry)
   }
 
   /** What the targets were sent after a position. */
@@ -164,6 +172,15 @@ export class Backlog {
     const window = this.#windows.get(keyOf(target.uid, target.rid))
     if (window === undefined || limit <= 0) return []
     return window.entries.slice(Math.max(window.head, window.entries.length - limit)) as Entry[]
+  }
+
+  #expireIn(milliseconds: number): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      this.expire()
+      const oldest = this.#oldest
+      this.#expiry = oldest && this.#expireIn(oldest.time + this.#bounds.age - performance.now())
+    }, milliseconds)
+    return timer.unref()
   }
 
   #windowOf(key: string): Window {

@@ -253,6 +253,7 @@ export class Comet<Events = EventMap> {
     hub.closed = true
     await hub.controller.close()
     await hub.broker.close()
+    hub.backlog.close()
   }
 
   #checkUid(uid: unknown): string {

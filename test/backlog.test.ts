@@ -91,6 +91,26 @@ describe('Backlog', () => {
     )
   })
 
+  it('drops what is too old by itself, each event in its time', () => {
+    clock.uninstall()
+    clock = FakeTimers.install({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
+    const backlog = new Backlog({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
+    append(backlog, {}, 1, 'first')
+    clock.tick(AGE / 2)
+    append(backlog, {}, 2, 'second')
+    const kept = () => backlog.size.events
+    clock.tick(AGE / 2 - 1)
+    assert.equal(kept(), 2)
+    clock.tick(1)
+    assert.equal(kept(), 1)
+    clock.tick(AGE / 2)
+    assert.deepEqual([kept(), clock.countTimers()], [0, 0])
+    append(backlog, {}, 3, 'third')
+    assert.equal(clock.countTimers(), 1)
+    backlog.close()
+    assert.equal(clock.countTimers(), 0)
+  })
+
   function check(backlog: Backlog, model: Model): void {
     const { events, targets, bytes } = backlog.size
     const kept = model.kept()
