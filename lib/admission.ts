@@ -1,4 +1,4 @@
-import { closeSession, replaceSession } from './close.ts'
+import { closeSession, replaceSession, type Superseded } from './close.ts'
 import { askNode, askOwner } from './commands.ts'
 import { CometError, isCometError } from './errors.ts'
 import type { Hub } from './hub.ts'
@@ -42,11 +42,45 @@ export function makeRoom(hub: Hub, session: Session): void {
   }
 }
 
-/** A session takes over the sid and rooms of an earlier one with the same clientId, which ends if it is not yet gone. */
-export function takeOver(hub: Hub, session: Session, { sid, rooms, former }: Admission): void {
-  if (former === hub.id) replaceSession(hub, sid)
-  hub.registry.rename(session, sid)
-  for (const rid of rooms) hub.registry.enter(session, rid)
-  if (former === undefined || former === hub.id) return
-  askNode(hub, former, { type: 'replace', sid }).catch((error) => hub.hooks.report(error))
+/** Whether the host was asked about a client for so long that it has come again meanwhile. */
+export function isOvertaken({ registry }: Hub, { uid, clientId, number }: Session): boolean {
+  if (clientId === undefined) return false
+  for (const other of registry.ofUser(uid)) {
+    if (other.clientId === clientId && other.number > number) return true
+  }
+  return false
+}
+
+/**
+ * A session that presence has admitted gets the rooms it holds, and the sid and rooms of the one it takes over, which
+ * ends if it is not yet gone.
+ */
+export function admit(hub: Hub, session: Session, { sid, rooms, memberships, former }: Admission): void {
+  const { registry } = hub
+  const { uid, dismissed = new Set() } = session
+  session.present = true
+  session.dismissed = undefined
+  if (former !== undefined) supersede(hub, former.node, { sid, connection: former.connection })
+  if (session.closed) {
+    // Presence knows of it only now, and is told by this sid that it has ended.
+    session.sid = sid
+    return
+  }
+  // Presence may have lost sight of a connection: of one whose admission failed on the way back.
+  const other = registry.get(sid)
+  if (other !== undefined && other !== session) replaceSession(hub, other)
+  registry.rename(session, sid)
+  hub.uplinks.keep(sid)
+  for (const rid of rooms) {
+    if (!dismissed.has(rid)) registry.enter(session, rid)
+    // Whether it was left before presence heard of this session or after, nobody knows: it is left, then, for both.
+    else hub.presence.leave(session, rid).catch((error) => hub.hooks.report(error))
+  }
+  for (const rid of memberships) if (!dismissed.has(rid)) registry.enterUser(uid, rid)
+}
+
+function supersede(hub: Hub, node: string, { sid, connection }: Superseded): void {
+  const superseded = { sid, connection }
+  if (node === hub.id) replaceSession(hub, superseded)
+  else askNode(hub, node, { type: 'replace', superseded }).catch((error) => hub.hooks.report(error))
 }

@@ -20,32 +20,23 @@ export interface CloseCause {
 export async function closeSession(hub: Hub, session: Session, cause: CloseCause): Promise<boolean> {
   const { code } = cause
   if (!session.close(code === 'GONE' ? undefined : farewell(hub, session, cause))) return false
+  session.ended = code
   hub.registry.remove(session)
   hub.upkeep.remove(session)
+  const mayComeBack = session.clientId !== undefined && (code === 'REPLACED' || CLOSE_CODES[code].grace)
+  hub.uplinks.release(session.sid, mayComeBack ? hub.options.offlineGrace : 0)
   hub.closes[code] = (hub.closes[code] ?? 0) + 1
-  await leavePresence(hub, session, code)
+  await leavePresence(hub, session)
   return true
 }
 
-/**
- * Whether the same client has come again since. Presence was asked about the newer session then, or will be: the
- * older one has no say any more, whichever answer comes first.
- */
-export function isSuperseded({ registry }: Hub, { uid, clientId, number }: Session): boolean {
-  if (clientId === undefined) return false
-  for (const other of registry.ofUser(uid)) {
-    if (other.clientId === clientId && other.number > number) return true
-  }
-  return false
-}
-
 /** Lets presence know that a session it has heard of has ended. Idempotent. */
-export async function leavePresence(hub: Hub, session: Session, code: CometCloseCode): Promise<void> {
-  if (!session.present) return
+export async function leavePresence(hub: Hub, session: Session): Promise<void> {
+  const { present, ended } = session
+  if (!present || ended === undefined) return
   session.present = false
-  if (isSuperseded(hub, session)) return
   try {
-    await hub.presence.disconnect(session, CLOSE_CODES[code].grace ? hub.options.offlineGrace : 0)
+    await hub.presence.disconnect(session, CLOSE_CODES[ended].grace ? hub.options.offlineGrace : 0)
   } catch (error) {
     hub.hooks.report(error)
   }
@@ -60,10 +51,19 @@ function farewell(hub: Hub, session: Session, cause: CloseCause): Buffer {
     : encodeControl('close', data, { id: hub.marks.issue(session.sid, session) })
 }
 
-/** Ends a session whose sid another one has taken over: presence is about that one now. */
-export function replaceSession(hub: Hub, sid: string): void {
-  const session = hub.registry.get(sid)
-  if (session === undefined) return
-  session.present = false
-  closeSession(hub, session, { code: 'REPLACED' })
+/** A connection whose session is on another one now. */
+export interface Superseded {
+  readonly sid: string
+  readonly connection: string
+}
+
+/** Ends a connection that was superseded: presence is about the other one now. */
+export function replaceSession(hub: Hub, { sid, connection }: Superseded): void {
+  // Before it has taken over what it came for, it goes by its connection's id.
+  for (const id of [connection, sid]) {
+    const session = hub.registry.get(id)
+    if (session?.connection !== connection) continue
+    session.present = false
+    closeSession(hub, session, { code: 'REPLACED' })
+  }
 }

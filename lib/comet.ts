@@ -123,9 +123,11 @@ export class Comet<Events = EventMap> {
     const whom = checkTarget('The occupant', occupant, ['uid', 'sid'], hub.options.maxIdBytes)
     if ('sid' in whom) return await askSession(hub, { type: 'leave', ...whom, rid: room })
     const { uid } = whom
-    const told = askAll(hub, { type: 'leaveUser', uid, rid: room })
+    // Here at once: what is published right after must not reach the user. Elsewhere after presence, which may have
+    // told a session that is just being admitted of the room until then.
+    hub.registry.leaveUser(uid, room)
     const left = await hub.presence.leave({ uid }, room)
-    await told
+    await askAll(hub, { type: 'leaveUser', uid, rid: room })
     return left
   }
 

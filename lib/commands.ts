@@ -1,4 +1,4 @@
-import { closeSession, replaceSession } from './close.ts'
+import { closeSession, replaceSession, type Superseded } from './close.ts'
 import type { Command } from './controller.ts'
 import { CometError, isCometError } from './errors.ts'
 import type { Hub } from './hub.ts'
@@ -23,7 +23,7 @@ type HubCommand =
   | { readonly type: 'uplink'; readonly uplink: Uplink }
   | { readonly type: 'enter' | 'leave'; readonly sid: string; readonly rid: string }
   | { readonly type: 'enterUser' | 'leaveUser'; readonly uid: string; readonly rid: string }
-  | { readonly type: 'replace'; readonly sid: string }
+  | { readonly type: 'replace'; readonly superseded: Superseded }
   | { readonly type: 'verify'; readonly mark: string; readonly marked: Marked }
   | { readonly type: 'disconnect'; readonly target: SessionTarget; readonly options: DisconnectOptions }
 
@@ -44,7 +44,7 @@ export async function handleCommand(hub: Hub, command: Command): Promise<unknown
     case 'leaveUser':
       return hub.registry.leaveUser(known.uid, known.rid)
     case 'replace':
-      return replaceSession(hub, known.sid)
+      return replaceSession(hub, known.superseded)
     case 'verify':
       return hub.marks.verify(known.mark, known.marked)
     case 'disconnect':

@@ -1,11 +1,11 @@
-import { isKeptAway, makeRoom, takeOver } from './admission.ts'
-import { closeSession, isSuperseded, leavePresence } from './close.ts'
+import { admit, isKeptAway, isOvertaken, makeRoom } from './admission.ts'
+import { closeSession, leavePresence } from './close.ts'
 import { CometError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { checkIdentity, type Identification, type Identified } from './identity.ts'
 import { checkId, newSid } from './ids.ts'
 import { isMark } from './marks.ts'
-import { mayEnter, recentOf, refusal } from './rooms.ts'
+import { leaveRoom, mayEnter, recentOf, refusal } from './rooms.ts'
 import { Session } from './session.ts'
 import { encodeControl, encodeGap } from './sse.ts'
 import type { Transport } from './transport.ts'
@@ -60,7 +60,13 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
   hub.counters.connections += 1
   const recent = position === undefined ? recentOf(hub, session, session.rooms, request.recent ?? 0) : []
   transport.listen(session, hub.options.writeTimeout)
-  await announce(hub, session, identity)
+  const held = await announce(hub, session, identity)
+  // One that took over another has the rooms of both, which may be too many.
+  for (const rid of held.slice(hub.options.maxRoomsPerSession)) {
+    if (!entered.includes(rid)) continue
+    refused.push(rid)
+    await leaveRoom(hub, session, rid).catch((error) => hub.hooks.report(error))
+  }
   if (session.closed) return
   begin(hub, session, position, refused, recent)
   hub.upkeep.add(session, identity, request.answersHeartbeats === true)
@@ -85,32 +91,31 @@ async function ask(hub: Hub, session: Session, rids: ReadonlySet<string>, { info
   return { entered, refused }
 }
 
-/** Tells presence, which may find that the session takes over another, and what rooms its user is a member of. */
-async function announce(hub: Hub, session: Session, { info }: Identification): Promise<void> {
-  if (session.anonymous) return
-  if (isSuperseded(hub, session)) {
-    // It was asked about for so long that the client has come again.
+/**
+ * Tells presence, which may find that the session takes over another, and what rooms its user is a member of.
+ *
+ * @returns the rooms that the session holds, in the order it entered them
+ */
+async function announce(hub: Hub, session: Session, { info }: Identification): Promise<readonly string[]> {
+  if (session.anonymous) return []
+  if (isOvertaken(hub, session)) {
     await closeSession(hub, session, { code: 'REPLACED' })
-    return
+    return []
   }
-  const { uid, sid, clientId } = session
+  const { uid, connection, clientId } = session
   const known = {
     uid,
-    sid,
+    connection,
     ...(info === undefined ? {} : { info }),
     ...(clientId === undefined ? {} : { clientId }),
   }
+  session.dismissed = new Set()
   try {
     const admission = await hub.presence.connect(known, Array.from(session.rooms))
-    if (isSuperseded(hub, session)) {
-      await closeSession(hub, session, { code: 'REPLACED' })
-      return
-    }
-    session.present = true
-    if (admission.sid !== sid) takeOver(hub, session, admission)
-    for (const rid of admission.memberships) hub.registry.enterUser(uid, rid)
-    // It ended while presence did not know of it yet.
-    if (session.closed) await leavePresence(hub, session, 'GONE')
+    admit(hub, session, admission)
+    // It may have ended while presence did not know of it yet.
+    await leavePresence(hub, session)
+    return admission.rooms
   } catch (cause) {
     await closeSession(hub, session, { code: 'GONE' })
     hub.hooks.report(cause)

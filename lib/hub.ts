@@ -15,6 +15,7 @@ import type { Missed } from './replay.ts'
 import type { Session, SessionHost } from './session.ts'
 import { encodeBlock } from './sse.ts'
 import { Upkeep } from './upkeep.ts'
+import { Uplinks } from './uplinks.ts'
 
 /** What a hub has others do, which know it. */
 export interface HubWork {
@@ -34,6 +35,7 @@ export class Hub implements SessionHost {
   readonly flusher = new Flusher()
   readonly marks = new Marks()
   readonly upkeep: Upkeep
+  readonly uplinks: Uplinks
   readonly backlog: Backlog
   readonly broker: BrokerLink
   readonly presence: PresenceLink
@@ -70,6 +72,7 @@ export class Hub implements SessionHost {
       this.broker.position(),
     )
     this.upkeep = new Upkeep(this)
+    this.uplinks = new Uplinks(options.uplinkRate)
   }
 
   end(session: Session, code: CometCloseCode): void {

@@ -20,6 +20,7 @@ export type {
   PresenceLink,
   PresenceNode,
   PresenceSession,
+  SessionHold,
 } from './presence.ts'
 export {
   type Event,

@@ -1,15 +1,21 @@
 import type { UserActivityEvent } from './protocol/user-activity-event.ts'
 
-/** What keeps a user in a room: one of its sessions, or without `sid` its user-level membership. */
-export interface Hold {
-  readonly uid: string
-  readonly sid?: string
-}
-
-/** A session as presence knows it. */
-export interface PresenceSession {
+/** A session, by the connection that it is on. */
+export interface SessionHold {
   readonly uid: string
   readonly sid: string
+  /** What a connection that was superseded says of the session counts no more: this tells them apart. */
+  readonly connection: string
+}
+
+/** What keeps a user in a room: one of its sessions, or without `sid` its user-level membership. */
+export type Hold = SessionHold | { readonly uid: string; readonly sid?: never }
+
+/** A connection that came. */
+export interface PresenceSession {
+  readonly uid: string
+  /** Never used before; the session's sid, unless it takes over another. */
+  readonly connection: string
   /** What others may see of the user; JSON. */
   readonly info?: unknown
   /** What the client calls itself over its connections. */
@@ -18,14 +24,14 @@ export interface PresenceSession {
 
 /** What presence makes of a session that came. */
 export interface Admission {
-  /** Its sid: its own, or that of the session it took over. */
+  /** Its sid: its connection's id, or the sid of the session it took over. */
   readonly sid: string
   /** The rooms it holds: those it came with, and those of the session it took over. */
   readonly rooms: readonly string[]
   /** The rooms of its user's membership, which it is in too. */
   readonly memberships: readonly string[]
-  /** The node on which the session it took over still is, unless it was in grace. */
-  readonly former?: string
+  /** Where the session was that it took over, unless in grace: that connection is superseded and is to be ended. */
+  readonly former?: { readonly node: string; readonly connection: string }
 }
 
 /** A user in a room. */
@@ -54,13 +60,20 @@ export interface PresenceLink {
    * takes that one over: its sid and holds.
    */
   connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission>
-  /** A session went. It keeps its holds for `grace` milliseconds; 0 lets go of them at once. */
-  disconnect(session: Required<Hold>, grace: number): Promise<void>
+  /**
+   * A session went. It keeps its holds for `grace` milliseconds; 0 lets go of them at once. Nothing happens when the
+   * connection was superseded.
+   */
+  disconnect(session: SessionHold, grace: number): Promise<void>
   /** Lets go of the sessions in grace that a target names: a user's, those in a room, or one. */
   endGrace(target: GraceTarget): Promise<void>
-  /** @returns false when the holder is not there: nothing was held */
+  /** @returns false when the holder is not there, or its connection was superseded: nothing was held */
   enter(hold: Hold, rid: string): Promise<boolean>
-  /** Lets go of a session's hold, or without `sid` of every hold of the user. @returns false when there was none */
+  /**
+   * Lets go of a session's hold, or without `sid` of every hold of the user.
+   *
+   * @returns false when there was none, or the session's connection was superseded
+   */
   leave(hold: Hold, rid: string): Promise<boolean>
   /** The node that a session is on, or was when its grace began; undefined when there is no such session. */
   locate(sid: string): Promise<string | undefined>

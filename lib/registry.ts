@@ -65,7 +65,8 @@ export class Registry {
 
   /** Gives a session another sid. */
   rename(session: Session, sid: string): void {
-    if (this.#sessions.delete(session.sid)) this.#sessions.set(sid, session)
+    this.#sessions.delete(session.sid)
+    this.#sessions.set(sid, session)
     session.sid = sid
   }
 
@@ -95,14 +96,20 @@ export class Registry {
   enterUser(uid: string, rid: string): void {
     const user = this.#users.get(uid)
     user?.memberships.add(rid)
-    for (const session of user?.sessions ?? []) this.#put(session, rid)
+    for (const session of user?.sessions ?? []) {
+      session.dismissed?.delete(rid)
+      this.#put(session, rid)
+    }
   }
 
   /** Takes all of a user's sessions out of a room, whatever put them there. */
   leaveUser(uid: string, rid: string): void {
     const user = this.#users.get(uid)
     user?.memberships.delete(rid)
-    for (const session of user?.sessions ?? []) this.leave(session, rid)
+    for (const session of user?.sessions ?? []) {
+      session.dismissed?.add(rid)
+      this.leave(session, rid)
+    }
   }
 
   #put(session: Session, rid: string): void {

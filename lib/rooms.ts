@@ -1,5 +1,4 @@
 import type { Kept } from './backlog.ts'
-import { isSuperseded } from './close.ts'
 import { CometError, isCometError } from './errors.ts'
 import { type Hub, isExcepted } from './hub.ts'
 import type { Session } from './session.ts'
@@ -57,24 +56,27 @@ export function withoutIds(session: Session, events: readonly Kept[]): Buffer[] 
 
 /** The host or the client put a session into a room. @returns false when the session is gone */
 export async function enterRoom(hub: Hub, session: Session, rid: string): Promise<boolean> {
-  // The newer one has the rooms that presence knew of when it came: what came later would be lost.
-  if (session.closed || isSuperseded(hub, session)) return false
+  if (session.closed) return false
   if (session.rooms.has(rid)) return true
   // Routing first, in the same step: presence may take its time, and a leave that comes meanwhile must find it.
   hub.registry.enter(session, rid)
   if (session.anonymous) return true
   try {
-    return await hub.presence.enter(session, rid)
+    const entered = await hub.presence.enter(session, rid)
+    if (!entered) hub.registry.leave(session, rid)
+    return entered
   } catch (cause) {
     hub.registry.leave(session, rid)
     throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
   }
 }
 
-/** @returns false when the session was not in the room by itself */
+/**
+ * @returns false when the session was not in the room by itself
+ * @throws CometError NO_SUCH_SESSION when it is on another connection now, which is in the room still
+ */
 export async function leaveRoom(hub: Hub, session: Session, rid: string): Promise<boolean> {
-  if (isSuperseded(hub, session)) return false
-  const left = hub.registry.leave(session, rid)
-  if (left && !session.anonymous) await hub.presence.leave(session, rid)
-  return left
+  if (!hub.registry.leave(session, rid)) return false
+  if (session.anonymous || (await hub.presence.leave(session, rid))) return true
+  throw new CometError('NO_SUCH_SESSION')
 }

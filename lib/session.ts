@@ -6,7 +6,6 @@ import { Pending } from './pending.ts'
 import { type Missed, Replay } from './replay.ts'
 import { encodeGap } from './sse.ts'
 import type { Transport, TransportListener } from './transport.ts'
-import type { UplinkState } from './uplink-state.ts'
 
 /** What hosts get to see of a session. */
 export interface SessionInfo {
@@ -35,8 +34,10 @@ let made = 0
 
 /** One client's stream: what it is owed goes in, ordered, and out in one write a turn of the event loop. */
 export class Session implements TransportListener {
-  /** Its own, or that of the session it took over. */
+  /** Its connection's id, or the sid of the session it took over. */
   sid: string
+  /** What tells it from the other connections of the same session. */
+  readonly connection: string
   readonly uid: string
   readonly anonymous: boolean
   readonly clientId: string | undefined
@@ -45,8 +46,10 @@ export class Session implements TransportListener {
   readonly rooms = new Set<string>()
   /** Whether presence knows of it. */
   present = false
-  /** Made with the first packet. */
-  uplink: UplinkState | undefined
+  /** The rooms that its user left while presence was asked about it: what presence says of them is out of date. */
+  dismissed: Set<string> | undefined
+  /** Why it ended. */
+  ended: CometCloseCode | undefined
   readonly #host: SessionHost
   readonly #transport: Transport
   readonly #outbox: Outbox
@@ -61,11 +64,12 @@ export class Session implements TransportListener {
   constructor(
     host: SessionHost,
     transport: Transport,
-    sid: string,
+    connection: string,
     { uid, anonymous }: Identification,
     clientId?: string,
   ) {
-    this.sid = sid
+    this.sid = connection
+    this.connection = connection
     this.uid = uid
     this.anonymous = anonymous
     this.clientId = clientId

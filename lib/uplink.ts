@@ -1,5 +1,5 @@
 import { now } from './clock.ts'
-import { closeSession, isSuperseded } from './close.ts'
+import { closeSession } from './close.ts'
 import { CometError, isCometError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { checkId } from './ids.ts'
@@ -8,7 +8,7 @@ import { UserActivityEvent } from './protocol/user-activity-event.ts'
 import { enterRoom, leaveRoom, mayEnter, recentOf, refusal, withoutIds } from './rooms.ts'
 import type { Session } from './session.ts'
 import { encodeGap } from './sse.ts'
-import { UplinkState } from './uplink-state.ts'
+import type { UplinkState } from './uplink-state.ts'
 
 /** A packet that came in, with the identity of the request that brought it. */
 export interface Uplink {
@@ -32,8 +32,7 @@ export async function receive(hub: Hub, uplink: Uplink): Promise<string | undefi
   const own = session.anonymous ? uplink.anonymous : session.uid === uplink.uid
   if (!own) throw new CometError('NOT_YOUR_SESSION')
   const { uplinkRate } = hub.options
-  session.uplink ??= new UplinkState(uplinkRate)
-  const state = session.uplink
+  const state = hub.uplinks.of(session.sid)
   if (!state.take(uplinkRate)) throw new CometError('TOO_MANY_PACKETS')
   // Being heard must not wait for a host that thinks: silent clients are closed.
   if (uplink.packet.type === 'HB') return await handle(hub, session, state, uplink)
@@ -46,7 +45,7 @@ async function handle(
   state: UplinkState,
   { packet, info }: Uplink,
 ): Promise<string | undefined> {
-  if (session.closed || isSuperseded(hub, session)) throw new CometError('NO_SUCH_SESSION')
+  if (session.closed) throw new CometError('NO_SUCH_SESSION')
   hub.counters.packets += 1
   hub.upkeep.heard(session)
   if (!session.anonymous) heard(hub, session.uid)

@@ -70,6 +70,22 @@ describe('A clientId', () => {
     assert.equal(alice.closed, false)
   })
 
+  it('knows a SEND that comes again after the reconnect, which brings no new allowance', async () => {
+    let calls = 0
+    const onMessage = () => ++calls
+    const { comet } = makeComet({ offlineGrace: 60_000, uplinkRate: 1, onMessage })
+    const first = await page(comet)
+    const { sid } = first
+    const send = (id: string) =>
+      comet.uplink({ sid, identity: 'alice', packet: { type: 'SEND', send: { evt: 'hi', id } } })
+    assert.equal(await send('1'), '1')
+    first.drop()
+    await page(comet)
+    assert.equal(await send('1'), '1')
+    await assert.rejects(send('2'), { code: 'TOO_MANY_PACKETS' })
+    assert.equal(calls, 1)
+  })
+
   it('does so over nodes, and packets find the session where it is', async () => {
     const broker = new MemoryBroker()
     const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]

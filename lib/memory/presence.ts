@@ -8,6 +8,7 @@ import type {
   PresenceLink,
   PresenceNode,
   PresenceSession,
+  SessionHold,
 } from '../presence.ts'
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { Namespaces } from './namespaces.ts'
@@ -18,8 +19,9 @@ const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 interface Stay {
   readonly rooms: Set<string>
   readonly clientId: string | undefined
-  /** The node the session is on. */
-  node: string
+  /** The node and the connection that the session is on. */
+  readonly node: string
+  readonly connection: string
   /** Set while in grace; runs the stay out. */
   timer?: NodeJS.Timeout
 }
@@ -44,7 +46,7 @@ class World {
   readonly owners = new Map<string, User>()
 
   connect(session: PresenceSession, rooms: readonly string[], node: string, report: Report): Admission {
-    const { uid, info, clientId } = session
+    const { uid, connection, info, clientId } = session
     let user = this.users.get(uid)
     const step = new Step(uid)
     if (user === undefined) {
@@ -53,11 +55,11 @@ class World {
       step.add(ONLINE)
     }
     user.info = info
-    const sid = (clientId === undefined ? undefined : user.clients.get(clientId)) ?? session.sid
+    const sid = (clientId === undefined ? undefined : user.clients.get(clientId)) ?? connection
     const taken = user.stays.get(sid)
-    const former = taken?.timer === undefined ? taken?.node : undefined
+    const former = taken?.timer === undefined ? taken : undefined
     clearTimeout(taken?.timer)
-    const stay = { rooms: taken?.rooms ?? new Set<string>(), clientId, node }
+    const stay = { rooms: taken?.rooms ?? new Set<string>(), clientId, node, connection }
     user.stays.set(sid, stay)
     this.owners.set(sid, user)
     if (clientId !== undefined) user.clients.set(clientId, sid)
@@ -68,7 +70,8 @@ class World {
     }
     report(step.events)
     const held = { rooms: Array.from(stay.rooms), memberships: Array.from(user.memberships) }
-    return { sid, ...held, ...(former === undefined ? {} : { former }) }
+    if (former === undefined) return { sid, ...held }
+    return { sid, ...held, former: { node: former.node, connection: former.connection } }
   }
 
   /** Lets a session go at once. */
@@ -98,9 +101,10 @@ class World {
     stay.timer.unref()
   }
 
-  enter({ uid, sid }: Hold, rid: string, report: Report): boolean {
+  enter(hold: Hold, rid: string, report: Report): boolean {
+    const { uid } = hold
     const user = this.users.get(uid)
-    const rooms = sid === undefined ? user?.memberships : user?.stays.get(sid)?.rooms
+    const rooms = hold.sid === undefined ? user?.memberships : this.stayOf(hold)?.rooms
     if (user === undefined || rooms === undefined) return false
     if (rooms.has(rid)) return true
     rooms.add(rid)
@@ -110,12 +114,12 @@ class World {
     return true
   }
 
-  leave({ uid, sid }: Hold, rid: string, report: Report): boolean {
-    const user = this.users.get(uid)
+  leave(hold: Hold, rid: string, report: Report): boolean {
+    const user = this.users.get(hold.uid)
     if (user === undefined) return false
-    const step = new Step(uid)
+    const step = new Step(hold.uid)
     let left = false
-    const holders = sid === undefined ? [user.memberships, ...roomsOf(user)] : [user.stays.get(sid)?.rooms]
+    const holders = hold.sid === undefined ? [user.memberships, ...roomsOf(user)] : [this.stayOf(hold)?.rooms]
     for (const rooms of holders) {
       if (!rooms?.delete(rid)) continue
       this.#release(user, rid, step)
@@ -123,6 +127,12 @@ class World {
     }
     report(step.events)
     return left
+  }
+
+  /** The session's stay, unless another connection has it. */
+  stayOf({ uid, sid, connection }: SessionHold): Stay | undefined {
+    const stay = this.users.get(uid)?.stays.get(sid)
+    return stay?.connection === connection ? stay : undefined
   }
 
   /** The sessions in grace that a target names. */
@@ -199,10 +209,10 @@ export class MemoryPresence implements Presence {
     const report = reportTo(node)
     return {
       connect: async (session, rooms) => world.connect(session, rooms, node.id, report),
-      disconnect: async ({ uid, sid }, grace) => {
+      disconnect: async (session, grace) => {
+        const { uid, sid } = session
         const user = world.users.get(uid)
-        // Another node has taken the session over: that it ended here says nothing.
-        if (user?.stays.get(sid)?.node !== node.id) return
+        if (user === undefined || world.stayOf(session) === undefined) return
         if (grace <= 0) world.remove(user, sid, report)
         else world.runOut(user, sid, grace, (events) => reportTo(this.#hearer(node))(events))
       },

@@ -24,9 +24,9 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       return { link, heard, said: () => heard.splice(0).map(show) }
     }
 
-    const alice = { uid: 'alice', sid: 'a1' }
-    const alice2 = { uid: 'alice', sid: 'a2' }
-    const bob = { uid: 'bob', sid: 'b1' }
+    const alice = { uid: 'alice', sid: 'a1', connection: 'a1' }
+    const alice2 = { uid: 'alice', sid: 'a2', connection: 'a2' }
+    const bob = { uid: 'bob', sid: 'b1', connection: 'b1' }
 
     it('says ONLINE and the rooms in their order, with one stamp, before connect resolves', async () => {
       const { link, heard, said } = join('n')
@@ -170,7 +170,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.equal(await link.enter({ uid: 'alice' }, 'den'), false)
       await link.connect(alice, [])
       said()
-      assert.equal(await link.enter({ uid: 'alice', sid: 'other' }, 'den'), false)
+      assert.equal(await link.enter(alice2, 'den'), false)
       assert.equal(await link.leave({ uid: 'bob' }, 'den'), false)
       assert.deepEqual(said(), [])
     })
@@ -217,12 +217,34 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       it('says where the session is that was taken over live, whose end counts no more', async () => {
         const [one, two] = [join('n1'), join('n2')]
         await one.link.connect(page, ['den'])
-        assert.equal((await two.link.connect(again, [])).former, 'n1')
+        const { sid, former } = await two.link.connect(again, [])
+        assert.deepEqual([sid, former], ['a1', { node: 'n1', connection: 'a1' }])
         await one.link.disconnect(page, 0)
         assert.equal(await two.link.isOnline('alice'), true)
-        await two.link.disconnect(page, 0)
+        await two.link.disconnect({ ...again, sid }, 0)
         assert.equal(await two.link.isOnline('alice'), false)
         assert.equal(await two.link.locate('a1'), undefined)
+      })
+
+      it('heeds the connection that superseded another, and no more the other, on one node as well', async () => {
+        const { link, said } = join('n')
+        await link.connect(page, ['den'])
+        const taken = { ...again, sid: (await link.connect(again, [])).sid }
+        said()
+        assert.equal(await link.enter(page, 'attic'), false)
+        assert.equal(await link.leave(page, 'den'), false)
+        await link.disconnect(page, 0)
+        assert.deepEqual(said(), [])
+        assert.equal(await link.enter(taken, 'attic'), true)
+        assert.equal(await link.leave(taken, 'den'), true)
+        assert.deepEqual(said(), ['ENTER_ROOM alice attic', 'LEAVE_ROOM alice den'])
+        const third = await link.connect({ ...page, connection: 'a3' }, [])
+        assert.deepEqual(third, {
+          sid: 'a1',
+          rooms: ['attic'],
+          memberships: [],
+          former: { node: 'n', connection: 'a2' },
+        })
       })
 
       it('takes over nothing of another user, or of another page', async () => {
@@ -230,7 +252,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
         await link.connect(page, ['den'])
         assert.equal((await link.connect({ ...bob, clientId: 'page' }, [])).sid, 'b1')
         assert.equal((await link.connect({ ...alice2, clientId: 'other' }, [])).sid, 'a2')
-        assert.equal((await link.connect({ uid: 'alice', sid: 'a3' }, [])).sid, 'a3')
+        assert.equal((await link.connect({ uid: 'alice', connection: 'a3' }, [])).sid, 'a3')
       })
     })
 

@@ -18,6 +18,7 @@ import {
   type PresenceLink,
   type PresenceNode,
   type PresenceSession,
+  type SessionHold,
   type Transport,
   UserActivityEvent,
 } from 'comet-sse'
@@ -40,11 +41,11 @@ class MyPresence implements Presence {
   join(node: PresenceNode): PresenceLink {
     return {
       async connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission> {
-        const { uid, sid } = session
+        const { uid, connection } = session
         node.onActivity([new UserActivityEvent({ type: UserActivityEvent.Type.ONLINE, uid, time: 1n })])
-        return { sid, rooms, memberships: [] }
+        return { sid: connection, rooms, memberships: [] }
       },
-      async disconnect(_session: Required<Hold>, _grace: number) {},
+      async disconnect(_session: SessionHold, _grace: number) {},
       async endGrace(_target: GraceTarget) {},
       enter: async (hold: Hold, rid: string) => hold.uid === rid,
       leave: async ({ sid }, _rid) => sid === undefined,
