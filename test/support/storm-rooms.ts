@@ -1,0 +1,52 @@
+import http from 'node:http'
+import { UserActivityEvent as Activity, type UserActivityEvent } from '../../lib/index.ts'
+import type { Storm } from './storm.ts'
+import type { StormClient } from './storm-clients.ts'
+import type { Stay } from './storm-ledger.ts'
+
+const { ENTER_ROOM, LEAVE_ROOM } = Activity.Type
+
+/** Keeps the activity of a storm, and which client was in which room for which events. */
+export class RoomLog {
+  readonly activity: UserActivityEvent[] = []
+  readonly #stays = new Map<string, Stay[]>()
+
+  watch({ host, ledger }: Storm): void {
+    host.comet.on('activity', (event) => this.take(event, ledger.entries.length))
+  }
+
+  take(event: UserActivityEvent, n: number): void {
+    const { type, uid, rid = '' } = event
+    this.activity.push(event)
+    if (type === ENTER_ROOM) {
+      this.#stays.set(uid, [...this.staysOf(uid), { rid, from: n, to: Number.POSITIVE_INFINITY }])
+    } else if (type === LEAVE_ROOM) {
+      const stay = this.staysOf(uid).findLast((each) => each.rid === rid)
+      if (stay !== undefined) stay.to = n
+    }
+  }
+
+  staysOf(uid: string): readonly Stay[] {
+    return this.#stays.get(uid) ?? []
+  }
+}
+
+/** Sends a packet. @returns the status, or undefined when there was no answer */
+export function post(
+  port: number,
+  { uid, sid }: StormClient,
+  type: 'JOIN' | 'LEAVE',
+  rid: string,
+): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const headers = { 'content-type': 'application/json', 'x-user': uid }
+    const path = `/comet/${sid}`
+    const req = http.request({ host: '127.0.0.1', port, path, method: 'POST', headers, agent: false })
+    req.on('response', (res) => {
+      res.resume()
+      resolve(res.statusCode)
+    })
+    req.on('error', () => resolve(undefined)).on('close', () => resolve(undefined))
+    req.end(JSON.stringify({ type, [type.toLowerCase()]: { rid } }))
+  })
+}
