@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request } from 'express'
-import { type CometGate, checkHttpOptions, type HttpOptions, serve } from '../lib/http/handler.ts'
+import { asError, type CometGate, checkHttpOptions, type HttpOptions, serve } from '../lib/http/handler.ts'
 import { pathOf } from '../lib/http/mount.ts'
 
 /** Options of {@link cometExpress}. `identify` is given Express' Request, or any where its types are not installed. */
@@ -28,8 +28,11 @@ export function cometExpress<Req extends IncomingMessage = Request>(
       crossSite,
       identify: () => identify(req as Req),
     }
-    serve(comet, exchange).then((ours) => {
-      if (!ours) next()
-    }, next)
+    serve(comet, exchange).then(
+      (ours) => {
+        if (!ours) next()
+      },
+      (error) => next(asError(error)),
+    )
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { errorAnswer, send } from '../lib/http/answer.ts'
-import { type CometGate, checkHttpOptions, type HttpOptions, serve } from '../lib/http/handler.ts'
+import { asError, type CometGate, checkHttpOptions, type HttpOptions, serve } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 import { CometError } from '../lib/index.ts'
 
@@ -35,7 +35,7 @@ export function cometHandler(
       ours = url !== undefined && (await serve(comet, { ...exchange, url }))
     } catch (error) {
       if (next === undefined) fail(comet, res, error)
-      else next(error)
+      else next(asError(error))
       return
     }
     if (ours) return

@@ -1,8 +1,8 @@
-import { closeSession, replaceSession, type Superseded } from './close.ts'
+import { replaceSession, type Superseded } from './close.ts'
 import { askNode, askOwner } from './commands.ts'
 import { CometError, isCometError } from './errors.ts'
 import type { Hub } from './hub.ts'
-import { type Marked, sidOfMark } from './marks.ts'
+import { connectionOfMark, type Marked } from './marks.ts'
 import type { Admission } from './presence.ts'
 import type { Session } from './session.ts'
 
@@ -14,7 +14,7 @@ export async function isKeptAway(
 ): Promise<boolean> {
   try {
     const marked = { uid, anonymous, clientId }
-    return (await askOwner(hub, sidOfMark(mark), { type: 'verify', mark, marked })) === true
+    return (await askOwner(hub, connectionOfMark(mark), { type: 'verify', mark, marked })) === true
   } catch (error) {
     // That node is gone: nobody can tell, so the client is a newcomer.
     if (isCometError(error)) return false
@@ -23,23 +23,21 @@ export async function isKeptAway(
 }
 
 /**
- * Makes room for one more session, by the limits of the node and of its user.
+ * Makes sure that there is room for one more session, by the limits of the node and of its user.
  *
+ * @returns the sessions that are to be ended for it
  * @throws CometError UNAVAILABLE, TOO_MANY_SESSIONS
  */
-export function makeRoom(hub: Hub, session: Session): void {
+export function makeRoom(hub: Hub, session: Session): readonly Session[] {
   const { maxSessions, maxSessionsPerUser, onExcess } = hub.options
   const own = session.anonymous ? [] : Array.from(hub.registry.ofUser(session.uid))
   // One that this session takes over makes room by itself.
   const others = own.filter(({ clientId }) => clientId === undefined || clientId !== session.clientId)
-  const taken = own.length - others.length
-  if (hub.registry.sessionCount - taken >= maxSessions)
-    throw new CometError('UNAVAILABLE', 'The server is at capacity.')
-  if (others.length < maxSessionsPerUser) return
-  if (onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
-  for (const oldest of others.slice(0, others.length - maxSessionsPerUser + 1)) {
-    closeSession(hub, oldest, { code: 'EVICTED' })
-  }
+  const excess = others.slice(0, Math.max(0, others.length - maxSessionsPerUser + 1))
+  if (excess.length > 0 && onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
+  const remaining = hub.registry.sessionCount - own.length + others.length - excess.length
+  if (remaining >= maxSessions) throw new CometError('UNAVAILABLE', 'The server is at capacity.')
+  return excess
 }
 
 /** Whether the host was asked about a client for so long that it has come again meanwhile. */

@@ -1,6 +1,7 @@
 import type { Delivery } from './broker.ts'
+import { costOfEntry, Entry, type Kept } from './entry.ts'
 import type { Target } from './protocol/event.ts'
-import { encodeBlock } from './sse.ts'
+import { targetIn, targetKey } from './targets.ts'
 
 /** How much a {@link Backlog} keeps. */
 export interface BacklogBounds {
@@ -15,71 +16,26 @@ export interface BacklogBounds {
 /** Compares two positions, as for sort; undefined when they are not of one order (the broker began anew). */
 export type ComparePositions = (a: string, b: string) => number | undefined
 
-/** An event that is kept. */
-export interface Kept {
-  /** The room it was for, unless for a user or the world. */
-  readonly rid: string | undefined
-  /** Its place among all that this node was delivered. */
-  readonly ordinal: number
-  readonly position: string
-  readonly frame: Buffer
-  readonly evt: string
-  readonly except: Delivery['except']
-}
-
 /** What a client has missed. */
 export interface Missed {
-  /** In the order they were published. */
+  /** In the order they were delivered. */
   readonly events: readonly Kept[]
   /** The targets of which something was evicted since. */
   readonly gaps: readonly Target[]
 }
 
-class Entry implements Kept {
-  readonly rid: string | undefined
-  readonly ordinal: number
-  readonly position: string
-  readonly evt: string
-  readonly except: Delivery['except']
-  readonly window: Window
-  readonly time = performance.now()
-  /** In bytes. */
-  readonly cost: number
-  older: Entry | undefined
-  newer: Entry | undefined = undefined
-  #frame: Buffer | undefined
-
-  constructor(delivery: Delivery, frame: Buffer, window: Window, ordinal: number, older: Entry | undefined) {
-    const { uid, rid, evt, except, position } = delivery
-    this.rid = uid === undefined ? rid : undefined
-    this.ordinal = ordinal
-    this.position = position
-    this.evt = evt
-    this.except = except
-    this.window = window
-    this.older = older
-    this.#frame = isPooled(frame) ? undefined : frame
-    this.cost = frame.length + 2 * (evt.length + position.length + (this.rid?.length ?? 0)) + ENTRY_BYTES
-  }
-
-  get frame(): Buffer {
-    this.#frame ??= unpooled(encodeBlock({ id: this.position, data: this.evt }))
-    return this.#frame
-  }
-}
-
 /** What one target was sent of late. */
 interface Window {
   readonly key: string
+  readonly target: Target
   /** Oldest first, from `head` on. */
-  entries: (Entry | undefined)[]
+  entries: (Entry<Window> | undefined)[]
   head: number
-  /** The position of the latest event that was evicted: what came after it is complete. */
+  /** The position of the latest event that is not kept: what came after it is complete. */
   floor: string
 }
 
-/** What it takes to keep an event and a target beside their texts, in bytes, as measured. */
-const ENTRY_BYTES = 400
+/** What it takes to keep a target beside its texts, in bytes, as measured. */
 const WINDOW_BYTES = 300
 
 /**
@@ -94,13 +50,12 @@ export class Backlog {
   readonly #compare: ComparePositions
   readonly #windows = new Map<string, Window>()
   /** All entries as a list by age, so that one may leave it from the middle. */
-  #oldest: Entry | undefined
-  #newest: Entry | undefined
-  /** For targets without a window: the latest eviction from any window that is no more. */
+  #oldest: Entry<Window> | undefined
+  #newest: Entry<Window> | undefined
+  /** For targets without a window: the latest event that is not kept, of any that have none. */
   #floor: string
   #bytes = 0
   #count = 0
-  #ordinal = 0
   /** Runs while something is kept, so that what is too old goes even when nothing comes after it. */
   #expiry: NodeJS.Timeout | undefined
 
@@ -111,20 +66,24 @@ export class Backlog {
     this.#floor = start
   }
 
-  /** The ordinal of the latest event. */
-  get ordinal(): number {
-    return this.#ordinal
-  }
-
   /** What is kept now. */
   get size(): { readonly events: number; readonly targets: number; readonly bytes: number } {
     return { events: this.#count, targets: this.#windows.size, bytes: this.#bytes }
   }
 
-  append(delivery: Delivery, frame: Buffer): void {
-    const window = this.#windowOf(keyOf(delivery.uid, delivery.rid))
-    this.#ordinal += 1
-    const entry = new Entry(delivery, frame, window, this.#ordinal, this.#newest)
+  /**
+   * Keeps an event, which has the highest ordinal so far.
+   *
+   * @returns undefined when it is not kept, because none are or it is larger than all may be
+   */
+  append(delivery: Delivery, frame: Buffer, ordinal: number): Kept | undefined {
+    const key = targetKey(delivery)
+    if (this.#bounds.count < 1 || costOfEntry(delivery, frame) + costOfWindow(key) > this.#bounds.bytes) {
+      this.#miss(key, delivery.position)
+      return undefined
+    }
+    const window = this.#windowOf(key, delivery)
+    const entry = new Entry(delivery, frame, window, ordinal, this.#newest)
     if (this.#newest === undefined) this.#oldest = entry
     else this.#newest.newer = entry
     this.#newest = entry
@@ -135,6 +94,7 @@ export class Backlog {
     this.expire()
     while (this.#oldest !== undefined && this.#bytes > this.#bounds.bytes) this.#evict(this.#oldest.window)
     this.#expiry ??= this.#expireIn(this.#bounds.age)
+    return entry
   }
 
   /** Evicts what is too old. */
@@ -151,15 +111,15 @@ export class Backlog {
   /** What the targets were sent after a position. */
   since(position: string, targets: Iterable<Target>): Missed {
     this.expire()
-    const entries: Entry[] = []
+    const entries: Entry<Window>[] = []
     const gaps: Target[] = []
     for (const target of targets) {
-      const window = this.#windows.get(keyOf(target.uid, target.rid))
+      const window = this.#windows.get(targetKey(target))
       const floor = this.#compare(window?.floor ?? this.#floor, position)
       if (floor === undefined || floor > 0) gaps.push(target)
       if (floor !== undefined && window !== undefined) {
         for (let at = this.#firstAfter(window, position); at < window.entries.length; at += 1) {
-          entries.push(window.entries[at] as Entry)
+          entries.push(window.entries[at] as Entry<Window>)
         }
       }
     }
@@ -169,9 +129,9 @@ export class Backlog {
   /** The last events of a target, at most `limit`, oldest first. */
   recent(target: Target, limit: number): readonly Kept[] {
     this.expire()
-    const window = this.#windows.get(keyOf(target.uid, target.rid))
+    const window = this.#windows.get(targetKey(target))
     if (window === undefined || limit <= 0) return []
-    return window.entries.slice(Math.max(window.head, window.entries.length - limit)) as Entry[]
+    return window.entries.slice(Math.max(window.head, window.entries.length - limit)) as Entry<Window>[]
   }
 
   #expireIn(milliseconds: number): NodeJS.Timeout {
@@ -183,35 +143,44 @@ export class Backlog {
     return timer.unref()
   }
 
-  #windowOf(key: string): Window {
+  #windowOf(key: string, delivery: Delivery): Window {
     let window = this.#windows.get(key)
     if (window === undefined) {
-      window = { key, entries: [], head: 0, floor: this.#floor }
+      window = { key, target: targetIn(delivery), entries: [], head: 0, floor: this.#floor }
       this.#windows.set(key, window)
-      this.#bytes += costOf(window)
+      this.#bytes += costOfWindow(key)
     }
     return window
   }
 
+  /** The latest event of a target is not kept. */
+  #miss(key: string, position: string): void {
+    const window = this.#windows.get(key)
+    if (window === undefined) this.#floor = this.#later(this.#floor, position)
+    else window.floor = this.#later(window.floor, position)
+  }
+
+  #later(a: string, b: string): string {
+    return (this.#compare(b, a) ?? 1) > 0 ? b : a
+  }
+
   /** Evicts the oldest entry of a window, and the window with its last one. */
   #evict(window: Window): void {
-    const entry = window.entries[window.head] as Entry
+    const entry = window.entries[window.head] as Entry<Window>
     window.entries[window.head] = undefined
     window.head += 1
-    window.floor = entry.position
+    window.floor = this.#later(window.floor, entry.position)
     if (entry.older === undefined) this.#oldest = entry.newer
     else entry.older.newer = entry.newer
     if (entry.newer === undefined) this.#newest = entry.older
     else entry.newer.older = entry.older
-    // Somebody may still be sent this one, who should not hold on to all that come after it.
-    entry.older = undefined
-    entry.newer = undefined
+    entry.evict()
     this.#count -= 1
     this.#bytes -= entry.cost
     if (window.head === window.entries.length) {
       this.#windows.delete(window.key)
-      this.#bytes -= costOf(window)
-      if ((this.#compare(window.floor, this.#floor) ?? 1) > 0) this.#floor = window.floor
+      this.#bytes -= costOfWindow(window.key)
+      this.#floor = this.#later(this.#floor, window.floor)
     } else if (window.head * 2 > window.entries.length) {
       // Half of it is empty: to move the rest costs no more than the evictions since the last move.
       window.entries = window.entries.slice(window.head)
@@ -224,35 +193,14 @@ export class Backlog {
     let [low, high] = [head, entries.length]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#compare((entries[middle] as Entry).position, position) ?? 1) > 0) high = middle
+      if ((this.#compare((entries[middle] as Entry<Window>).position, position) ?? 1) > 0) high = middle
       else low = middle + 1
     }
     return low
   }
 }
 
-/** As everywhere, uid decides. */
-function keyOf(uid: string | undefined, rid: string | undefined): string {
-  if (uid !== undefined) return `u${uid}`
-  return rid === undefined ? 'w' : `r${rid}`
-}
-
-/**
- * Small Buffers are cut from a slab that they share with whatever was made at about the same time: one that is kept
- * would keep all of it. A slab of its own for each takes longer than to publish it, so it is made for those that are
- * asked for.
- */
-function isPooled(frame: Buffer): boolean {
-  return frame.buffer.byteLength > frame.length
-}
-
-function unpooled(frame: Buffer): Buffer {
-  if (!isPooled(frame)) return frame
-  const own = Buffer.allocUnsafeSlow(frame.length)
-  frame.copy(own)
-  return own
-}
-
-function costOf({ key }: Window): number {
-  return 2 * key.length + WINDOW_BYTES
+/** Its key, and its target. */
+function costOfWindow(key: string): number {
+  return 4 * key.length + WINDOW_BYTES
 }

@@ -46,9 +46,12 @@ export async function leavePresence(hub: Hub, session: Session): Promise<void> {
 function farewell(hub: Hub, session: Session, cause: CloseCause): Buffer {
   const { code, reason = CLOSE_CODES[code].meaning, reconnect = CLOSE_CODES[code].reconnect } = cause
   const data = { code, reason, reconnect }
-  return reconnect
-    ? encodeControl('close', data)
-    : encodeControl('close', data, { id: hub.marks.issue(session.sid, session) })
+  return encodeControl('close', data, {
+    // By the connection and not the sid: it names this node, which can tell the mark.
+    id: reconnect ? undefined : hub.marks.issue(session.connection, session),
+    // Nothing has said it yet to a client whose stream begins with its end.
+    retry: session.opening ? hub.retry() : undefined,
+  })
 }
 
 /** A connection whose session is on another one now. */

@@ -15,7 +15,7 @@ import { Hub, type HubWork } from './hub.ts'
 import { checkIdentity, type Identified } from './identity.ts'
 import { checkId, checkUid, type Uid } from './ids.ts'
 import { type CometDump, type CometStats, dump, stats } from './inspect.ts'
-import { type CometOptions, resolveOptions } from './options.ts'
+import { type CometOptions, checkMilliseconds, resolveOptions } from './options.ts'
 import type { Member } from './presence.ts'
 import type { Target } from './protocol/event.ts'
 import { parsePacket } from './protocol/packet.ts'
@@ -199,8 +199,14 @@ export class Comet<Events = EventMap> {
    *
    * @param options.drain milliseconds it may take, stalled clients included. Default: 5,000
    * @returns settles when nothing of this Comet is left. Idempotent.
+   * @throws CometError INVALID_OPTION (by rejecting); nothing is closed then
    */
   close({ drain = 5_000 }: { readonly drain?: number } = {}): Promise<void> {
+    try {
+      checkMilliseconds('drain', drain)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     this.#closed ??= this.#close(drain)
     return this.#closed
   }

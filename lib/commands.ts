@@ -5,6 +5,7 @@ import type { Hub } from './hub.ts'
 import { ownerOf } from './ids.ts'
 import type { Marked } from './marks.ts'
 import { enterRoom, leaveRoom } from './rooms.ts'
+import type { Session } from './session.ts'
 import { receive, type Uplink } from './uplink.ts'
 
 /** Whose sessions are meant: one, a user's, or all in a room. */
@@ -59,11 +60,17 @@ async function disconnect(hub: Hub, target: SessionTarget, options: DisconnectOp
   return (await Promise.all(kicked)).filter(Boolean).length
 }
 
-function sessionsOf(hub: Hub, target: SessionTarget) {
-  if ('uid' in target) return hub.registry.ofUser(target.uid)
-  if ('rid' in target) return hub.registry.inRoom(target.rid)
-  const session = hub.registry.get(target.sid)
-  return session === undefined ? [] : [session]
+function* sessionsOf(hub: Hub, target: SessionTarget): Iterable<Session> {
+  if ('uid' in target) {
+    yield* hub.registry.ofUser(target.uid)
+    // Who was identified before, and is not let in yet, must not slip through.
+    for (const session of hub.arrivals) if (session.uid === target.uid) yield session
+  } else if ('rid' in target) {
+    yield* hub.registry.inRoom(target.rid)
+  } else {
+    const session = hub.registry.get(target.sid)
+    if (session !== undefined) yield session
+  }
 }
 
 /** Has a node carry out a command. @throws CometError NO_SUCH_SESSION, OWNER_UNREACHABLE, or what it threw */

@@ -5,6 +5,7 @@ import type { Hub } from './hub.ts'
 import { checkIdentity, type Identification, type Identified } from './identity.ts'
 import { checkId, newSid } from './ids.ts'
 import { isMark } from './marks.ts'
+import { note } from './replay.ts'
 import { leaveRoom, mayEnter, recentOf, refusal } from './rooms.ts'
 import { Session } from './session.ts'
 import { encodeControl, encodeGap } from './sse.ts'
@@ -48,19 +49,29 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
   }
 
   const session = new Session(hub, transport, newSid(hub.id), identity, clientId)
-  const { entered, refused } = await ask(hub, session, asked, identity)
-  if (transport.closed) return
+  hub.arrivals.add(session)
+  let answer: Awaited<ReturnType<typeof ask>>
+  try {
+    answer = await ask(hub, session, asked, identity)
+  } finally {
+    hub.arrivals.delete(session)
+  }
+  const { entered, refused } = answer
+  // The client has gone, or was disconnected by the host meanwhile.
+  if (transport.closed || session.closed) return
   if (hub.closing) throw new CometError('SHUTTING_DOWN')
-  makeRoom(hub, session)
+  const excess = makeRoom(hub, session)
 
   // From here on the session is owed what is published, and whatever ends it takes the one close path.
-  session.enlist(hub.broker.position())
+  const start = hub.broker.position()
   hub.registry.add(session)
   for (const rid of [...identity.rooms, ...entered]) hub.registry.enter(session, rid)
   hub.counters.connections += 1
-  const recent = position === undefined ? recentOf(hub, session, session.rooms, request.recent ?? 0) : []
   transport.listen(session, hub.options.writeTimeout)
-  const held = await announce(hub, session, identity)
+  const announced = announce(hub, session, identity)
+  // After presence was asked about this one: a user who exchanges its only session is not offline in between.
+  for (const oldest of excess) closeSession(hub, oldest, { code: 'EVICTED' })
+  const held = await announced
   // One that took over another has the rooms of both, which may be too many.
   for (const rid of held.slice(hub.options.maxRoomsPerSession)) {
     if (!entered.includes(rid)) continue
@@ -68,7 +79,7 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
     await leaveRoom(hub, session, rid).catch((error) => hub.hooks.report(error))
   }
   if (session.closed) return
-  begin(hub, session, position, refused, recent)
+  begin(hub, session, { position, start, refused, recent: request.recent ?? 0 })
   hub.upkeep.add(session, identity, request.answersHeartbeats === true)
 }
 
@@ -80,11 +91,12 @@ async function ask(hub: Hub, session: Session, rids: ReadonlySet<string>, { info
   const answers = await Promise.all(
     asked.slice(0, free).map(async (rid) => ({ rid, ...(await mayEnter(hub, session, rid, info)) })),
   )
+  // Let in without it, the client would miss what the room is told meanwhile, and not know. And a 403 would stop
+  // EventSource for good, which only a real no should do.
+  if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')
   const entered = answers.filter(({ allowed }) => allowed).map(({ rid }) => rid)
   const refused = asked.filter((rid) => !entered.includes(rid))
   if (rids.size > 0 && entered.length === 0) {
-    // A 403 would stop EventSource for good, which only a real no should do.
-    if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')
     if (free === 0) throw new CometError('TOO_MANY_ROOMS')
     throw refusal(hub, refused)
   }
@@ -123,29 +135,40 @@ async function announce(hub: Hub, session: Session, { info }: Identification): P
   }
 }
 
+/** Where a stream begins. */
+interface Beginning {
+  /** What the client gave as the position of the last event it got. */
+  readonly position: string | undefined
+  /** The position from which on the session was owed what is published. */
+  readonly start: string
+  readonly refused: readonly string[]
+  readonly recent: number
+}
+
 /** Begins the stream: what the client missed is determined and the session goes on from there in the same step. */
-function begin(
-  hub: Hub,
-  session: Session,
-  position: string | undefined,
-  refused: string[],
-  recent: Buffer[],
-): void {
-  const missed = position === undefined ? undefined : hub.missed(session, position)
-  const gaps = missed?.gaps ?? []
+function begin(hub: Hub, session: Session, { position, start, refused, recent }: Beginning): void {
+  const { events, gaps } = position === undefined ? { events: [], gaps: [] } : hub.missed(session, position)
+  const past = position === undefined ? recentOf(hub, session, session.rooms, recent) : []
+  // Only who has got all of the past comes back with a position, and not for all of it again.
+  if (past.length > 0) past.push(note(encodeControl('heartbeat', {}, { id: start })))
+  const isBehind = session.resume([...past, ...events])
   const ready = {
     sid: session.sid,
     uid: session.uid,
     rooms: Array.from(hub.registry.roomsOf(session)),
     refused,
-    recovered: missed !== undefined && gaps.length === 0,
+    recovered: position !== undefined && gaps.length === 0,
     heartbeat: hub.options.heartbeatInterval,
   }
-  const id = missed === undefined ? session.cursor : missed.events.length > 0 ? position : missed.upTo
-  const first = [
-    encodeControl('ready', ready, { retry: hub.retry(), ...(id === undefined ? {} : { id }) }),
-    ...recent,
+  // Whoever is cut amid what follows must come back for it: the id is that of what the client has. With a gap to be
+  // said it is none, so that the client keeps the one it came with until it was told.
+  const id = isBehind ? (position ?? start) : hub.broker.position()
+  const blocks = [
+    encodeControl('ready', ready, {
+      retry: hub.retry(),
+      id: gaps.length > 0 || past.length > 0 ? undefined : id,
+    }),
   ]
-  if (gaps.length > 0) first.push(encodeGap(gaps))
-  session.open(Buffer.concat(first), missed)
+  if (gaps.length > 0) blocks.push(encodeGap(gaps, { id: isBehind ? undefined : id }))
+  session.open(Buffer.concat(blocks))
 }

@@ -1,5 +1,5 @@
 import { ActivityFeed } from './activity.ts'
-import { Backlog } from './backlog.ts'
+import { Backlog, type Missed } from './backlog.ts'
 import type { BrokerLink, Delivery } from './broker.ts'
 import type { CometCloseCode } from './codes.ts'
 import type { Command, ControllerLink } from './controller.ts'
@@ -11,9 +11,10 @@ import type { ResolvedOptions } from './options.ts'
 import type { PresenceLink } from './presence.ts'
 import type { Target } from './protocol/event.ts'
 import { Registry } from './registry.ts'
-import type { Missed } from './replay.ts'
+import type { Owed } from './replay.ts'
 import type { Session, SessionHost } from './session.ts'
 import { encodeBlock } from './sse.ts'
+import { targetIn } from './targets.ts'
 import { Upkeep } from './upkeep.ts'
 import { Uplinks } from './uplinks.ts'
 
@@ -32,6 +33,8 @@ export class Hub implements SessionHost {
   readonly hooks = new Hooks()
   readonly activity = new ActivityFeed(this.hooks)
   readonly registry = new Registry()
+  /** Those about whom the host is still being asked. */
+  readonly arrivals = new Set<Session>()
   readonly flusher = new Flusher()
   readonly marks = new Marks()
   readonly upkeep: Upkeep
@@ -49,6 +52,8 @@ export class Hub implements SessionHost {
   /** True once it has closed. Until then hooks may still publish, such as who left. */
   closed = false
   readonly #work: HubWork
+  /** How many events this node was delivered. */
+  #ordinal = 0
 
   constructor(options: ResolvedOptions, work: HubWork) {
     const { id } = this
@@ -79,10 +84,10 @@ export class Hub implements SessionHost {
     this.#work.end(this, session, code)
   }
 
+  /** What the session's targets were sent after a position and is for this session. */
   missed(session: Session, position: string): Missed {
     const { events, gaps } = this.backlog.since(position, this.#targetsOf(session))
-    const upTo = this.broker.position()
-    return { events: events.filter(({ except }) => !isExcepted(session, except)), gaps, upTo }
+    return { events: events.filter(({ except }) => !isExcepted(session, except)), gaps }
   }
 
   /** How long a client should wait before it reconnects: spread, so that those who left together do not come back together. */
@@ -92,20 +97,20 @@ export class Hub implements SessionHost {
 
   #deliver(delivery: Delivery): void {
     const { uid, rid, evt, except, position } = delivery
+    this.#ordinal += 1
     const frame = encodeBlock({ id: position, data: evt })
-    const keeps = this.#keeps(delivery)
-    // A backlog of none remembers what it did not keep: nobody must be told that nothing is missing.
-    if (keeps) this.backlog.append(delivery, frame)
-    const kept = keeps && this.options.backlogEvents > 0
-    let bare: Buffer | undefined
+    let owed: Owed | undefined = this.#keeps(delivery)
+      ? this.backlog.append(delivery, frame, this.#ordinal)
+      : undefined
     for (const session of this.#addressed(uid, rid)) {
       if (isExcepted(session, except)) continue
-      if (kept || session.live) session.push(frame, kept)
-      else {
-        bare ??= encodeBlock({ data: evt })
-        session.push(bare)
-      }
       this.counters.delivered += 1
+      if (session.live) {
+        session.push(frame)
+        continue
+      }
+      owed ??= { ordinal: this.#ordinal, target: targetIn(delivery), frame, held: frame.length }
+      session.owe(owed)
     }
   }
 
@@ -114,7 +119,8 @@ export class Hub implements SessionHost {
     if (transient) return false
     if (history === undefined || uid !== undefined || rid === undefined) return true
     try {
-      return history(rid)
+      // A promise is no yes: what must not be kept must not be kept by mistake.
+      return history(rid) === true
     } catch (error) {
       this.hooks.report(error)
       return false

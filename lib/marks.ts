@@ -17,20 +17,20 @@ const MARK = /^away:([^:]+):([\w-]{22})$/
 export class Marks {
   readonly #secret = randomBytes(32)
 
-  issue(sid: string, marked: Marked): string {
-    return `away:${sid}:${this.#sign(sid, marked).toString('base64url')}`
+  issue(connection: string, marked: Marked): string {
+    return `away:${connection}:${this.#sign(connection, marked).toString('base64url')}`
   }
 
   verify(mark: string, marked: Marked): boolean {
-    const [, sid = '', signature = ''] = MARK.exec(mark) ?? []
+    const [, connection = '', signature = ''] = MARK.exec(mark) ?? []
     const given = Buffer.from(signature, 'base64url')
-    const expected = this.#sign(sid, marked)
+    const expected = this.#sign(connection, marked)
     return given.length === expected.length && timingSafeEqual(given, expected)
   }
 
-  #sign(sid: string, { uid, anonymous, clientId = '' }: Marked): Buffer {
+  #sign(connection: string, { uid, anonymous, clientId = '' }: Marked): Buffer {
     // An anonymous client has another uid each time it comes.
-    const whom = JSON.stringify([sid, anonymous ? null : uid, clientId])
+    const whom = JSON.stringify([connection, anonymous ? null : uid, clientId])
     return createHmac('sha256', this.#secret).update(whom).digest().subarray(0, 16)
   }
 }
@@ -40,7 +40,7 @@ export function isMark(position: string): boolean {
   return MARK.test(position)
 }
 
-/** The sid of the session that a mark was given to. */
-export function sidOfMark(mark: string): string {
+/** The connection that a mark was given to. */
+export function connectionOfMark(mark: string): string {
   return MARK.exec(mark)?.[1] ?? ''
 }

@@ -22,7 +22,7 @@ export interface CometOptions {
   /**
    * Whether a client may enter a room it asked for by `?rid=` or JOIN. May be async. A CometError it throws is a no;
    * anything else goes to `'error'`, and the client is not let in but may try again: a JOIN is answered with 500, and
-   * a stream none of whose rooms could be entered is sent away for now. Default: no client may enter any room.
+   * who asks for a stream is sent away for now. Default: no client may enter any room.
    */
   readonly canEnter?: (request: EnterRequest) => boolean | Promise<boolean>
   /**
@@ -72,7 +72,7 @@ export interface CometOptions {
   readonly backlogBytes?: number
   /** How long an event is kept. Default: 300,000. */
   readonly backlogAge?: number
-  /** Whether events of a room are kept. Who may enter a room may read what is. Default: all are. */
+  /** Whether events of a room are kept; `true` and nothing else is a yes. Who may enter a room may read what is kept. Default: all are. */
   readonly history?: (rid: string) => boolean
   /** The longest uid, rid and clientId, in UTF-8. Default: 256. */
   readonly maxIdBytes?: number
@@ -182,13 +182,24 @@ function resolveNumbers(options: CometOptions): Record<keyof typeof NUMBERS, num
     const { default: preset, least } = NUMBERS[name]
     // Not `??`: null is no number, and must not pass for one.
     const { [name]: value = preset } = options
-    if (!Number.isFinite(value) || value < least || value > LARGEST) {
-      const found = typeof value === 'number' ? value : kindOf(value)
-      throw invalid(`Option ${name} must be a number from ${least} to ${LARGEST}, not ${found}.`)
-    }
-    resolved[name] = value
+    resolved[name] = checkNumber(name, value, least)
   }
   return resolved as Record<keyof typeof NUMBERS, number>
+}
+
+function checkNumber(name: string, value: unknown, least: number): number {
+  if (typeof value === 'number' && value >= least && value <= LARGEST) return value
+  const found = typeof value === 'number' ? value : kindOf(value)
+  throw invalid(`Option ${name} must be a number from ${least} to ${LARGEST}, not ${found}.`)
+}
+
+/**
+ * Checks a time that is given to a method.
+ *
+ * @throws CometError INVALID_OPTION
+ */
+export function checkMilliseconds(name: string, value: unknown): void {
+  checkNumber(name, value, 0)
 }
 
 function checkFunction<F>(name: string, value: F): F {

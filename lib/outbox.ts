@@ -24,7 +24,8 @@ export class Outbox {
    * large, is never too much: only what comes on top shows that the reader falls behind.
    */
   get excess(): number {
-    return this.#waiting.length > 1 ? this.#waitingBytes : 0
+    const [next] = this.#waiting
+    return next === undefined ? 0 : this.#waitingBytes - next.length
   }
 
   write(bytes: Buffer): void {

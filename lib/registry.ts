@@ -113,7 +113,6 @@ export class Registry {
   }
 
   #put(session: Session, rid: string): void {
-    session.entered(rid)
     const room = this.#rooms.get(rid)
     if (room === undefined) this.#rooms.set(rid, new Set([session]))
     else room.add(session)

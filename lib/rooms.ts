@@ -1,6 +1,7 @@
-import type { Kept } from './backlog.ts'
+import type { Kept } from './entry.ts'
 import { CometError, isCometError } from './errors.ts'
 import { type Hub, isExcepted } from './hub.ts'
+import type { Owed } from './replay.ts'
 import type { Session } from './session.ts'
 import { encodeBlock } from './sse.ts'
 
@@ -38,20 +39,36 @@ export function refusal(hub: Hub, rids: readonly string[]): CometError {
 }
 
 /** The last events of rooms for a session that enters them anew. */
-export function recentOf(hub: Hub, session: Session, rids: Iterable<string>, limit: number): Buffer[] {
+export function recentOf(hub: Hub, session: Session, rids: Iterable<string>, limit: number): Owed[] {
   if (limit <= 0) return []
   const events = Array.from(rids, (rid) => hub.backlog.recent({ rid }, limit)).flat()
-  return withoutIds(
+  return pastOf(
     session,
     events.sort((a, b) => a.ordinal - b.ordinal),
   )
 }
 
-/** Past events as frames without an `id:`, which would set the client back to where they stand. */
-export function withoutIds(session: Session, events: readonly Kept[]): Buffer[] {
-  return events
-    .filter(({ except }) => !isExcepted(session, except))
-    .map(({ evt }) => encodeBlock({ data: evt }))
+/** Events as part of the past: without an `id:`, which would set the client back to where they stand. */
+export function pastOf(session: Session, events: readonly Kept[]): Owed[] {
+  return events.filter(({ except }) => !isExcepted(session, except)).map((event) => new Past(event))
+}
+
+class Past implements Owed {
+  readonly ordinal = 0
+  readonly held = 0
+  readonly #event: Kept
+
+  constructor(event: Kept) {
+    this.#event = event
+  }
+
+  get target(): Owed['target'] {
+    return this.#event.target
+  }
+
+  get frame(): Buffer | undefined {
+    return this.#event.isKept ? encodeBlock({ data: this.#event.evt }) : undefined
+  }
 }
 
 /** The host or the client put a session into a room. @returns false when the session is gone */

@@ -2,9 +2,9 @@ import type { CometCloseCode } from './codes.ts'
 import type { Flusher } from './flusher.ts'
 import type { Identification } from './identity.ts'
 import { Outbox } from './outbox.ts'
-import { Pending } from './pending.ts'
-import { type Missed, Replay } from './replay.ts'
-import { encodeGap } from './sse.ts'
+import type { Pending } from './pending.ts'
+import { type Owed, Replay } from './replay.ts'
+import { encodeControl } from './sse.ts'
 import type { Transport, TransportListener } from './transport.ts'
 
 /** What hosts get to see of a session. */
@@ -21,13 +21,14 @@ export interface SessionInfo {
 /** What a session needs of the node it is on; one for all sessions. */
 export interface SessionHost {
   readonly flusher: Flusher
+  readonly upkeep: { heard(session: Session): void }
   readonly options: { readonly maxBufferedBytes: number; readonly writeTimeout: number }
-  readonly backlog: { readonly ordinal: number }
-  /** What the session's targets were sent after a position and is for this session. */
-  missed(session: Session, position: string): Missed
   /** Has a session ended by the one close path. */
   end(session: Session, code: CometCloseCode): void
 }
+
+/** Has no position: those of what is owed come in their turn. */
+const BARE_HEARTBEAT = encodeControl('heartbeat', {})
 
 /** How many sessions there have been in this process. */
 let made = 0
@@ -54,9 +55,12 @@ export class Session implements TransportListener {
   readonly #transport: Transport
   readonly #outbox: Outbox
   #pending: Pending | undefined
-  #pendingBytes = 0
-  /** Set until the session has caught up with what is published. */
-  #replay: Replay | undefined
+  /** Set while the session has yet to catch up with what is published. */
+  #replay: Replay | undefined = new Replay()
+  /** Whether a heartbeat goes out with the next piece of a replay. */
+  #beats = false
+  /** Whether it is about to be ended because it reads too slowly. */
+  #isTooSlow = false
   #state: 'opening' | 'open' | 'closed' = 'opening'
   #isGone = false
   #onGone: (() => void) | undefined
@@ -80,15 +84,7 @@ export class Session implements TransportListener {
     this.#outbox = new Outbox(transport)
   }
 
-  /** The position up to which the client has everything, until it has caught up. */
-  get cursor(): string | undefined {
-    return this.#replay?.cursor
-  }
-
-  /**
-   * Whether it has caught up. Until then what is not kept waits behind the replay, and must have no id: it stands
-   * before what was replayed, and would set the client back there.
-   */
+  /** Whether it has caught up: it takes frames by {@link push}, and until then what it is owed by {@link owe}. */
   get live(): boolean {
     return this.#replay === undefined
   }
@@ -97,39 +93,52 @@ export class Session implements TransportListener {
     return this.#state === 'closed'
   }
 
-  /** From here on the session is owed all that its targets are sent after a position. */
-  enlist(position: string): void {
-    this.#replay = new Replay(position)
+  /** True until the stream has begun. */
+  get opening(): boolean {
+    return this.#state === 'opening'
   }
 
-  /**
-   * Owes the client a frame. The same Buffer should be given to all sessions that get it.
-   *
-   * @param kept whether it is in the backlog, from which a session that has not caught up will take it in its turn
-   */
-  push(frame: Buffer, kept = false): void {
+  /** Sends a live session a frame. The same Buffer should be given to all sessions that get it. */
+  push(frame: Buffer): void {
     if (this.#state === 'closed') return
-    const { live } = this
-    if (kept && !live) return
-    this.#pending ??= live ? this.#host.flusher.add(this) : Pending.empty()
+    this.#pending ??= this.#host.flusher.add(this)
     this.#pending = this.#pending.with(frame)
-    if (live) return
-    this.#pendingBytes += frame.length
-    if (this.#pendingBytes > this.#host.options.maxBufferedBytes) this.#host.end(this, 'SLOW')
   }
 
-  /** The session has entered a room: while it catches up, what the room was sent before is not for it. */
-  entered(rid: string): void {
-    if (this.#state === 'open') this.#replay?.enter(rid, this.#host.backlog.ordinal)
+  /** Owes something to a session that has yet to catch up. */
+  owe(item: Owed): void {
+    if (this.#state === 'closed' || this.#isTooSlow || this.#replay === undefined) return
+    this.#replay.add(item)
+    if (this.#replay.exceeds(this.#host.options.maxBufferedBytes)) this.#endSlow()
   }
 
-  /** Accepts the client, whose stream begins with `first` and goes on with what it missed, if anything. */
-  open(first: Buffer, missed: Missed | undefined): void {
+  /** Sends a heartbeat: in its order, or while the session catches up as soon as something can be sent. */
+  beat(frame: Buffer): void {
+    if (this.live) this.push(frame)
+    else this.#beats = true
+  }
+
+  /** Sends some of the past at the pace at which it is read. What is published meanwhile comes after it. */
+  recall(items: readonly Owed[]): void {
+    if (this.#state === 'closed' || items.length === 0) return
+    if (this.live) this.flush()
+    this.#replay ??= new Replay()
+    this.#replay.recall(items)
+    this.#catchUp()
+  }
+
+  /** Puts what the client missed before what it has been owed since. @returns false when there is nothing of either */
+  resume(missed: readonly Owed[]): boolean {
+    this.#replay?.begin(missed)
+    return this.#replay?.isEmpty === false
+  }
+
+  /** Accepts the client, whose stream begins with `first` and goes on with what it is owed, if anything. */
+  open(first: Buffer): void {
     if (this.#state !== 'opening') return
     this.#state = 'open'
     this.#transport.open()
     this.#outbox.write(first)
-    if (missed !== undefined) this.#replay?.add(missed)
     this.#catchUp()
   }
 
@@ -140,7 +149,7 @@ export class Session implements TransportListener {
     this.#pending = undefined
     if (bytes === undefined) return
     this.#outbox.write(bytes)
-    if (this.#outbox.excess > this.#host.options.maxBufferedBytes) this.#host.end(this, 'SLOW')
+    if (this.#outbox.excess > this.#host.options.maxBufferedBytes) this.#endSlow()
   }
 
   /**
@@ -157,7 +166,7 @@ export class Session implements TransportListener {
       this.#catchUp()
     }
     if (this.#state === 'open') {
-      const bytes = this.live ? this.#pending?.bytes() : undefined
+      const bytes = this.#pending?.bytes()
       this.#state = 'closed'
       // What waits would be held for a reader that may never read on. It comes back for it.
       if (this.#outbox.blocked) this.#outbox.clear()
@@ -188,6 +197,8 @@ export class Session implements TransportListener {
   }
 
   onDrain(): void {
+    // Only who reads acknowledges. Heartbeats lie behind what is still on its way, and so do their answers.
+    this.#host.upkeep.heard(this)
     this.#outbox.drained()
     this.#catchUp()
   }
@@ -201,23 +212,21 @@ export class Session implements TransportListener {
     return { sid, uid, anonymous, rooms: Array.from(rooms), ...(clientId === undefined ? {} : { clientId }) }
   }
 
-  /** Writes the replay as fast as it is sent; what is published meanwhile is read from the backlog after it. */
+  /** Writes the replay as fast as it is sent. */
   #catchUp(): void {
-    const replay = this.#replay
-    if (replay === undefined || this.#state !== 'open') return
-    while (!this.#outbox.blocked) {
-      const piece = replay.take()
-      if (piece !== undefined) {
-        this.#outbox.write(piece)
-        continue
-      }
-      const missed = this.#host.missed(this, replay.cursor)
-      if (missed.gaps.length > 0) this.#outbox.write(encodeGap(missed.gaps))
-      replay.add(missed)
-      if (missed.events.length > 0) continue
-      this.#replay = undefined
-      this.flush()
-      return
+    while (this.#replay !== undefined && this.#state === 'open' && !this.#outbox.blocked) {
+      if (this.#beats) this.#outbox.write(BARE_HEARTBEAT)
+      this.#beats = false
+      const piece = this.#replay.take()
+      if (piece === undefined) this.#replay = undefined
+      else this.#outbox.write(piece)
     }
+  }
+
+  /** Not at once: this is amid the delivery of an event, which hooks must not see the middle of. */
+  #endSlow(): void {
+    if (this.#isTooSlow) return
+    this.#isTooSlow = true
+    queueMicrotask(() => this.#host.end(this, 'SLOW'))
   }
 }

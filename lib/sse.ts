@@ -33,7 +33,7 @@ export function encodeBlock({ event, id, retry, data }: Block): Buffer {
 export function encodeControl(
   name: 'ready' | 'heartbeat' | 'gap' | 'close',
   data: object,
-  { id, retry }: Pick<Block, 'id' | 'retry'> = {},
+  { id, retry }: { readonly id?: string | undefined; readonly retry?: number | undefined } = {},
 ): Buffer {
   return encodeBlock({
     event: `comet.${name}`,
@@ -44,8 +44,10 @@ export function encodeControl(
 }
 
 /** Names the targets of which a client has missed something for good. */
-export function encodeGap(targets: readonly Target[]): Buffer {
-  return encodeControl('gap', {
-    targets: targets.map(({ uid, rid }) => ((uid ?? rid) === undefined ? { world: true } : { uid, rid })),
-  })
+export function encodeGap(
+  targets: readonly Target[],
+  block: { readonly id?: string | undefined } = {},
+): Buffer {
+  const named = targets.map(({ uid, rid }) => ((uid ?? rid) === undefined ? { world: true } : { uid, rid }))
+  return encodeControl('gap', { targets: named }, block)
 }

@@ -1,4 +1,5 @@
 import { checkId, checkSid, checkUid, invalidId, kindOf } from './ids.ts'
+import type { Target } from './protocol/event.ts'
 
 type Key = 'uid' | 'sid' | 'rid'
 
@@ -31,4 +32,16 @@ export function checkTarget<K extends Key>(
 function checkKey(key: Key, value: unknown, maxIdBytes: number): string {
   if (key === 'uid') return checkUid(key, value, maxIdBytes)
   return key === 'sid' ? checkSid(value) : checkId(key, value, maxIdBytes)
+}
+
+/** A target as one text. As everywhere, uid decides. */
+export function targetKey({ uid, rid }: { readonly uid?: string; readonly rid?: string }): string {
+  if (uid !== undefined) return `u${uid}`
+  return rid === undefined ? 'w' : `r${rid}`
+}
+
+/** The part of an event, or of anything that has a target, that says whom it is for. */
+export function targetIn({ uid, rid }: { readonly uid?: string; readonly rid?: string }): Target {
+  if (uid !== undefined) return { uid }
+  return rid === undefined ? {} : { rid }
 }

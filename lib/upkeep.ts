@@ -7,9 +7,6 @@ import { Timetable } from './timetable.ts'
 /** For how many intervals a client may be silent that said it answers heartbeats. */
 const SILENT_INTERVALS = 3
 
-/** For sessions that have yet to catch up with the current position. */
-const BARE_HEARTBEAT = encodeControl('heartbeat', {})
-
 interface UpkeepHost {
   readonly options: { readonly heartbeatInterval: number; readonly maxConnectionAge: number }
   readonly broker: { position(): string }
@@ -63,7 +60,7 @@ export class Upkeep {
     this.#timetable.delete(session)
   }
 
-  /** The client was heard. */
+  /** The client was heard, or read on. */
   heard(session: Session): void {
     const duties = this.#duties.get(session)
     if (duties?.heard !== undefined) duties.heard = performance.now()
@@ -76,7 +73,7 @@ export class Upkeep {
     else if (this.#silentAt(duties) <= now) this.#host.end(session, 'SILENT')
     else if (duties.beat <= now) {
       duties.beat = now + this.#host.options.heartbeatInterval
-      session.push(this.#heartbeat(session))
+      session.beat(this.#heartbeat())
     }
     return this.#next(duties)
   }
@@ -91,8 +88,7 @@ export class Upkeep {
     return heard + SILENT_INTERVALS * this.#host.options.heartbeatInterval
   }
 
-  #heartbeat({ live }: Session): Buffer {
-    if (!live) return BARE_HEARTBEAT
+  #heartbeat(): Buffer {
     const position = this.#host.broker.position()
     if (this.#beat?.position !== position) {
       this.#beat = { position, frame: encodeControl('heartbeat', {}, { id: position }) }

@@ -5,7 +5,8 @@ import type { Hub } from './hub.ts'
 import { checkId } from './ids.ts'
 import type { Packet } from './protocol/packet.ts'
 import { UserActivityEvent } from './protocol/user-activity-event.ts'
-import { enterRoom, leaveRoom, mayEnter, recentOf, refusal, withoutIds } from './rooms.ts'
+import { note, type Owed } from './replay.ts'
+import { enterRoom, leaveRoom, mayEnter, pastOf, recentOf, refusal } from './rooms.ts'
 import type { Session } from './session.ts'
 import { encodeGap } from './sse.ts'
 import type { UplinkState } from './uplink-state.ts'
@@ -34,8 +35,9 @@ export async function receive(hub: Hub, uplink: Uplink): Promise<string | undefi
   const { uplinkRate } = hub.options
   const state = hub.uplinks.of(session.sid)
   if (!state.take(uplinkRate)) throw new CometError('TOO_MANY_PACKETS')
-  // Being heard must not wait for a host that thinks: silent clients are closed.
-  if (uplink.packet.type === 'HB') return await handle(hub, session, state, uplink)
+  // These must not wait for a host that thinks: silent clients are closed, and who is gone is gone.
+  const { type } = uplink.packet
+  if (type === 'HB' || type === 'BYE') return await handle(hub, session, state, uplink)
   return await state.enqueue(() => handle(hub, session, state, uplink), 2 * uplinkRate)
 }
 
@@ -87,16 +89,17 @@ async function join(
   if (!allowed) throw refusal(hub, [rid])
   if (session.closed) throw new CometError('NO_SUCH_SESSION')
   // In one step with entering: nothing is missed between what the room was sent and what it will be.
-  for (const frame of historyOf(hub, session, packet)) session.push(frame)
+  session.recall(historyOf(hub, session, packet))
   if (!(await enterRoom(hub, session, rid))) throw new CometError('NO_SUCH_SESSION')
 }
 
 /** What a JOIN asked to be told of the room's past: since a position, or its last events. */
-function historyOf(hub: Hub, session: Session, { rid, since, recent }: Packet & { type: 'JOIN' }): Buffer[] {
+function historyOf(hub: Hub, session: Session, { rid, since, recent }: Packet & { type: 'JOIN' }): Owed[] {
   if (since === '') return recentOf(hub, session, [rid], recent)
   const { events, gaps } = hub.backlog.since(since, [{ rid }])
-  const frames = withoutIds(session, events)
-  return gaps.length > 0 ? [encodeGap(gaps), ...frames] : frames
+  const past = pastOf(session, events)
+  if (gaps.length === 0) return past
+  return [note(encodeGap(gaps), { rid }), ...past]
 }
 
 /** Leaves a room, or as the seed has it every room when none is named. */

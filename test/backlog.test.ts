@@ -49,6 +49,7 @@ describe('Backlog', () => {
     backlog.append(
       { ...target, evt, position: String(position) },
       encodeBlock({ id: String(position), data: evt }),
+      position,
     )
   const positions = (events: readonly { position: string }[]) =>
     events.map(({ position }) => Number(position))

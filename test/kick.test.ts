@@ -60,6 +60,46 @@ describe('A kicked client', () => {
     assert.ok((await comeBack(two, 'alice', kicked.lastEventId)).opened)
   })
 
+  it('is kept away by every node, too, when its session was begun on another', async () => {
+    const broker = new MemoryBroker()
+    const [one, two] = [
+      makeComet({ broker, offlineGrace: 60_000 }).comet,
+      makeComet({ broker, offlineGrace: 60_000 }).comet,
+    ]
+    const first = await comeBack(one, 'alice', undefined, 'page')
+    first.drop()
+    const second = await comeBack(two, 'alice', undefined, 'page')
+    assert.equal(second.sid, first.sid)
+    await one.disconnect({ uid: 'alice' })
+    for (const node of [one, two]) {
+      await assert.rejects(comeBack(node, 'alice', second.lastEventId, 'page'), { code: 'KEPT_AWAY' })
+    }
+  })
+
+  it('may have been about to be let in', async () => {
+    let answer: (allowed: boolean) => void = () => {}
+    const { comet, said } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
+    const transport = new MemoryTransport()
+    const came = comet.connect({ identity: 'alice', transport, rids: ['den'] })
+    assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
+    answer(true)
+    await came
+    assert.equal(transport.control('close')?.code, 'KICKED')
+    assert.deepEqual([said, comet.stats().sessions], [[], 0])
+    await assert.rejects(comeBack(comet, 'alice', transport.lastEventId), { code: 'KEPT_AWAY' })
+  })
+
+  it('is told how long to wait when it may come back, though its stream has not begun', async () => {
+    const { comet } = makeComet()
+    comet.on('online', ({ uid }) => void comet.disconnect({ uid }, { reconnect: true }))
+    const { events, text } = await connect(comet, 'alice')
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ['comet.close'],
+    )
+    assert.match(text, /^retry: \d{4}$/m)
+  })
+
   it('may be let back, when the host says so', async () => {
     const { comet } = makeComet()
     const kicked = await connect(comet, 'alice')

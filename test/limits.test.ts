@@ -115,6 +115,28 @@ describe('Limits', () => {
   })
 })
 
+describe('A user with all the sessions it may have', () => {
+  afterEach(closeComets)
+
+  it('exchanges its only one for another without going offline', async () => {
+    const { comet, said } = makeComet({ maxSessionsPerUser: 1, offlineGrace: 1_000 })
+    const first = await connect(comet, 'alice', 'den')
+    said.splice(0)
+    await connect(comet, 'alice', 'den')
+    assert.equal(first.control('close')?.code, 'EVICTED')
+    assert.deepEqual(said, [])
+  })
+
+  it('makes room by itself on a node that is full, and is not sent away', async () => {
+    const { comet } = makeComet({ maxSessionsPerUser: 1, maxSessions: 2 })
+    await connect(comet, 'bob')
+    const first = await connect(comet, 'alice')
+    const second = await connect(comet, 'alice')
+    assert.deepEqual([first.closed, second.closed], [true, false])
+    await assert.rejects(connect(comet, 'carol'), { code: 'UNAVAILABLE' })
+  })
+})
+
 describe('Time', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {

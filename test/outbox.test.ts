@@ -56,7 +56,7 @@ describe('Outbox', () => {
     transport.room = 0
     outbox.drained()
     excess.push(outbox.excess)
-    assert.deepEqual(excess, [0, 0, 520, 523, 23])
+    assert.deepEqual(excess, [0, 0, 20, 23, 3])
   })
 
   it('gives up what waits when it is cleared', () => {

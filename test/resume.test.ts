@@ -136,7 +136,7 @@ describe('Resuming', () => {
     assert.deepEqual(third.published, [])
   })
 
-  it('gives a newcomer the last events of the rooms it enters, when it asks, without ids', async () => {
+  it('gives a newcomer the last events of the rooms it enters, when it asks, and an id after all of them', async () => {
     const { comet } = makeComet()
     for (const evt of ['1', '2', '3']) await comet.publish({ rid: 'den', evt })
     await comet.publish({ rid: 'attic', evt: '4' })
@@ -146,9 +146,11 @@ describe('Resuming', () => {
     const [ready, ...events] = transport.events
     assert.deepEqual(
       events.map(({ id }) => id),
-      [undefined, undefined, undefined],
+      [undefined, undefined, undefined, events.at(-1)?.id],
     )
-    const again = await comeBack(comet, ready?.id)
+    assert.equal(ready?.id, undefined)
+    assert.equal(events.at(-1)?.event, 'comet.heartbeat')
+    const again = await comeBack(comet, transport.lastEventId)
     assert.deepEqual(again.published, [])
   })
 

@@ -146,6 +146,18 @@ describe('Sessions', () => {
   })
 
   describe('close', () => {
+    for (const drain of [-1, Number.NaN, Number.POSITIVE_INFINITY, 3e9, '100', null]) {
+      it(`refuses a drain of ${drain}, and closes nothing`, async () => {
+        const { comet } = makeComet()
+        const alice = await connect(comet, 'alice')
+        await assert.rejects(comet.close({ drain: drain as number }), {
+          code: 'INVALID_OPTION',
+          message: /drain/,
+        })
+        assert.equal(alice.closed, false)
+      })
+    }
+
     it('says who leaves and goes offline, tells the clients, and is idempotent', async () => {
       const { comet, said } = makeComet({ offlineGrace: 60_000 })
       const alice = await connect(comet, 'alice', 'den')

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { CometOptions } from '../lib/index.ts'
 import { closeComets, makeComet } from './support/comets.ts'
 import { MemoryTransport } from './support/memory-transport.ts'
+import { PacedTransport } from './support/paced-transport.ts'
 
 const INTERVAL_MS = 1_000
 /** How exact the timetable is. */
@@ -59,6 +60,21 @@ describe('A client that said it answers heartbeats', () => {
     }
     assert.equal(transport.closed, false)
     assert.ok(beats() >= 27 * (INTERVAL_MS / (INTERVAL_MS + LATEST_MS)) - 1 && beats() <= 28, `${beats()}`)
+  })
+
+  it('is not taken for silent while it reads, however much lies before the heartbeat', async () => {
+    const { comet } = makeComet({ heartbeatInterval: INTERVAL_MS })
+    const transport = new PacedTransport()
+    await comet.connect({ identity: 'alice', transport, answersHeartbeats: true })
+    for (let round = 0; round < 5; round += 1) {
+      await clock.tickAsync(2_900)
+      transport.read()
+      await comet.publish({ evt: 'more' })
+      await new Promise(setImmediate)
+    }
+    assert.equal(transport.closed, false)
+    await clock.tickAsync(3 * INTERVAL_MS + LATEST_MS)
+    assert.equal(transport.control('close')?.code, 'SILENT')
   })
 
   it('is not closed for its age', async () => {

@@ -20,6 +20,16 @@ describe('Packets of one session', () => {
     assert.equal(said.filter((activity) => activity === 'HEARD alice').length, 2)
   })
 
+  it('do not keep a BYE waiting while the host thinks about a room', async () => {
+    const { comet } = makeComet({ canEnter: never })
+    const alice = await connect(comet, 'alice')
+    const { sid } = alice
+    comet.uplink({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid: 'den' } } })
+    await new Promise(setImmediate)
+    await comet.uplink({ sid, identity: 'alice', packet: { type: 'BYE' } })
+    assert.ok(alice.closed)
+  })
+
   it('are refused when too many wait, and taken again when one is done', async () => {
     const state = new UplinkState(1)
     let done: () => void = () => {}

@@ -1,7 +1,7 @@
 import type { Comet } from '../comet.ts'
 import { CometError, isCometError } from '../errors.ts'
 import { type Identified, isNobody } from '../identity.ts'
-import { ownerOf } from '../ids.ts'
+import { kindOf, ownerOf } from '../ids.ts'
 import { type Answer, answerNotNow, answerOf, errorAnswer, send } from './answer.ts'
 import { readJson } from './body.ts'
 import { isOver, type Request, type Response } from './messages.ts'
@@ -175,4 +175,17 @@ function countOf(text: string | null): number {
 /** What the host did wrong goes the way of its own errors. */
 function isForClient(error: unknown): error is CometError {
   return isCometError(error) && error.code !== 'INVALID_IDENTITY'
+}
+
+/**
+ * What `identify` threw, for a `next` to take: nothing, and Express' words `'route'` and `'router'`, would let the
+ * request pass.
+ */
+export function asError(thrown: unknown): unknown {
+  if (thrown && thrown !== 'route' && thrown !== 'router') return thrown
+  return new CometError(
+    'INTERNAL',
+    `identify threw ${typeof thrown === 'string' ? JSON.stringify(thrown) : kindOf(thrown)}.`,
+    { cause: thrown },
+  )
 }

@@ -25,6 +25,9 @@ export class MemoryBroker implements Broker {
   readonly #epoch = randomBytes(6).toString('base64url')
   readonly #nodes = new Namespaces<Subscriber>()
   #sequence = 0
+  #isDelivering = false
+  /** What is published amid a delivery, by a hook for one, is delivered after it: to all nodes in one order. */
+  readonly #queue: { readonly namespace: string; readonly envelope: Envelope }[] = []
 
   join(node: BrokerNode): BrokerLink {
     const subscriber = { id: node.id, namespace: node.namespace, node, position: this.#position() }
@@ -55,6 +58,19 @@ export class MemoryBroker implements Broker {
   }
 
   async #publish(namespace: string, envelope: Envelope): Promise<void> {
+    this.#queue.push({ namespace, envelope })
+    if (this.#isDelivering) return
+    this.#isDelivering = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#deliver(next.namespace, next.envelope)
+      }
+    } finally {
+      this.#isDelivering = false
+    }
+  }
+
+  #deliver(namespace: string, envelope: Envelope): void {
     this.#sequence += 1
     const position = this.#position()
     const delivery = { ...envelope, position }

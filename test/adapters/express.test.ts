@@ -93,6 +93,18 @@ for (const [name, create] of [
       await other.close()
     })
 
+    for (const thrown of [undefined, null, '', 'route', 'router']) {
+      it(`does not let a request pass whose identify throws ${JSON.stringify(thrown)}`, async () => {
+        const host = await serve((app, comet) => {
+          app.use('/comet', cometExpress(comet, { identify: () => Promise.reject(thrown) }))
+          app.use((_req: express.Request, res: express.Response) => void res.send('passed'))
+        })
+        const { status, text } = await request(host, alice)
+        assert.equal(status, 500)
+        assert.ok(!text.includes('passed'))
+      })
+    }
+
     it('lets identify answer the request itself', async () => {
       const host = await serve((app, comet) => {
         const identify = (req: express.Request) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { CometOptions } from '../../lib/index.ts'
-import { connect, postPacket } from '../support/clients.ts'
+import { connect, openStream, postPacket } from '../support/clients.ts'
 import { adapters, type Host } from '../support/http.ts'
 import { until } from '../support/inbox.ts'
 import '../support/process-guard.ts'
@@ -121,11 +121,14 @@ for (const adapter of adapters) {
       assert.equal(errors.length, 2)
     })
 
-    it('a canEnter that fails for one room refuses that one, and JOIN is answered with 500', async () => {
+    it('a canEnter that fails for one room sends away for now, and JOIN is answered with 500', async () => {
       const { errors } = await start({ canEnter: ({ rid }) => (rid === 'broken' ? fail() : true) })
       const at = host as Host
-      const { ready, sid } = await connect(at, 'alice', { path: '?rid=broken&rid=lobby' })
-      assert.deepEqual([ready.rooms, ready.refused], [['lobby'], ['broken']])
+      const away = await openStream(at, { path: '?rid=broken&rid=lobby', headers: { 'x-user': 'alice' } })
+      assert.equal(away.status, 200)
+      const { event, data } = await away.next()
+      assert.deepEqual([event, JSON.parse(data).code], ['comet.close', 'UNAVAILABLE'])
+      const { sid } = await connect(at, 'alice', { path: '?rid=lobby' })
       const { status, json } = await postPacket(at, 'alice', sid, { type: 'JOIN', join: { rid: 'broken' } })
       assert.deepEqual([status, json.error.code], [500, 'INTERNAL'])
       assert.deepEqual(errors.map(String), ['Error: the hook failed', 'Error: the hook failed'])

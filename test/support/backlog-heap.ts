@@ -63,7 +63,7 @@ function fill({ name, events, bytes, target, others = 0, read = false }: Load): 
   }
   if (read) {
     const targets = new Set(Array.from({ length: events }, (_, index) => target(index)))
-    for (const each of targets) for (const kept of backlog.recent(each, 1)) kept.frame.readUInt8(0)
+    for (const each of targets) for (const kept of backlog.recent(each, 1)) kept.frame?.readUInt8(0)
   }
   const held = used() - before
   // Asked last, so that the backlog is there until then.
@@ -87,7 +87,7 @@ function holdEvicted(): BacklogHeap {
 function append(backlog: Backlog, target: Target, index: number, bytes: number): void {
   const position = String(index)
   const evt = text(index, bytes)
-  backlog.append({ ...target, evt, position }, encodeBlock({ id: position, data: evt }))
+  backlog.append({ ...target, evt, position }, encodeBlock({ id: position, data: evt }), index)
 }
 
 /** A text that shares nothing with another. */

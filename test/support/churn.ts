@@ -192,14 +192,12 @@ export class Churn {
     target: { uid: string } | { sid: string } | { rid: string },
     whom: (client: Client) => boolean,
   ) {
-    const kicked = this.#clients.filter(
-      (client) => !client.transport.closed && !client.pending && whom(client),
-    )
+    const kicked = this.#clients.filter((client) => !client.transport.closed && whom(client))
     assert.equal(await pick(this.#nodes, this.#turn).disconnect(target), kicked.length)
-    for (const { uid, transport } of kicked) {
+    for (const { uid, transport, pending } of kicked) {
       assert.ok(transport.closed)
       assert.deepEqual(transport.control('close')?.code, 'KICKED')
-      this.#model.remove(uid, transport.sid)
+      if (!pending) this.#model.remove(uid, transport.sid)
     }
   }
 
