@@ -64,7 +64,7 @@ function* sessionsOf(hub: Hub, target: SessionTarget): Iterable<Session> {
   if ('uid' in target) {
     yield* hub.registry.ofUser(target.uid)
     // Who was identified before, and is not let in yet, must not slip through.
-    for (const session of hub.arrivals) if (session.uid === target.uid) yield session
+    for (const session of hub.arrivals) if (session.uid === target.uid && !session.lost) yield session
   } else if ('rid' in target) {
     yield* hub.registry.inRoom(target.rid)
   } else {

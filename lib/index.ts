@@ -1,3 +1,4 @@
+export type { Batch } from './batch.ts'
 export type { Broker, BrokerLink, BrokerNode, Delivery, Envelope } from './broker.ts'
 export type { CometCloseCode } from './codes.ts'
 export { Comet, type Occupant, type UplinkRequest } from './comet.ts'

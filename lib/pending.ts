@@ -1,6 +1,8 @@
+import { Batch } from './batch.ts'
+
 /**
- * What sessions have yet to be sent in this turn of the event loop, as a path in a tree: sessions with the same
- * frames pending stand on the same node, which joins its bytes once for all of them.
+ * What sessions have yet to be sent, as a path in a tree: sessions with the same frames pending stand on the same node,
+ * and are given the same batch.
  */
 export class Pending {
   private readonly parent: Pending | undefined
@@ -8,7 +10,7 @@ export class Pending {
   /** Most nodes have one child, so a Map is made only for a second one. */
   private child: Pending | undefined
   private children: Map<Buffer, Pending> | undefined
-  private joined: Buffer | undefined
+  private shared: Batch | undefined
 
   private constructor(parent?: Pending, frame?: Buffer) {
     this.parent = parent
@@ -35,15 +37,16 @@ export class Pending {
     return child
   }
 
-  /** All that is pending, in order, as one Buffer; undefined when there is nothing. */
-  bytes(): Buffer | undefined {
-    this.joined ??= this.parent?.frame === undefined ? this.frame : this.join()
-    return this.joined
+  /** All that is pending, in order; undefined when there is nothing. */
+  batch(): Batch | undefined {
+    if (this.frame === undefined) return undefined
+    this.shared ??= this.parent?.frame === undefined ? new Batch([this.frame]) : new Batch(this.path())
+    return this.shared
   }
 
-  private join(): Buffer {
+  private path(): Buffer[] {
     const frames: Buffer[] = []
     for (let at: Pending | undefined = this; at?.frame !== undefined; at = at.parent) frames.push(at.frame)
-    return Buffer.concat(frames.reverse())
+    return frames.reverse()
   }
 }

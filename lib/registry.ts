@@ -1,9 +1,10 @@
+import { Few } from './few.ts'
 import type { Session } from './session.ts'
 
-interface User {
-  readonly sessions: Set<Session>
-  /** The rooms that all of the user's sessions are in. */
-  readonly memberships: Set<string>
+/** A user's sessions. */
+class User extends Few<Session> {
+  /** The rooms that all of them are in. */
+  memberships: Set<string> | undefined
 }
 
 /**
@@ -36,7 +37,7 @@ export class Registry {
   }
 
   ofUser(uid: string): Iterable<Session> {
-    return this.#users.get(uid)?.sessions ?? []
+    return this.#users.get(uid)?.members ?? []
   }
 
   inRoom(rid: string): Iterable<Session> {
@@ -54,13 +55,10 @@ export class Registry {
 
   add(session: Session): void {
     this.#sessions.set(session.sid, session)
-    const user = this.#users.get(session.uid)
-    if (user === undefined) {
-      this.#users.set(session.uid, { sessions: new Set([session]), memberships: new Set() })
-      return
-    }
-    user.sessions.add(session)
-    for (const rid of user.memberships) this.#put(session, rid)
+    const user = this.#users.get(session.uid) ?? new User()
+    if (user.size === 0) this.#users.set(session.uid, user)
+    user.add(session)
+    for (const rid of user.memberships ?? []) this.#put(session, rid)
   }
 
   /** Gives a session another sid. */
@@ -75,28 +73,30 @@ export class Registry {
     this.#sessions.delete(session.sid)
     for (const rid of this.roomsOf(session)) this.#take(session, rid)
     const user = this.#users.get(session.uid)
-    user?.sessions.delete(session)
-    if (user?.sessions.size === 0) this.#users.delete(session.uid)
+    user?.delete(session)
+    if (user?.size === 0) this.#users.delete(session.uid)
   }
 
   enter(session: Session, rid: string): void {
     // Not by its sid alone: another session may have taken that over.
     if (this.#sessions.get(session.sid) !== session) return
-    session.rooms.add(rid)
+    session.addRoom(rid)
     this.#put(session, rid)
   }
 
   leave(session: Session, rid: string): boolean {
-    const left = session.rooms.delete(rid)
-    if (!this.#users.get(session.uid)?.memberships.has(rid)) this.#take(session, rid)
+    const left = session.deleteRoom(rid)
+    if (!this.#users.get(session.uid)?.memberships?.has(rid)) this.#take(session, rid)
     return left
   }
 
   /** Puts all of a user's sessions into a room, later ones too. */
   enterUser(uid: string, rid: string): void {
     const user = this.#users.get(uid)
-    user?.memberships.add(rid)
-    for (const session of user?.sessions ?? []) {
+    if (user === undefined) return
+    user.memberships ??= new Set()
+    user.memberships.add(rid)
+    for (const session of user.members) {
       session.dismissed?.delete(rid)
       this.#put(session, rid)
     }
@@ -105,8 +105,8 @@ export class Registry {
   /** Takes all of a user's sessions out of a room, whatever put them there. */
   leaveUser(uid: string, rid: string): void {
     const user = this.#users.get(uid)
-    user?.memberships.delete(rid)
-    for (const session of user?.sessions ?? []) {
+    user?.memberships?.delete(rid)
+    for (const session of user?.members ?? []) {
       session.dismissed?.add(rid)
       this.leave(session, rid)
     }

@@ -1,11 +1,8 @@
 import type { CometCloseCode } from './codes.ts'
-import type { Flusher } from './flusher.ts'
 import type { Identification } from './identity.ts'
-import { Outbox } from './outbox.ts'
-import type { Pending } from './pending.ts'
-import { type Owed, Replay } from './replay.ts'
-import { encodeControl } from './sse.ts'
-import type { Transport, TransportListener } from './transport.ts'
+import { Stream, type StreamHost } from './stream.ts'
+import type { Timed } from './timetable.ts'
+import type { Transport } from './transport.ts'
 
 /** What hosts get to see of a session. */
 export interface SessionInfo {
@@ -19,22 +16,32 @@ export interface SessionInfo {
 }
 
 /** What a session needs of the node it is on; one for all sessions. */
-export interface SessionHost {
-  readonly flusher: Flusher
+export interface SessionHost extends StreamHost {
   readonly upkeep: { heard(session: Session): void }
-  readonly options: { readonly maxBufferedBytes: number; readonly writeTimeout: number }
   /** Has a session ended by the one close path. */
   end(session: Session, code: CometCloseCode): void
 }
 
-/** Has no position: those of what is owed come in their turn. */
-const BARE_HEARTBEAT = encodeControl('heartbeat', {})
+/** What is done for a session from time to time. Times are whole milliseconds, which take no memory of their own. */
+export interface Duties extends Timed {
+  readonly session: Session
+  /** When the session ends, whatever happens, and why. */
+  readonly deadline: number
+  readonly code: CometCloseCode
+  /** When the next heartbeat is due. */
+  beat: number
+  /** When the client was last heard; undefined for one that does not answer heartbeats. */
+  heard: number | undefined
+}
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** How many sessions there have been in this process. */
 let made = 0
 
-/** One client's stream: what it is owed goes in, ordered, and out in one write a turn of the event loop. */
-export class Session implements TransportListener {
+/** One client's stream, and whose it is. What only some have is made when they need it: idle sessions are many. */
+export class Session extends Stream {
+  declare protected readonly host: SessionHost
   /** Its connection's id, or the sid of the session it took over. */
   sid: string
   /** What tells it from the other connections of the same session. */
@@ -44,26 +51,15 @@ export class Session implements TransportListener {
   readonly clientId: string | undefined
   /** Higher than that of any session whose client came before. */
   readonly number: number
-  readonly rooms = new Set<string>()
   /** Whether presence knows of it. */
   present = false
   /** The rooms that its user left while presence was asked about it: what presence says of them is out of date. */
   dismissed: Set<string> | undefined
+  /** The upkeep's own. */
+  duties: Duties | undefined
   /** Why it ended. */
   ended: CometCloseCode | undefined
-  readonly #host: SessionHost
-  readonly #transport: Transport
-  readonly #outbox: Outbox
-  #pending: Pending | undefined
-  /** Set while the session has yet to catch up with what is published. */
-  #replay: Replay | undefined = new Replay()
-  /** Whether a heartbeat goes out with the next piece of a replay. */
-  #beats = false
-  /** Whether it is about to be ended because it reads too slowly. */
-  #isTooSlow = false
-  #state: 'opening' | 'open' | 'closed' = 'opening'
-  #isGone = false
-  #onGone: (() => void) | undefined
+  #rooms: Set<string> | undefined
 
   constructor(
     host: SessionHost,
@@ -72,6 +68,7 @@ export class Session implements TransportListener {
     { uid, anonymous }: Identification,
     clientId?: string,
   ) {
+    super(host, transport)
     this.sid = connection
     this.connection = connection
     this.uid = uid
@@ -79,132 +76,22 @@ export class Session implements TransportListener {
     this.clientId = clientId
     made += 1
     this.number = made
-    this.#host = host
-    this.#transport = transport
-    this.#outbox = new Outbox(transport)
   }
 
-  /** Whether it has caught up: it takes frames by {@link push}, and until then what it is owed by {@link owe}. */
-  get live(): boolean {
-    return this.#replay === undefined
+  /** The rooms it is in by itself, in the order it entered them. */
+  get rooms(): ReadonlySet<string> {
+    return this.#rooms ?? NONE
   }
 
-  get closed(): boolean {
-    return this.#state === 'closed'
+  /** For the registry. */
+  addRoom(rid: string): void {
+    this.#rooms ??= new Set()
+    this.#rooms.add(rid)
   }
 
-  /** True until the stream has begun. */
-  get opening(): boolean {
-    return this.#state === 'opening'
-  }
-
-  /** Sends a live session a frame. The same Buffer should be given to all sessions that get it. */
-  push(frame: Buffer): void {
-    if (this.#state === 'closed') return
-    this.#pending ??= this.#host.flusher.add(this)
-    this.#pending = this.#pending.with(frame)
-  }
-
-  /** Owes something to a session that has yet to catch up. */
-  owe(item: Owed): void {
-    if (this.#state === 'closed' || this.#isTooSlow || this.#replay === undefined) return
-    this.#replay.add(item)
-    if (this.#replay.exceeds(this.#host.options.maxBufferedBytes)) this.#endSlow()
-  }
-
-  /** Sends a heartbeat: in its order, or while the session catches up as soon as something can be sent. */
-  beat(frame: Buffer): void {
-    if (this.live) this.push(frame)
-    else this.#beats = true
-  }
-
-  /** Sends some of the past at the pace at which it is read. What is published meanwhile comes after it. */
-  recall(items: readonly Owed[]): void {
-    if (this.#state === 'closed' || items.length === 0) return
-    if (this.live) this.flush()
-    this.#replay ??= new Replay()
-    this.#replay.recall(items)
-    this.#catchUp()
-  }
-
-  /** Puts what the client missed before what it has been owed since. @returns false when there is nothing of either */
-  resume(missed: readonly Owed[]): boolean {
-    this.#replay?.begin(missed)
-    return this.#replay?.isEmpty === false
-  }
-
-  /** Accepts the client, whose stream begins with `first` and goes on with what it is owed, if anything. */
-  open(first: Buffer): void {
-    if (this.#state !== 'opening') return
-    this.#state = 'open'
-    this.#transport.open()
-    this.#outbox.write(first)
-    this.#catchUp()
-  }
-
-  /** Writes what is pending. */
-  flush(): void {
-    if (this.#replay !== undefined || this.#state !== 'open') return
-    const bytes = this.#pending?.bytes()
-    this.#pending = undefined
-    if (bytes === undefined) return
-    this.#outbox.write(bytes)
-    if (this.#outbox.excess > this.#host.options.maxBufferedBytes) this.#endSlow()
-  }
-
-  /**
-   * Ends the session: what is pending and then `last` go out, and the stream ends. Without `last` a stream that
-   * has not begun is left to whoever accepted the request.
-   *
-   * @returns false when it had ended before
-   */
-  close(last?: Buffer): boolean {
-    if (this.#state === 'closed') return false
-    if (this.#state === 'opening' && last !== undefined) {
-      this.#state = 'open'
-      this.#transport.open()
-      this.#catchUp()
-    }
-    if (this.#state === 'open') {
-      const bytes = this.#pending?.bytes()
-      this.#state = 'closed'
-      // What waits would be held for a reader that may never read on. It comes back for it.
-      if (this.#outbox.blocked) this.#outbox.clear()
-      else if (bytes !== undefined) this.#transport.write(bytes)
-      if (last !== undefined) this.#transport.write(last)
-      this.#transport.end()
-    }
-    this.#state = 'closed'
-    this.#pending = undefined
-    this.#replay = undefined
-    return true
-  }
-
-  /** Settles when nothing of the stream is left; past `deadline` milliseconds what could not be sent is given up. */
-  async gone(deadline: number): Promise<void> {
-    if (this.#isGone) return
-    const timer = setTimeout(() => this.#transport.destroy(), deadline)
-    await new Promise<void>((resolve) => {
-      this.#onGone = resolve
-    })
-    clearTimeout(timer)
-  }
-
-  onClose(): void {
-    this.#isGone = true
-    this.#onGone?.()
-    this.#host.end(this, 'GONE')
-  }
-
-  onDrain(): void {
-    // Only who reads acknowledges. Heartbeats lie behind what is still on its way, and so do their answers.
-    this.#host.upkeep.heard(this)
-    this.#outbox.drained()
-    this.#catchUp()
-  }
-
-  onStall(): void {
-    this.#host.end(this, 'SLOW')
+  /** For the registry. */
+  deleteRoom(rid: string): boolean {
+    return this.#rooms?.delete(rid) ?? false
   }
 
   toInfo(): SessionInfo {
@@ -212,21 +99,11 @@ export class Session implements TransportListener {
     return { sid, uid, anonymous, rooms: Array.from(rooms), ...(clientId === undefined ? {} : { clientId }) }
   }
 
-  /** Writes the replay as fast as it is sent. */
-  #catchUp(): void {
-    while (this.#replay !== undefined && this.#state === 'open' && !this.#outbox.blocked) {
-      if (this.#beats) this.#outbox.write(BARE_HEARTBEAT)
-      this.#beats = false
-      const piece = this.#replay.take()
-      if (piece === undefined) this.#replay = undefined
-      else this.#outbox.write(piece)
-    }
+  protected override end(code: CometCloseCode): void {
+    this.host.end(this, code)
   }
 
-  /** Not at once: this is amid the delivery of an event, which hooks must not see the middle of. */
-  #endSlow(): void {
-    if (this.#isTooSlow) return
-    this.#isTooSlow = true
-    queueMicrotask(() => this.#host.end(this, 'SLOW'))
+  protected override heard(): void {
+    this.host.upkeep.heard(this)
   }
 }

@@ -1,15 +1,20 @@
 /** How exact the times are, in milliseconds. */
 const TICK_MS = 100
 
+/** Something that is to be woken. */
+export interface Timed {
+  /** The timetable's own: where it stands; undefined while it is not scheduled. */
+  slot: number | undefined
+}
+
 /**
  * Wakes things at their times with one timer for all of them. The timer runs only while something is scheduled.
  *
  * @typeParam T woken by `wake`, which answers when to wake it next
  */
-export class Timetable<T> {
+export class Timetable<T extends Timed> {
   readonly #wake: (item: T, now: number) => number
   readonly #slots = new Map<number, Set<T>>()
-  readonly #slotOf = new Map<T, number>()
   #timer: NodeJS.Timeout | undefined
   /** The latest slot that was woken. */
   #at = 0
@@ -21,8 +26,11 @@ export class Timetable<T> {
 
   /** Schedules something, or moves it. */
   set(item: T, time: number): void {
-    this.delete(item)
-    if (time === Number.POSITIVE_INFINITY) return
+    this.#take(item)
+    if (time === Number.POSITIVE_INFINITY) {
+      this.#rest()
+      return
+    }
     if (this.#timer === undefined) {
       this.#at = Math.floor(performance.now() / TICK_MS)
       this.#timer = setInterval(() => this.#tick(), TICK_MS)
@@ -31,17 +39,24 @@ export class Timetable<T> {
     const number = Math.max(this.#at + 1, Math.ceil(time / TICK_MS))
     const slot = this.#slots.get(number) ?? new Set()
     this.#slots.set(number, slot.add(item))
-    this.#slotOf.set(item, number)
+    item.slot = number
   }
 
   delete(item: T): void {
-    const number = this.#slotOf.get(item)
-    if (number === undefined) return
-    this.#slotOf.delete(item)
-    const slot = this.#slots.get(number)
+    this.#take(item)
+    this.#rest()
+  }
+
+  #take(item: T): void {
+    if (item.slot === undefined) return
+    const slot = this.#slots.get(item.slot)
     slot?.delete(item)
-    if (slot?.size === 0) this.#slots.delete(number)
-    if (this.#slotOf.size > 0) return
+    if (slot?.size === 0) this.#slots.delete(item.slot)
+    item.slot = undefined
+  }
+
+  #rest(): void {
+    if (this.#slots.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }
@@ -53,7 +68,7 @@ export class Timetable<T> {
       this.#at += 1
       for (const item of this.#slots.get(this.#at) ?? []) {
         const next = this.#wake(item, now)
-        if (this.#slotOf.has(item)) this.set(item, next)
+        if (item.slot !== undefined) this.set(item, next)
       }
     }
   }

@@ -1,8 +1,10 @@
+import type { Batch } from './batch.ts'
+
 /** What a Transport tells the session that uses it. */
 export interface TransportListener {
   /** The stream is over, whoever ended it. Said once, at the latest when the connection is seen to be gone. */
   onClose(): void
-  /** After `write` said to hold back: what was written has been sent. */
+  /** After `open` or `write` said to hold back: what was written has been sent. */
   onDrain(): void
   /** For the write timeout, nothing could be sent although something was waiting. */
   onStall(): void
@@ -24,15 +26,20 @@ export interface Transport {
    */
   listen(listener: TransportListener, writeTimeout: number): void
 
-  /** Accepts the client: sends what goes before the first byte of the stream. Called once, before `write`. */
-  open(): void
+  /**
+   * Accepts the client: sends what goes before the first byte of the stream, and the first bytes. Called once, before
+   * `write`.
+   *
+   * @returns as `write`
+   */
+  open(first: Batch): boolean
 
   /**
-   * Writes bytes as they are, in the order of the calls.
+   * Writes bytes as they are, in the order of the calls. Many transports are given the same batch.
    *
    * @returns false when they could not all be sent at once: hold back until `onDrain`
    */
-  write(bytes: Buffer): boolean
+  write(batch: Batch): boolean
 
   /** Ends the stream after what was written so far has been sent, or a few seconds later without it. */
   end(): void

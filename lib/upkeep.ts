@@ -1,6 +1,6 @@
 import type { CometCloseCode } from './codes.ts'
 import type { Identification } from './identity.ts'
-import type { Session } from './session.ts'
+import type { Duties, Session } from './session.ts'
 import { encodeControl } from './sse.ts'
 import { Timetable } from './timetable.ts'
 
@@ -13,22 +13,10 @@ interface UpkeepHost {
   end(session: Session, code: CometCloseCode): void
 }
 
-/** What is done for a session from time to time. */
-interface Duties {
-  /** When the session ends, whatever happens, and why. */
-  readonly deadline: number
-  readonly code: CometCloseCode
-  /** When the next heartbeat is due. */
-  beat: number
-  /** When the client was last heard; undefined for one that does not answer heartbeats. */
-  heard: number | undefined
-}
-
 /** Heartbeats, and the end of sessions that are silent, old or expired: one timer for all. */
 export class Upkeep {
   readonly #host: UpkeepHost
-  readonly #duties = new Map<Session, Duties>()
-  readonly #timetable = new Timetable<Session>((session, now) => this.#attend(session, now))
+  readonly #timetable = new Timetable<Duties>((duties, now) => this.#attend(duties, now))
   /** The latest heartbeat: all sessions of a turn share it. */
   #beat: { readonly position: string; readonly frame: Buffer } | undefined
 
@@ -38,41 +26,39 @@ export class Upkeep {
 
   /** @param answers whether the client said it answers heartbeats */
   add(session: Session, { expiresAt }: Identification, answers: boolean): void {
-    const now = performance.now()
+    const now = Math.floor(performance.now())
     const { heartbeatInterval, maxConnectionAge } = this.#host.options
     // A client that answers is known to be alive: its connection need not be renewed to find out.
     const aged =
       (answers && heartbeatInterval > 0) || maxConnectionAge === 0
         ? Number.POSITIVE_INFINITY
-        : now + maxConnectionAge * (0.8 + Math.random() / 5)
+        : now + Math.ceil(maxConnectionAge * (0.8 + Math.random() / 5))
     const expired = expiresAt === undefined ? Number.POSITIVE_INFINITY : now + expiresAt - Date.now()
     const [deadline, code] = aged < expired ? ([aged, 'AGED'] as const) : ([expired, 'EXPIRED'] as const)
     const beats = heartbeatInterval > 0
     // The first heartbeat comes at random, so that those who came together do not beat together.
-    const beat = beats ? now + heartbeatInterval * Math.random() : Number.POSITIVE_INFINITY
-    const duties = { deadline, code, beat, heard: answers && beats ? now : undefined }
-    this.#duties.set(session, duties)
-    this.#timetable.set(session, this.#next(duties))
+    const beat = beats ? now + Math.ceil(heartbeatInterval * Math.random()) : Number.POSITIVE_INFINITY
+    const heard = answers && beats ? now : undefined
+    const duties: Duties = { session, deadline, code, beat, heard, slot: undefined }
+    session.duties = duties
+    this.#timetable.set(duties, this.#next(duties))
   }
 
-  remove(session: Session): void {
-    this.#duties.delete(session)
-    this.#timetable.delete(session)
+  remove({ duties }: Session): void {
+    if (duties !== undefined) this.#timetable.delete(duties)
   }
 
   /** The client was heard, or read on. */
-  heard(session: Session): void {
-    const duties = this.#duties.get(session)
-    if (duties?.heard !== undefined) duties.heard = performance.now()
+  heard({ duties }: Session): void {
+    if (duties?.heard !== undefined) duties.heard = Math.ceil(performance.now())
   }
 
-  #attend(session: Session, now: number): number {
-    const duties = this.#duties.get(session)
-    if (duties === undefined) return Number.POSITIVE_INFINITY
+  #attend(duties: Duties, now: number): number {
+    const { session } = duties
     if (duties.deadline <= now) this.#host.end(session, duties.code)
     else if (this.#silentAt(duties) <= now) this.#host.end(session, 'SILENT')
     else if (duties.beat <= now) {
-      duties.beat = now + this.#host.options.heartbeatInterval
+      duties.beat = Math.ceil(now) + this.#host.options.heartbeatInterval
       session.beat(this.#heartbeat())
     }
     return this.#next(duties)

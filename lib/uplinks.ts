@@ -1,5 +1,16 @@
-import { Timetable } from './timetable.ts'
+import { type Timed, Timetable } from './timetable.ts'
 import { UplinkState } from './uplink-state.ts'
+
+class Uplink implements Timed {
+  readonly sid: string
+  readonly state: UplinkState
+  slot: number | undefined
+
+  constructor(sid: string, rate: number) {
+    this.sid = sid
+    this.state = new UplinkState(rate)
+  }
+}
 
 /**
  * The uplinks of a node's sessions, by sid. One outlives its connection for as long as another may take over, so that
@@ -7,9 +18,9 @@ import { UplinkState } from './uplink-state.ts'
  */
 export class Uplinks {
   readonly #rate: number
-  readonly #states = new Map<string, UplinkState>()
-  readonly #timetable = new Timetable<string>((sid) => {
-    this.#states.delete(sid)
+  readonly #uplinks = new Map<string, Uplink>()
+  readonly #timetable = new Timetable<Uplink>(({ sid }) => {
+    this.#uplinks.delete(sid)
     return Number.POSITIVE_INFINITY
   })
 
@@ -20,23 +31,25 @@ export class Uplinks {
 
   /** The uplink of a session, made with its first packet. */
   of(sid: string): UplinkState {
-    let state = this.#states.get(sid)
-    if (state === undefined) {
-      state = new UplinkState(this.#rate)
-      this.#states.set(sid, state)
+    let uplink = this.#uplinks.get(sid)
+    if (uplink === undefined) {
+      uplink = new Uplink(sid, this.#rate)
+      this.#uplinks.set(sid, uplink)
     }
-    return state
+    return uplink.state
   }
 
   /** A session was taken over. */
   keep(sid: string): void {
-    this.#timetable.delete(sid)
+    const uplink = this.#uplinks.get(sid)
+    if (uplink !== undefined) this.#timetable.delete(uplink)
   }
 
   /** A session ended, and may be taken over for so many milliseconds. */
   release(sid: string, grace: number): void {
-    if (!this.#states.has(sid)) return
-    if (grace > 0) this.#timetable.set(sid, performance.now() + grace)
-    else this.#states.delete(sid)
+    const uplink = this.#uplinks.get(sid)
+    if (uplink === undefined) return
+    if (grace > 0) this.#timetable.set(uplink, performance.now() + grace)
+    else this.#uplinks.delete(sid)
   }
 }

@@ -7,36 +7,36 @@ describe('pending frames', () => {
   const b = Buffer.from('b')
 
   it('are none at first', () => {
-    assert.equal(Pending.empty().bytes(), undefined)
+    assert.equal(Pending.empty().batch()?.bytes, undefined)
   })
 
   it('are the very frame when there is one, without a copy', () => {
-    assert.equal(Pending.empty().with(a).bytes(), a)
+    assert.equal(Pending.empty().with(a).batch()?.bytes, a)
   })
 
   it('are joined in the order they came', () => {
     const root = Pending.empty()
-    assert.equal(root.with(a).with(b).with(a).bytes()?.toString(), 'aba')
-    assert.equal(root.with(b).with(a).bytes()?.toString(), 'ba')
+    assert.equal(root.with(a).with(b).with(a).batch()?.bytes.toString(), 'aba')
+    assert.equal(root.with(b).with(a).batch()?.bytes.toString(), 'ba')
   })
 
   it('may have the same frame twice in a row', () => {
-    assert.equal(Pending.empty().with(a).with(a).with(a).bytes()?.toString(), 'aaa')
+    assert.equal(Pending.empty().with(a).with(a).with(a).batch()?.bytes.toString(), 'aaa')
   })
 
   it('are joined once, whoever asks and whenever', () => {
     const root = Pending.empty()
     const first = root.with(a).with(b)
-    const bytes = first.bytes()
-    assert.equal(first.bytes(), bytes)
-    assert.equal(root.with(a).with(b).bytes(), bytes)
+    const bytes = first.batch()?.bytes
+    assert.equal(first.batch()?.bytes, bytes)
+    assert.equal(root.with(a).with(b).batch()?.bytes, bytes)
   })
 
   it('stay as they are when others go on from there', () => {
     const some = Pending.empty().with(a)
     const more = some.with(b)
-    assert.equal(more.bytes()?.toString(), 'ab')
-    assert.equal(some.bytes(), a)
+    assert.equal(more.batch()?.bytes.toString(), 'ab')
+    assert.equal(some.batch()?.bytes, a)
     assert.equal(some.with(b), more)
   })
 
@@ -45,22 +45,22 @@ describe('pending frames', () => {
     const root = Pending.empty()
     const twin = Buffer.from('a')
     assert.notEqual(root.with(a), root.with(twin))
-    assert.equal(root.with(twin).bytes(), twin)
+    assert.equal(root.with(twin).batch()?.bytes, twin)
   })
 
   it('of separate turns share nothing', () => {
     const first = Pending.empty().with(a).with(b)
     const second = Pending.empty().with(a).with(b)
     assert.notEqual(first, second)
-    assert.notEqual(first.bytes(), second.bytes())
-    assert.deepEqual(first.bytes(), second.bytes())
+    assert.notEqual(first.batch()?.bytes, second.batch()?.bytes)
+    assert.deepEqual(first.batch()?.bytes, second.batch()?.bytes)
   })
 
   it('may be many', () => {
     const frames = Array.from({ length: 100_000 }, (_, index) => Buffer.from(`${index},`))
     let pending = Pending.empty()
     for (const frame of frames) pending = pending.with(frame)
-    assert.ok(pending.bytes()?.equals(Buffer.concat(frames)))
+    assert.ok(pending.batch()?.bytes.equals(Buffer.concat(frames)))
   })
 
   it('are right for every session, and one Buffer for those with the same, whoever got what when', () => {
@@ -76,7 +76,7 @@ describe('pending frames', () => {
         const check = () => {
           const buffers = new Map<string, Buffer | undefined>()
           for (const { pending, frames } of sessions) {
-            const bytes = pending.bytes()
+            const bytes = pending.batch()?.bytes
             if (frames.length === 0) assert.equal(bytes, undefined)
             else assert.deepEqual(bytes, Buffer.concat(frames))
             // The frames differ in content, so that equal bytes mean the same sequence.

@@ -1,3 +1,4 @@
+import { Batch } from '../batch.ts'
 import type { CometError } from '../errors.ts'
 import { encodeBlock } from '../sse.ts'
 import type { Response } from './messages.ts'
@@ -50,7 +51,7 @@ export function send(res: Response, { status, headers, json }: Answer): void {
 export function answerNotNow(transport: ResponseTransport, error: CometError, retry: number): void {
   const { code, message } = error
   const data = JSON.stringify({ code, reason: message, reconnect: true })
-  transport.open()
-  transport.write(encodeBlock({ event: 'comet.close', retry: Math.max(retry, LEAST_PAUSE_MS), data }))
+  const block = encodeBlock({ event: 'comet.close', retry: Math.max(retry, LEAST_PAUSE_MS), data })
+  transport.open(new Batch([block]))
   transport.end()
 }

@@ -21,3 +21,8 @@ export function isOver(req: Request, res: Response): boolean {
   if (isHttp2(res)) return res.stream === undefined || res.stream.destroyed || res.writableEnded
   return res.destroyed || res.writableEnded || req.socket.destroyed
 }
+
+/** Whether a request is over HTTP/1.1, the version with chunked bodies. */
+export function isHttp1_1({ httpVersion }: Request): boolean {
+  return httpVersion === '1.1'
+}

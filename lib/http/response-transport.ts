@@ -1,5 +1,8 @@
+import type { Socket } from 'node:net'
+import type { Batch } from '../batch.ts'
 import type { Transport, TransportListener } from '../transport.ts'
-import { isHttp2, isOver, type Request, type Response } from './messages.ts'
+import { directSocket } from './direct.ts'
+import { isHttp1_1, isHttp2, isOver, type Request, type Response } from './messages.ts'
 
 /** How long an ended stream may take to send its rest before the connection is cut. */
 const LINGER_MS = 5_000
@@ -7,22 +10,30 @@ const LINGER_MS = 5_000
 /** After how much silence the kernel asks whether the other end is still there. */
 const KEEPALIVE_MS = 30_000
 
-const HEADERS = {
-  'Content-Type': 'text/event-stream',
+const HEADERS = [
+  ['Content-Type', 'text/event-stream'],
   // no-transform keeps compression, ours and any proxy's, from holding events back.
-  'Cache-Control': 'no-cache, no-transform',
+  ['Cache-Control', 'no-cache, no-transform'],
   // nginx would buffer the response otherwise.
-  'X-Accel-Buffering': 'no',
-}
+  ['X-Accel-Buffering', 'no'],
+] as const
 
-/** A stream as the body of an HTTP response. */
+/**
+ * A stream as the body of an HTTP response.
+ *
+ * Where it can, it writes its chunks to the socket itself (see {@link directSocket}): they are made once for all
+ * sessions, and the way through the response costs more than the write.
+ */
 export class ResponseTransport implements Transport {
   readonly #req: Request
   readonly #res: Response
   #listener: TransportListener | undefined
   #writeTimeout = 0
+  /** Set when chunks go to the socket directly. */
+  #socket: Socket | undefined
+  /** Takes back what waits for the response to drain; set while something does. */
+  #release: (() => void) | undefined
   #linger: NodeJS.Timeout | undefined
-
   #over: boolean
 
   constructor(req: Request, res: Response) {
@@ -31,15 +42,14 @@ export class ResponseTransport implements Transport {
     this.#over = isOver(req, res)
     if (this.#over) return
     res.on('close', this.#onClose)
-    res.on('drain', this.#onDrain)
     // A response that waits behind another one is not told when the connection goes.
     if (!isHttp2(res) && res.socket === null) req.socket.once('close', this.#onClose)
-    // A write that fails is followed by 'close'. Unheard, the error would crash the host.
-    res.on('error', () => {})
+    res.on('error', ignore)
   }
 
   get closed(): boolean {
-    return this.#over || isOver(this.#req, this.#res)
+    if (this.#socket === undefined) return this.#over || isOver(this.#req, this.#res)
+    return this.#over || this.#socket.destroyed || this.#res.writableEnded
   }
 
   listen(listener: TransportListener, writeTimeout: number): void {
@@ -48,31 +58,35 @@ export class ResponseTransport implements Transport {
     if (this.#over) listener.onClose()
   }
 
-  open(): void {
+  open(first: Batch): boolean {
     const res = this.#res
+    for (const [name, value] of HEADERS) res.setHeader(name, value)
     if (isHttp2(res)) {
       res.stream.session?.setTimeout(0)
-      res.stream.on('timeout', this.#onTimeout)
-    } else {
-      const { socket } = this.#req
-      // Heard here, a timeout is no reason for Node to cut the connection.
-      res.on('timeout', this.#onTimeout)
-      socket.setTimeout(0)
-      socket.setNoDelay(true)
-      socket.setKeepAlive(true, KEEPALIVE_MS)
+      res.writeHead(200)
+      return this.write(first)
     }
-    for (const [name, value] of Object.entries(HEADERS)) res.setHeader(name, value)
+    const { socket } = this.#req
+    socket.setTimeout(0)
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true, KEEPALIVE_MS)
+    // As Node would have it anyway. Said here, it is known.
+    if (isHttp1_1(this.#req)) res.setHeader('Transfer-Encoding', 'chunked')
+    // The head and the first bytes go out together.
+    socket.cork()
     res.writeHead(200)
+    res.flushHeaders()
+    this.#socket = directSocket(this.#req, res)
+    const goOn = this.write(first)
+    socket.uncork()
+    return goOn
   }
 
-  write(bytes: Buffer): boolean {
+  write(batch: Batch): boolean {
     if (this.closed) return false
-    const res = this.#res as Response & { flush?: () => void }
-    const goOn = (res as { write(bytes: Buffer): boolean }).write(bytes)
-    // The compression middleware, made to compress in spite of no-transform, holds back what is not flushed.
-    if (typeof res.flush === 'function') res.flush()
-    // Node's socket timeout is put off by every byte that goes out: what it finds is a write without progress.
-    if (!goOn) this.#setTimeout(this.#writeTimeout)
+    const goOn =
+      this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch.chunk)
+    if (!goOn) this.#hold()
     return goOn
   }
 
@@ -101,22 +115,50 @@ export class ResponseTransport implements Transport {
   readonly #onClose = (): void => {
     this.#over = true
     clearTimeout(this.#linger)
+    this.#release?.()
     if (!isHttp2(this.#res)) this.#req.socket.off('close', this.#onClose)
     this.#listener?.onClose()
   }
 
-  readonly #onDrain = (): void => {
-    if (this.closed) return
-    this.#setTimeout(0)
-    this.#listener?.onDrain()
+  #writeBody(bytes: Buffer): boolean {
+    const res = this.#res as Response & { flush?: () => void }
+    const goOn = (res as { write(bytes: Buffer): boolean }).write(bytes)
+    // The compression middleware, made to compress in spite of no-transform, holds back what is not flushed.
+    if (typeof res.flush === 'function') res.flush()
+    return goOn
   }
 
-  readonly #onTimeout = (): void => {
-    this.#listener?.onStall()
+  /** Waits for what was written to be sent. */
+  #hold(): void {
+    if (this.#release !== undefined) return
+    const res = this.#res
+    const source: NodeJS.EventEmitter = this.#socket ?? res
+    // On the response: heard there, a timeout is no reason for Node to cut the connection.
+    const [timed, timer] = isHttp2(res) ? [res.stream, res.stream] : [res, this.#req.socket]
+    const onTimeout = () => this.#listener?.onStall()
+    const onDrain = () => {
+      if (this.#release !== release || this.closed) return
+      release()
+      this.#listener?.onDrain()
+    }
+    const release = () => {
+      this.#release = undefined
+      source.off('drain', onDrain)
+      timed.off('timeout', onTimeout)
+      timer.setTimeout(0)
+    }
+    this.#release = release
+    source.on('drain', onDrain)
+    timed.on('timeout', onTimeout)
+    // Node's socket timeout is put off by every byte that goes out: what it finds is a write without progress.
+    timer.setTimeout(this.#writeTimeout)
   }
+}
 
-  #setTimeout(milliseconds: number): void {
-    const timed = isHttp2(this.#res) ? this.#res.stream : this.#req.socket
-    timed.setTimeout(milliseconds)
-  }
+/** A write that fails is followed by 'close'. Unheard, the error would crash the host. */
+function ignore(): void {}
+
+/** What the kernel has taken at once need not be waited for, however large it was. */
+function writeTo(socket: Socket, chunk: Buffer): boolean {
+  return socket.write(chunk) || socket.writableLength === 0
 }

@@ -1,4 +1,5 @@
 import { now } from '../clock.ts'
+import { Few } from '../few.ts'
 import type {
   Admission,
   GraceTarget,
@@ -16,76 +17,86 @@ import { Namespaces } from './namespaces.ts'
 const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
 /** A session, live or in grace, and the rooms it holds. */
-interface Stay {
-  readonly rooms: Set<string>
+class Stay {
+  readonly user: User
+  readonly sid: string
   readonly clientId: string | undefined
   /** The node and the connection that the session is on. */
-  readonly node: string
-  readonly connection: string
+  node: string
+  connection: string
+  rooms: Set<string> | undefined
   /** Set while in grace; runs the stay out. */
-  timer?: NodeJS.Timeout
+  timer: NodeJS.Timeout | undefined
+
+  constructor(user: User, sid: string, clientId: string | undefined, node: string, connection: string) {
+    this.user = user
+    this.sid = sid
+    this.clientId = clientId
+    this.node = node
+    this.connection = connection
+  }
 }
 
-interface User {
+/** A user's stays, and what is made only for those who need it: most have one session, and are in few rooms. */
+class User extends Few<Stay> {
   readonly uid: string
-  readonly stays: Map<string, Stay>
-  /** The user-level memberships. */
-  readonly memberships: Set<string>
-  /** How many holds there are on each room; a room without one is not in it. */
-  readonly holds: Map<string, number>
-  /** The sid of each clientId. */
-  readonly clients: Map<string, string>
   info: unknown
+  /** The user-level memberships. */
+  memberships: Set<string> | undefined
+  /** How many holds there are on each room; a room without one is not in it. */
+  holds: Map<string, number> | undefined
+  /** The stay of each clientId. */
+  clients: Map<string, Stay> | undefined
+
+  constructor(uid: string) {
+    super()
+    this.uid = uid
+  }
 }
 
 /** One namespace's users and rooms. Every method is synchronous, hence atomic. */
 class World {
   readonly users = new Map<string, User>()
   readonly rooms = new Map<string, Set<User>>()
-  /** Whose session a sid is. */
-  readonly owners = new Map<string, User>()
+  readonly stays = new Map<string, Stay>()
 
   connect(session: PresenceSession, rooms: readonly string[], node: string, report: Report): Admission {
     const { uid, connection, info, clientId } = session
-    let user = this.users.get(uid)
     const step = new Step(uid)
-    if (user === undefined) {
-      user = { uid, stays: new Map(), memberships: new Set(), holds: new Map(), clients: new Map(), info }
+    const user = this.users.get(uid) ?? new User(uid)
+    if (user.size === 0) {
       this.users.set(uid, user)
       step.add(ONLINE)
     }
     user.info = info
-    const sid = (clientId === undefined ? undefined : user.clients.get(clientId)) ?? connection
-    const taken = user.stays.get(sid)
-    const former = taken?.timer === undefined ? taken : undefined
-    clearTimeout(taken?.timer)
-    const stay = { rooms: taken?.rooms ?? new Set<string>(), clientId, node, connection }
-    user.stays.set(sid, stay)
-    this.owners.set(sid, user)
-    if (clientId !== undefined) user.clients.set(clientId, sid)
-    for (const rid of rooms) {
-      if (stay.rooms.has(rid)) continue
-      stay.rooms.add(rid)
-      this.#hold(user, rid, step)
-    }
+    const taken = clientId === undefined ? undefined : user.clients?.get(clientId)
+    const former =
+      taken === undefined || taken.timer !== undefined
+        ? undefined
+        : { node: taken.node, connection: taken.connection }
+    const stay = taken ?? this.#begin(user, connection, clientId, node)
+    clearTimeout(stay.timer)
+    stay.timer = undefined
+    stay.node = node
+    stay.connection = connection
+    for (const rid of rooms) this.#enter(stay, rid, step)
     report(step.events)
-    const held = { rooms: Array.from(stay.rooms), memberships: Array.from(user.memberships) }
-    if (former === undefined) return { sid, ...held }
-    return { sid, ...held, former: { node: former.node, connection: former.connection } }
+    const held = { rooms: Array.from(stay.rooms ?? []), memberships: Array.from(user.memberships ?? []) }
+    return former === undefined ? { sid: stay.sid, ...held } : { sid: stay.sid, ...held, former }
   }
 
   /** Lets a session go at once. */
-  remove(user: User, sid: string, report: Report): void {
-    const stay = user.stays.get(sid)
-    if (stay === undefined) return
+  remove(stay: Stay, report: Report): void {
+    const { user, sid, clientId, rooms } = stay
+    if (this.stays.get(sid) !== stay) return
     clearTimeout(stay.timer)
-    this.owners.delete(sid)
-    user.stays.delete(sid)
-    if (stay.clientId !== undefined) user.clients.delete(stay.clientId)
+    this.stays.delete(sid)
+    user.delete(stay)
+    if (clientId !== undefined) user.clients?.delete(clientId)
     const step = new Step(user.uid)
-    for (const rid of stay.rooms) this.#release(user, rid, step)
-    if (user.stays.size === 0) {
-      for (const rid of user.memberships) this.#release(user, rid, step)
+    for (const rid of rooms ?? []) this.#release(user, rid, step)
+    if (user.size === 0) {
+      for (const rid of user.memberships ?? []) this.#release(user, rid, step)
       this.users.delete(user.uid)
       step.add(OFFLINE)
     }
@@ -93,23 +104,25 @@ class World {
   }
 
   /** Lets a session go after its grace. */
-  runOut(user: User, sid: string, grace: number, report: Report): void {
-    const stay = user.stays.get(sid)
-    if (stay === undefined) return
+  runOut(stay: Stay, grace: number, report: Report): void {
     clearTimeout(stay.timer)
-    stay.timer = setTimeout(() => this.remove(user, sid, report), grace)
+    stay.timer = setTimeout(() => this.remove(stay, report), grace)
     stay.timer.unref()
   }
 
   enter(hold: Hold, rid: string, report: Report): boolean {
-    const { uid } = hold
-    const user = this.users.get(uid)
-    const rooms = hold.sid === undefined ? user?.memberships : this.stayOf(hold)?.rooms
-    if (user === undefined || rooms === undefined) return false
-    if (rooms.has(rid)) return true
-    rooms.add(rid)
-    const step = new Step(uid)
-    this.#hold(user, rid, step)
+    const step = new Step(hold.uid)
+    if (hold.sid === undefined) {
+      const user = this.users.get(hold.uid)
+      if (user === undefined) return false
+      user.memberships ??= new Set()
+      if (!user.memberships.has(rid)) this.#hold(user, rid, step)
+      user.memberships.add(rid)
+    } else {
+      const stay = this.stayOf(hold)
+      if (stay === undefined) return false
+      this.#enter(stay, rid, step)
+    }
     report(step.events)
     return true
   }
@@ -119,7 +132,10 @@ class World {
     if (user === undefined) return false
     const step = new Step(hold.uid)
     let left = false
-    const holders = hold.sid === undefined ? [user.memberships, ...roomsOf(user)] : [this.stayOf(hold)?.rooms]
+    const holders =
+      hold.sid === undefined
+        ? [user.memberships, ...Array.from(user.members, ({ rooms }) => rooms)]
+        : [this.stayOf(hold)?.rooms]
     for (const rooms of holders) {
       if (!rooms?.delete(rid)) continue
       this.#release(user, rid, step)
@@ -131,29 +147,49 @@ class World {
 
   /** The session's stay, unless another connection has it. */
   stayOf({ uid, sid, connection }: SessionHold): Stay | undefined {
-    const stay = this.users.get(uid)?.stays.get(sid)
-    return stay?.connection === connection ? stay : undefined
+    const stay = this.stays.get(sid)
+    return stay?.connection === connection && stay.user.uid === uid ? stay : undefined
   }
 
   /** The sessions in grace that a target names. */
-  inGrace(target: GraceTarget): [user: User, sid: string][] {
+  inGrace(target: GraceTarget): Stay[] {
     if ('sid' in target) {
-      const user = this.owners.get(target.sid)
-      return user?.stays.get(target.sid)?.timer === undefined ? [] : [[user, target.sid]]
+      const stay = this.stays.get(target.sid)
+      return stay?.timer === undefined ? [] : [stay]
     }
     const users = 'uid' in target ? [this.users.get(target.uid)] : (this.rooms.get(target.rid) ?? [])
-    const found: [User, string][] = []
+    const found: Stay[] = []
     for (const user of users) {
-      for (const [sid, { rooms, timer }] of user?.stays ?? []) {
-        if (user === undefined || timer === undefined) continue
-        if ('uid' in target || rooms.has(target.rid) || user.memberships.has(target.rid))
-          found.push([user, sid])
+      for (const stay of user?.members ?? []) {
+        if (stay.timer === undefined) continue
+        if ('uid' in target || stay.rooms?.has(target.rid) || user?.memberships?.has(target.rid)) {
+          found.push(stay)
+        }
       }
     }
     return found
   }
 
+  #begin(user: User, sid: string, clientId: string | undefined, node: string): Stay {
+    const stay = new Stay(user, sid, clientId, node, sid)
+    user.add(stay)
+    this.stays.set(sid, stay)
+    if (clientId !== undefined) {
+      user.clients ??= new Map()
+      user.clients.set(clientId, stay)
+    }
+    return stay
+  }
+
+  #enter(stay: Stay, rid: string, step: Step): void {
+    stay.rooms ??= new Set()
+    if (stay.rooms.has(rid)) return
+    stay.rooms.add(rid)
+    this.#hold(stay.user, rid, step)
+  }
+
   #hold(user: User, rid: string, step: Step): void {
+    user.holds ??= new Map()
     const holds = user.holds.get(rid) ?? 0
     user.holds.set(rid, holds + 1)
     if (holds > 0) return
@@ -163,12 +199,12 @@ class World {
   }
 
   #release(user: User, rid: string, step: Step): void {
-    const holds = user.holds.get(rid) ?? 0
+    const holds = user.holds?.get(rid) ?? 0
     if (holds > 1) {
-      user.holds.set(rid, holds - 1)
+      user.holds?.set(rid, holds - 1)
       return
     }
-    user.holds.delete(rid)
+    user.holds?.delete(rid)
     const room = this.rooms.get(rid)
     room?.delete(user)
     if (room?.size === 0) this.rooms.delete(rid)
@@ -193,10 +229,6 @@ class Step {
   }
 }
 
-function* roomsOf(user: User): Iterable<Set<string>> {
-  for (const stay of user.stays.values()) yield stay.rooms
-}
-
 /** A presence within the process. */
 export class MemoryPresence implements Presence {
   readonly #nodes = new Namespaces<PresenceNode>()
@@ -210,25 +242,24 @@ export class MemoryPresence implements Presence {
     return {
       connect: async (session, rooms) => world.connect(session, rooms, node.id, report),
       disconnect: async (session, grace) => {
-        const { uid, sid } = session
-        const user = world.users.get(uid)
-        if (user === undefined || world.stayOf(session) === undefined) return
-        if (grace <= 0) world.remove(user, sid, report)
-        else world.runOut(user, sid, grace, (events) => reportTo(this.#hearer(node))(events))
+        const stay = world.stayOf(session)
+        if (stay === undefined) return
+        if (grace <= 0) world.remove(stay, report)
+        else world.runOut(stay, grace, (events) => reportTo(this.#hearer(node))(events))
       },
       endGrace: async (target) => {
-        for (const [user, sid] of world.inGrace(target)) world.remove(user, sid, report)
+        for (const stay of world.inGrace(target)) world.remove(stay, report)
       },
       enter: async (hold, rid) => world.enter(hold, rid, report),
       leave: async (hold, rid) => world.leave(hold, rid, report),
-      locate: async (sid) => world.owners.get(sid)?.stays.get(sid)?.node,
+      locate: async (sid) => world.stays.get(sid)?.node,
       isOnline: async (uid) => world.users.has(uid),
       members: async (rid) => Array.from(world.rooms.get(rid) ?? [], memberOf),
       count: async (rid) => world.rooms.get(rid)?.size ?? 0,
       close: async () => {
         leave()
         if (Array.from(this.#nodes.of(node.namespace)).length > 0) return
-        for (const [sid, user] of world.owners) world.remove(user, sid, report)
+        for (const stay of world.stays.values()) world.remove(stay, report)
         this.#worlds.delete(node.namespace)
       },
     }

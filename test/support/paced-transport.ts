@@ -1,9 +1,10 @@
+import type { Batch } from '../../lib/index.ts'
 import { MemoryTransport } from './memory-transport.ts'
 
 /** A client that reads only when told to: every write is one too many until {@link read}. */
 export class PacedTransport extends MemoryTransport {
-  override write(bytes: Buffer): boolean {
-    super.write(bytes)
+  override write(batch: Batch): boolean {
+    super.write(batch)
     return false
   }
 
