@@ -85,6 +85,7 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
 
 /** Asks `canEnter` for each room. */
 async function ask(hub: Hub, session: Session, rids: ReadonlySet<string>, { info, rooms }: Identification) {
+  if (rids.size === 0) return { entered: [], refused: [] }
   const asked = Array.from(rids)
   // The rooms that identify named come first, and need no asking.
   const free = Math.max(0, hub.options.maxRoomsPerSession - rooms.length)
@@ -96,7 +97,7 @@ async function ask(hub: Hub, session: Session, rids: ReadonlySet<string>, { info
   if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')
   const entered = answers.filter(({ allowed }) => allowed).map(({ rid }) => rid)
   const refused = asked.filter((rid) => !entered.includes(rid))
-  if (rids.size > 0 && entered.length === 0) {
+  if (entered.length === 0) {
     if (free === 0) throw new CometError('TOO_MANY_ROOMS')
     throw refusal(hub, refused)
   }

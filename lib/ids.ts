@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
 import { CometError } from './errors.ts'
 
 /** A user's identity as hosts have it: text, or a database's number, which is taken in decimal. */
@@ -44,9 +44,22 @@ export function newNodeId(): string {
   return randomBytes(8).toString('base64url')
 }
 
+/** How many random bytes a session's id has, and for how many of them they are made at a time: to ask takes longest. */
+const SID_BYTES = 16
+const pool = Buffer.alloc(SID_BYTES * 256)
+let used = pool.length
+
 /** A session's id. It names the node that owns the session, so that packets may come in on any. */
 export function newSid(node: string): string {
-  return `${node}.${randomBytes(16).toString('base64url')}`
+  if (used === pool.length) {
+    randomFillSync(pool)
+    used = 0
+  }
+  const random = pool.toString('base64url', used, used + SID_BYTES)
+  // Whoever gets hold of the memory later must not find ids that are in use.
+  pool.fill(0, used, used + SID_BYTES)
+  used += SID_BYTES
+  return `${node}.${random}`
 }
 
 const SID = /^([\w-]{11})\.[\w-]{22}$/

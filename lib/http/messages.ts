@@ -7,9 +7,9 @@ export type Request = IncomingMessage | Http2ServerRequest
 /** The response to a {@link Request}. */
 export type Response = ServerResponse | Http2ServerResponse
 
-/** Tells HTTP/2 by its response, which stands on a stream instead of a socket of its own. */
+/** Tells the response of HTTP/2, which stands on a stream instead of a socket of its own. */
 export function isHttp2(res: Response): res is Http2ServerResponse {
-  return 'stream' in res
+  return res.req.httpVersionMajor === 2
 }
 
 /**

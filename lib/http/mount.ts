@@ -18,6 +18,7 @@ export function mountOf(path: unknown): string {
 
 /** The path and query of a request target, which may have scheme and host before it (RFC 9112, section 3.2.2). */
 export function pathOf(target: string): string {
+  if (target.startsWith('/')) return target
   return target.replace(/^https?:\/\/[^/?]*/i, '')
 }
 

@@ -7,9 +7,6 @@ import { isHttp1_1, isHttp2, isOver, type Request, type Response } from './messa
 /** How long an ended stream may take to send its rest before the connection is cut. */
 const LINGER_MS = 5_000
 
-/** After how much silence the kernel asks whether the other end is still there. */
-const KEEPALIVE_MS = 30_000
-
 const HEADERS = [
   ['Content-Type', 'text/event-stream'],
   // no-transform keeps compression, ours and any proxy's, from holding events back.
@@ -49,7 +46,8 @@ export class ResponseTransport implements Transport {
 
   get closed(): boolean {
     if (this.#socket === undefined) return this.#over || isOver(this.#req, this.#res)
-    return this.#over || this.#socket.destroyed || this.#res.writableEnded
+    // The host may have ended the response. What comes after would be taken for the next one.
+    return this.#over || this.#res.writableEnded
   }
 
   listen(listener: TransportListener, writeTimeout: number): void {
@@ -69,7 +67,6 @@ export class ResponseTransport implements Transport {
     const { socket } = this.#req
     socket.setTimeout(0)
     socket.setNoDelay(true)
-    socket.setKeepAlive(true, KEEPALIVE_MS)
     // As Node would have it anyway. Said here, it is known.
     if (isHttp1_1(this.#req)) res.setHeader('Transfer-Encoding', 'chunked')
     // The head and the first bytes go out together.
