@@ -1,0 +1,82 @@
+import express from 'express'
+import Koa from 'koa'
+import { listen, numberIn, ROOM_SIZE } from './http.js'
+
+/** @typedef {import('../types.js').Contender} Contender */
+/** @typedef {import('node:http').ServerResponse} ServerResponse */
+
+/** What Comet says, too. */
+const HEADERS = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-cache, no-transform',
+  'X-Accel-Buffering': 'no',
+}
+
+/** The loop over `res.write` that everybody starts with. */
+class Loop {
+  /** @type {Set<ServerResponse>} */
+  all = new Set()
+  /** @type {Map<number, Set<ServerResponse>>} */
+  targets = new Map()
+
+  /** @param {number} target @param {ServerResponse} res */
+  add(target, res) {
+    res.writeHead(200, HEADERS)
+    res.write('retry: 2000\n\n')
+    this.all.add(res)
+    const own = this.targets.get(target) ?? new Set()
+    this.targets.set(target, own.add(res))
+    res.on('close', () => {
+      this.all.delete(res)
+      own.delete(res)
+      if (own.size === 0) this.targets.delete(target)
+    })
+  }
+
+  /** @param {string} text @param {number} [target] */
+  publish(text, target) {
+    const frame = `id: ${text.slice(2, text.indexOf(';'))}\ndata: ${text}\n\n`
+    for (const res of target === undefined ? this.all : (this.targets.get(target) ?? [])) res.write(frame)
+  }
+}
+
+/** @type {Contender['path']} */
+const path = (client, kind) => `/events?u=${kind === 'rooms' ? Math.floor(client / ROOM_SIZE) : client}`
+
+/** @type {Record<string, Contender>} */
+export const bare = {
+  node: {
+    title: 'bare res.write on node:http',
+    path,
+    async start() {
+      const loop = new Loop()
+      const { port } = await listen((req, res) => loop.add(numberIn(req.url), res))
+      return { port, publish: (text, target) => loop.publish(text, target) }
+    },
+  },
+  express: {
+    title: 'bare res.write on Express 5',
+    path,
+    async start() {
+      const loop = new Loop()
+      const app = express()
+      app.get('/events', (req, res) => loop.add(numberIn(req.url), res))
+      const { port } = await listen(app)
+      return { port, publish: (text, target) => loop.publish(text, target) }
+    },
+  },
+  koa: {
+    title: 'bare res.write on Koa 3',
+    path,
+    async start() {
+      const loop = new Loop()
+      const app = new Koa()
+      app.use((ctx) => {
+        ctx.respond = false
+        loop.add(numberIn(ctx.url), ctx.res)
+      })
+      const { port } = await listen(app.callback())
+      return { port, publish: (text, target) => loop.publish(text, target) }
+    },
+  },
+}

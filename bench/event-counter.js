@@ -1,0 +1,88 @@
+const MARK = Buffer.from('#n=')
+const SEMICOLON = 0x3b
+
+/** @typedef {{ carry: Buffer | undefined, next: number }} Reader */
+
+/** Counts the texts that come to clients, and checks that each gets every one, in order and once. */
+export class EventCounter {
+  /** @type {Promise<import('./types.js').Counts>} */
+  done
+  #expected
+  #deliveries = 0
+  /** In microseconds. */
+  #latencies
+  /** @type {Set<string>} */
+  #faults = new Set()
+  /** @type {() => void} */
+  #finish = () => {}
+
+  /** @param {number} expected texts of all clients together @param {number} deadline in milliseconds */
+  constructor(expected, deadline) {
+    this.#expected = expected
+    this.#latencies = new Float64Array(expected)
+    this.done = new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#faults.add(`only ${this.#deliveries} of ${expected} deliveries in ${deadline} ms`)
+        this.#finish()
+      }, deadline)
+      this.#finish = () => {
+        clearTimeout(timer)
+        resolve(this.#counts())
+      }
+    })
+    if (expected === 0) this.#finish()
+  }
+
+  /** Takes bytes of a client's stream: `#n=<number>;t=<microseconds>;` wherever it stands. @param {Reader} client @param {Buffer} bytes */
+  take(client, bytes) {
+    const now = Number(process.hrtime.bigint() / 1_000n)
+    const text = client.carry === undefined ? bytes : Buffer.concat([client.carry, bytes])
+    client.carry = undefined
+    let at = text.indexOf(MARK)
+    for (; at >= 0; at = text.indexOf(MARK, at)) {
+      const numberEnd = text.indexOf(SEMICOLON, at)
+      const timeEnd = numberEnd < 0 ? -1 : text.indexOf(SEMICOLON, numberEnd + 1)
+      if (timeEnd < 0) {
+        client.carry = Buffer.from(text.subarray(at))
+        return
+      }
+      this.#count(
+        client,
+        integerIn(text, at + MARK.length, numberEnd),
+        now - integerIn(text, numberEnd + 3, timeEnd),
+      )
+      at = timeEnd
+    }
+    // The mark itself may be cut.
+    const last = text.at(-1)
+    if (last === MARK[0] || last === MARK[1]) client.carry = Buffer.from(text.subarray(-2))
+  }
+
+  /** @param {Reader} client @param {number} n @param {number} latency */
+  #count(client, n, latency) {
+    if (n !== client.next) this.#faults.add('a client got a text out of order, twice, or missed one')
+    client.next = n + 1
+    this.#latencies[this.#deliveries] = latency
+    this.#deliveries += 1
+    if (this.#deliveries === this.#expected) this.#finish()
+  }
+
+  #counts() {
+    const latencies = this.#latencies.subarray(0, this.#deliveries).sort()
+    /** @param {number} part */
+    const at = (part) =>
+      (latencies[Math.min(latencies.length - 1, Math.floor(part * latencies.length))] ?? 0) / 1_000
+    return {
+      deliveries: this.#deliveries,
+      latency: { p50: at(0.5), p99: at(0.99), max: at(1) },
+      faults: Array.from(this.#faults),
+    }
+  }
+}
+
+/** @param {Buffer} text @param {number} from @param {number} to */
+function integerIn(text, from, to) {
+  let value = 0
+  for (let at = from; at < to; at += 1) value = value * 10 + /** @type {number} */ (text[at]) - 0x30
+  return value
+}

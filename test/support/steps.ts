@@ -1,0 +1,39 @@
+type Method = (...args: never[]) => unknown
+
+const iterators = [[][Symbol.iterator](), new Map().entries(), new Set().values()].map(
+  (iterator) => Object.getPrototypeOf(iterator) as Record<string, Method>,
+)
+
+/** What code does to collections: each of these, whatever it is called on, is a step. */
+const COUNTED: readonly [object: object, names: readonly string[]][] = [
+  [Map.prototype, ['get', 'set', 'has', 'delete']],
+  [Set.prototype, ['add', 'has', 'delete']],
+  [Array.prototype, ['push', 'splice', 'slice', 'indexOf', 'includes', 'find', 'filter', 'map', 'sort']],
+  ...iterators.map((prototype) => [prototype, ['next']] as [object, readonly string[]]),
+]
+
+/** Counts the steps that something takes, those that it does later in the same turn among them. */
+export async function countSteps(work: () => unknown): Promise<number> {
+  let steps = 0
+  const restore: (() => void)[] = []
+  for (const [object, names] of COUNTED) {
+    for (const name of names) {
+      const methods = object as Record<string, Method>
+      const method = methods[name] as Method
+      methods[name] = function (this: unknown, ...args: never[]) {
+        steps += name === 'next' || !Array.isArray(this) || name === 'push' ? 1 : this.length
+        return method.apply(this, args)
+      }
+      restore.push(() => {
+        methods[name] = method
+      })
+    }
+  }
+  try {
+    await work()
+    await new Promise(setImmediate)
+  } finally {
+    for (const each of restore) each()
+  }
+  return steps
+}
