@@ -28,7 +28,8 @@ export function chart({ title, figures }, clients, summary) {
   }
   if (parts.length === 0) return undefined
   const caption = `${title}: ${clients.toLocaleString('en')} clients`
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y + TOP}" font-family="system-ui, sans-serif" font-size="13">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y + TOP}" font-family="system-ui, sans-serif" font-size="13" role="img" aria-labelledby="title">
+<title id="title">${escaped(caption)}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="12" y="22" font-size="16" font-weight="600">${escaped(caption)}</text>
 <g transform="translate(0 ${TOP})">

@@ -4,7 +4,7 @@ import { contenderOf } from './contenders/index.js'
 import { serve } from './peer.js'
 
 /** How exact the longest stall is, in milliseconds. */
-const RESOLUTION_MS = 2
+const RESOLUTION_MS = 10
 
 /** @type {import('./types.js').Server} */
 let server

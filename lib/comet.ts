@@ -216,8 +216,8 @@ export class Comet<Events = EventMap> {
    *
    * @throws CometError when the client is not admitted
    */
-  async connect(request: ConnectRequest): Promise<void> {
-    await connect(this.#hub, request)
+  connect(request: ConnectRequest): Promise<void> {
+    return connect(this.#hub, request)
   }
 
   /**

@@ -39,7 +39,9 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
   const { maxIdBytes } = hub.options
   const identity = checkIdentity(request.identity, maxIdBytes)
   const { transport } = request
-  const asked = new Set((request.rids ?? []).map((rid) => checkId('rid', rid, maxIdBytes)))
+  const asked = request.rids?.length
+    ? new Set(request.rids.map((rid) => checkId('rid', rid, maxIdBytes)))
+    : NONE
   const clientId =
     request.clientId === undefined ? undefined : checkId('clientId', request.clientId, maxIdBytes)
   if (hub.closing) throw new CometError('SHUTTING_DOWN')
@@ -49,14 +51,7 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
   }
 
   const session = new Session(hub, transport, newSid(hub.id), identity, clientId)
-  hub.arrivals.add(session)
-  let answer: Awaited<ReturnType<typeof ask>>
-  try {
-    answer = await ask(hub, session, asked, identity)
-  } finally {
-    hub.arrivals.delete(session)
-  }
-  const { entered, refused } = answer
+  const { entered, refused } = asked.size === 0 ? NOTHING_ASKED : await ask(hub, session, asked, identity)
   // The client has gone, or was disconnected by the host meanwhile.
   if (transport.closed || session.closed) return
   if (hub.closing) throw new CometError('SHUTTING_DOWN')
@@ -73,25 +68,40 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
   for (const oldest of excess) closeSession(hub, oldest, { code: 'EVICTED' })
   const held = await announced
   // One that took over another has the rooms of both, which may be too many.
-  for (const rid of held.slice(hub.options.maxRoomsPerSession)) {
-    if (!entered.includes(rid)) continue
-    refused.push(rid)
+  const tooMany = held.slice(hub.options.maxRoomsPerSession).filter((rid) => entered.includes(rid))
+  for (const rid of tooMany) {
     await leaveRoom(hub, session, rid).catch((error) => hub.hooks.report(error))
   }
   if (session.closed) return
-  begin(hub, session, { position, start, refused, recent: request.recent ?? 0 })
+  begin(hub, session, { position, start, refused: [...refused, ...tooMany], recent: request.recent ?? 0 })
   hub.upkeep.add(session, identity, request.answersHeartbeats === true)
 }
 
+const NONE: ReadonlySet<string> = new Set()
+
+const NOTHING_ASKED: Asked = { entered: [], refused: [] }
+
+/** Which rooms a client that asked for them may enter, and which not. */
+interface Asked {
+  readonly entered: readonly string[]
+  readonly refused: readonly string[]
+}
+
 /** Asks `canEnter` for each room. */
-async function ask(hub: Hub, session: Session, rids: ReadonlySet<string>, { info, rooms }: Identification) {
-  if (rids.size === 0) return { entered: [], refused: [] }
+async function ask(
+  hub: Hub,
+  session: Session,
+  rids: ReadonlySet<string>,
+  { info, rooms }: Identification,
+): Promise<Asked> {
   const asked = Array.from(rids)
   // The rooms that identify named come first, and need no asking.
   const free = Math.max(0, hub.options.maxRoomsPerSession - rooms.length)
+  hub.arrivals.add(session)
   const answers = await Promise.all(
     asked.slice(0, free).map(async (rid) => ({ rid, ...(await mayEnter(hub, session, rid, info)) })),
   )
+  hub.arrivals.delete(session)
   // Let in without it, the client would miss what the room is told meanwhile, and not know. And a 403 would stop
   // EventSource for good, which only a real no should do.
   if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')

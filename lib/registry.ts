@@ -49,8 +49,10 @@ export class Registry {
   }
 
   /** The rooms a session is in, its user's among them. */
-  roomsOf(session: Session): Set<string> {
-    return new Set([...session.rooms, ...(this.#users.get(session.uid)?.memberships ?? [])])
+  roomsOf(session: Session): ReadonlySet<string> {
+    const memberships = this.#users.get(session.uid)?.memberships
+    if (memberships === undefined) return session.rooms
+    return new Set([...session.rooms, ...memberships])
   }
 
   add(session: Session): void {

@@ -76,14 +76,17 @@ export async function serve(comet: CometGate, exchange: Exchange): Promise<boole
   return true
 }
 
+/** See {@link handle}. */
+type Outcome = Answer | 'taken' | undefined
+
 /**
  * Handles a request for the stream or with a packet.
  *
  * @returns the answer to send; `'taken'` when the response is a stream, or over; undefined for a request that is not
  *   ours
- * @throws what `identify` threw; nothing was answered then
+ * @throws what `identify` threw (by rejecting); nothing was answered then
  */
-export async function handle(comet: CometGate, exchange: Exchange): Promise<Answer | 'taken' | undefined> {
+export function handle(comet: CometGate, exchange: Exchange): Outcome | Promise<Outcome> {
   const { req, url } = exchange
   // Only the first question mark divides; a query may have more (RFC 3986, section 3.4).
   const [path = ''] = url.split('?', 1)
@@ -98,8 +101,8 @@ export async function handle(comet: CometGate, exchange: Exchange): Promise<Answ
       new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).'),
     )
   }
-  if (isStream) return await openStream(comet, exchange, new URLSearchParams(query))
-  return await takePacket(comet, exchange, sid)
+  if (isStream) return openStream(comet, exchange, new URLSearchParams(query))
+  return takePacket(comet, exchange, sid)
 }
 
 async function openStream(
