@@ -30,7 +30,7 @@ export async function isKeptAway(
  */
 export function makeRoom(hub: Hub, session: Session): readonly Session[] {
   const { maxSessions, maxSessionsPerUser, onExcess } = hub.options
-  const own = session.anonymous ? [] : Array.from(hub.registry.ofUser(session.uid))
+  const own = Array.from(hub.registry.ofUser(session.uid))
   // One that this session takes over makes room by itself.
   const others = own.filter(({ clientId }) => clientId === undefined || clientId !== session.clientId)
   const excess = others.slice(0, Math.max(0, others.length - maxSessionsPerUser + 1))
@@ -55,7 +55,7 @@ export function isOvertaken({ registry }: Hub, { uid, clientId, number }: Sessio
  */
 export function admit(hub: Hub, session: Session, { sid, rooms, memberships, former }: Admission): void {
   const { registry } = hub
-  const { uid, dismissed = new Set() } = session
+  const { uid, dismissed } = session
   session.present = true
   session.dismissed = undefined
   if (former !== undefined) supersede(hub, former.node, { sid, connection: former.connection })
@@ -70,11 +70,11 @@ export function admit(hub: Hub, session: Session, { sid, rooms, memberships, for
   registry.rename(session, sid)
   hub.uplinks.keep(sid)
   for (const rid of rooms) {
-    if (!dismissed.has(rid)) registry.enter(session, rid)
+    if (!dismissed?.has(rid)) registry.enter(session, rid)
     // Whether it was left before presence heard of this session or after, nobody knows: it is left, then, for both.
     else hub.presence.leave(session, rid).catch((error) => hub.hooks.report(error))
   }
-  for (const rid of memberships) if (!dismissed.has(rid)) registry.enterUser(uid, rid)
+  for (const rid of memberships) if (!dismissed?.has(rid)) registry.enterUser(uid, rid)
 }
 
 function supersede(hub: Hub, node: string, { sid, connection }: Superseded): void {

@@ -1,4 +1,6 @@
 import { admit, isKeptAway, isOvertaken, makeRoom } from './admission.ts'
+import type { Missed } from './backlog.ts'
+import { Batch } from './batch.ts'
 import { closeSession, leavePresence } from './close.ts'
 import { CometError } from './errors.ts'
 import type { Hub } from './hub.ts'
@@ -36,21 +38,11 @@ export interface ConnectRequest {
  * @throws CometError when the client is not admitted; the transport is untouched then
  */
 export async function connect(hub: Hub, request: ConnectRequest): Promise<void> {
-  const { maxIdBytes } = hub.options
-  const identity = checkIdentity(request.identity, maxIdBytes)
-  const { transport } = request
-  const asked = request.rids?.length
-    ? new Set(request.rids.map((rid) => checkId('rid', rid, maxIdBytes)))
-    : NONE
-  const clientId =
-    request.clientId === undefined ? undefined : checkId('clientId', request.clientId, maxIdBytes)
-  if (hub.closing) throw new CometError('SHUTTING_DOWN')
-  const { position } = request
-  if (position !== undefined && isMark(position)) {
-    if (await isKeptAway(hub, position, { ...identity, clientId })) throw new CometError('KEPT_AWAY')
+  const { transport, position } = request
+  const { identity, asked, session } = check(hub, request)
+  if (position !== undefined && isMark(position) && (await isKeptAway(hub, position, session))) {
+    throw new CometError('KEPT_AWAY')
   }
-
-  const session = new Session(hub, transport, newSid(hub.id), identity, clientId)
   const { entered, refused } = asked.size === 0 ? NOTHING_ASKED : await ask(hub, session, asked, identity)
   // The client has gone, or was disconnected by the host meanwhile.
   if (transport.closed || session.closed) return
@@ -59,27 +51,40 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
 
   // From here on the session is owed what is published, and whatever ends it takes the one close path.
   const start = hub.broker.position()
-  hub.registry.add(session)
-  for (const rid of [...identity.rooms, ...entered]) hub.registry.enter(session, rid)
-  hub.counters.connections += 1
-  transport.listen(session, hub.options.writeTimeout)
-  const announced = announce(hub, session, identity)
+  register(hub, session, transport, identity.rooms, entered)
+  const announced = announce(hub, session, identity.info)
   // After presence was asked about this one: a user who exchanges its only session is not offline in between.
   for (const oldest of excess) closeSession(hub, oldest, { code: 'EVICTED' })
   const held = await announced
-  // One that took over another has the rooms of both, which may be too many.
-  const tooMany = held.slice(hub.options.maxRoomsPerSession).filter((rid) => entered.includes(rid))
-  for (const rid of tooMany) {
-    await leaveRoom(hub, session, rid).catch((error) => hub.hooks.report(error))
-  }
+  const tooMany =
+    held.length > hub.options.maxRoomsPerSession ? await limitRooms(hub, session, held, entered) : []
   if (session.closed) return
-  begin(hub, session, { position, start, refused: [...refused, ...tooMany], recent: request.recent ?? 0 })
+  begin(hub, session, { position, start, refused: refused.concat(tooMany), recent: request.recent ?? 0 })
   hub.upkeep.add(session, identity, request.answersHeartbeats === true)
 }
 
 const NONE: ReadonlySet<string> = new Set()
 
-const NOTHING_ASKED: Asked = { entered: [], refused: [] }
+const NO_ROOMS: readonly string[] = []
+
+const NOTHING_ASKED: Asked = { entered: NO_ROOMS, refused: NO_ROOMS }
+
+/**
+ * Checks what a client asks for.
+ *
+ * @returns its session, which nobody knows of yet
+ */
+function check(
+  hub: Hub,
+  { identity: identified, transport, rids, clientId }: ConnectRequest,
+): { identity: Identification; asked: ReadonlySet<string>; session: Session } {
+  const { maxIdBytes } = hub.options
+  const identity = checkIdentity(identified, maxIdBytes)
+  const asked = rids?.length ? new Set(rids.map((rid) => checkId('rid', rid, maxIdBytes))) : NONE
+  if (clientId !== undefined) checkId('clientId', clientId, maxIdBytes)
+  if (hub.closing) throw new CometError('SHUTTING_DOWN')
+  return { identity, asked, session: new Session(hub, transport, newSid(hub.id), identity, clientId) }
+}
 
 /** Which rooms a client that asked for them may enter, and which not. */
 interface Asked {
@@ -94,6 +99,8 @@ async function ask(
   rids: ReadonlySet<string>,
   { info, rooms }: Identification,
 ): Promise<Asked> {
+  // Hosts are not asked about somebody who has gone while it was being identified.
+  if (session.lost) return NOTHING_ASKED
   const asked = Array.from(rids)
   // The rooms that identify named come first, and need no asking.
   const free = Math.max(0, hub.options.maxRoomsPerSession - rooms.length)
@@ -114,36 +121,65 @@ async function ask(
   return { entered, refused }
 }
 
+/** Has a session routed to. */
+function register(
+  { registry, counters, options }: Hub,
+  session: Session,
+  transport: Transport,
+  rooms: readonly string[],
+  entered: readonly string[],
+): void {
+  registry.add(session)
+  for (const rid of rooms) registry.enter(session, rid)
+  for (const rid of entered) registry.enter(session, rid)
+  counters.connections += 1
+  transport.listen(session, options.writeTimeout)
+}
+
 /**
  * Tells presence, which may find that the session takes over another, and what rooms its user is a member of.
  *
  * @returns the rooms that the session holds, in the order it entered them
  */
-async function announce(hub: Hub, session: Session, { info }: Identification): Promise<readonly string[]> {
-  if (session.anonymous) return []
+async function announce(hub: Hub, session: Session, info: unknown): Promise<readonly string[]> {
+  if (session.anonymous) return NO_ROOMS
   if (isOvertaken(hub, session)) {
     await closeSession(hub, session, { code: 'REPLACED' })
-    return []
+    return NO_ROOMS
   }
   const { uid, connection, clientId } = session
-  const known = {
-    uid,
-    connection,
-    ...(info === undefined ? {} : { info }),
-    ...(clientId === undefined ? {} : { clientId }),
-  }
-  session.dismissed = new Set()
   try {
-    const admission = await hub.presence.connect(known, Array.from(session.rooms))
+    const admission = await hub.presence.connect(
+      { uid, connection, info, clientId },
+      Array.from(session.rooms),
+    )
     admit(hub, session, admission)
     // It may have ended while presence did not know of it yet.
-    await leavePresence(hub, session)
+    if (session.closed) await leavePresence(hub, session)
     return admission.rooms
   } catch (cause) {
     await closeSession(hub, session, { code: 'GONE' })
     hub.hooks.report(cause)
     throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
   }
+}
+
+/**
+ * Has a session that took over another, and has the rooms of both, leave those that are too many.
+ *
+ * @returns the rooms it left: of those that it entered itself
+ */
+async function limitRooms(
+  hub: Hub,
+  session: Session,
+  held: readonly string[],
+  entered: readonly string[],
+): Promise<readonly string[]> {
+  const tooMany = held.slice(hub.options.maxRoomsPerSession).filter((rid) => entered.includes(rid))
+  for (const rid of tooMany) {
+    await leaveRoom(hub, session, rid).catch((error) => hub.hooks.report(error))
+  }
+  return tooMany
 }
 
 /** Where a stream begins. */
@@ -156,9 +192,11 @@ interface Beginning {
   readonly recent: number
 }
 
+const NOTHING_MISSED: Missed = { events: [], gaps: [] }
+
 /** Begins the stream: what the client missed is determined and the session goes on from there in the same step. */
 function begin(hub: Hub, session: Session, { position, start, refused, recent }: Beginning): void {
-  const { events, gaps } = position === undefined ? { events: [], gaps: [] } : hub.missed(session, position)
+  const { events, gaps } = position === undefined ? NOTHING_MISSED : hub.missed(session, position)
   const past = position === undefined ? recentOf(hub, session, session.rooms, recent) : []
   // Only who has got all of the past comes back with a position, and not for all of it again.
   if (past.length > 0) past.push(note(encodeControl('heartbeat', {}, { id: start })))
@@ -181,5 +219,5 @@ function begin(hub: Hub, session: Session, { position, start, refused, recent }:
     }),
   ]
   if (gaps.length > 0) blocks.push(encodeGap(gaps, { id: isBehind ? undefined : id }))
-  session.open(Buffer.concat(blocks))
+  session.open(new Batch(blocks))
 }

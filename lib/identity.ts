@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { CometError, isCometError } from './errors.ts'
-import { checkId, checkUid, kindOf, type Uid } from './ids.ts'
+import { checkId, checkUid, kindOf, newSecret, type Uid } from './ids.ts'
 
 /** Who a client is, in full. */
 export interface Identity {
@@ -27,10 +26,12 @@ export type Identified = Uid | Identity | { readonly anonymous: true } | null | 
 export interface Identification {
   readonly uid: string
   readonly anonymous: boolean
-  readonly expiresAt?: number
+  readonly expiresAt: number | undefined
   readonly rooms: readonly string[]
-  readonly info?: unknown
+  readonly info: unknown
 }
+
+const NO_ROOMS: readonly string[] = []
 
 /**
  * Checks what a host's `identify` answered.
@@ -41,9 +42,10 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
   if (isNobody(identified)) throw new CometError('UNAUTHENTICATED')
   if (typeof identified !== 'object') return checkIdentity({ uid: identified }, maxIdBytes)
   if ('anonymous' in identified && identified.anonymous === true) {
-    return { uid: `anonymous.${randomBytes(16).toString('base64url')}`, anonymous: true, rooms: [] }
+    const uid = `anonymous.${newSecret()}`
+    return { uid, anonymous: true, expiresAt: undefined, rooms: NO_ROOMS, info: undefined }
   }
-  const { uid, rooms = [], info, expiresAt } = identified as Identity
+  const { uid, rooms = NO_ROOMS, info, expiresAt } = identified as Identity
   // `{ uid: user?.id }` of nobody is nobody; without the key it is a mistake, which a 401 would hide.
   if ('uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
   try {
@@ -57,9 +59,9 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
     return {
       uid: checkUid('uid', uid, maxIdBytes),
       anonymous: false,
-      ...(expiresAt === undefined ? {} : { expiresAt: checkExpiry(expiresAt) }),
+      expiresAt: expiresAt === undefined ? undefined : checkExpiry(expiresAt),
       rooms: rooms.map((rid) => checkId('rooms', rid, maxIdBytes)),
-      ...(info === undefined ? {} : { info }),
+      info,
     }
   } catch (cause) {
     if (isCometError(cause) && cause.code === 'UNAUTHENTICATED') throw cause

@@ -44,22 +44,27 @@ export function newNodeId(): string {
   return randomBytes(8).toString('base64url')
 }
 
-/** How many random bytes a session's id has, and for how many of them they are made at a time: to ask takes longest. */
-const SID_BYTES = 16
-const pool = Buffer.alloc(SID_BYTES * 256)
+/** How many random bytes an id has, and for how many of them they are made at a time: to ask takes longest. */
+const RANDOM_BYTES = 16
+const pool = Buffer.alloc(RANDOM_BYTES * 256)
 let used = pool.length
 
-/** A session's id. It names the node that owns the session, so that packets may come in on any. */
-export function newSid(node: string): string {
+/** Something that nobody can guess: 22 characters for 128 bits. */
+export function newSecret(): string {
   if (used === pool.length) {
     randomFillSync(pool)
     used = 0
   }
-  const random = pool.toString('base64url', used, used + SID_BYTES)
-  // Whoever gets hold of the memory later must not find ids that are in use.
-  pool.fill(0, used, used + SID_BYTES)
-  used += SID_BYTES
-  return `${node}.${random}`
+  const secret = pool.toString('base64url', used, used + RANDOM_BYTES)
+  // Whoever gets hold of the memory later must not find what is in use.
+  pool.fill(0, used, used + RANDOM_BYTES)
+  used += RANDOM_BYTES
+  return secret
+}
+
+/** A session's id. It names the node that owns the session, so that packets may come in on any. */
+export function newSid(node: string): string {
+  return `${node}.${newSecret()}`
 }
 
 const SID = /^([\w-]{11})\.[\w-]{22}$/

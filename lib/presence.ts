@@ -19,7 +19,7 @@ export interface PresenceSession {
   /** What others may see of the user; JSON. */
   readonly info?: unknown
   /** What the client calls itself over its connections. */
-  readonly clientId?: string
+  readonly clientId?: string | undefined
 }
 
 /** What presence makes of a session that came. */

@@ -65,6 +65,7 @@ export class Registry {
 
   /** Gives a session another sid. */
   rename(session: Session, sid: string): void {
+    if (session.sid === sid) return
     this.#sessions.delete(session.sid)
     this.#sessions.set(sid, session)
     session.sid = sid
@@ -109,7 +110,7 @@ export class Registry {
     const user = this.#users.get(uid)
     user?.memberships?.delete(rid)
     for (const session of user?.members ?? []) {
-      session.dismissed?.add(rid)
+      if (!session.present) session.dismiss(rid)
       this.leave(session, rid)
     }
   }

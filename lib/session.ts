@@ -53,7 +53,7 @@ export class Session extends Stream {
   readonly number: number
   /** Whether presence knows of it. */
   present = false
-  /** The rooms that its user left while presence was asked about it: what presence says of them is out of date. */
+  /** The rooms that its user left before presence knew of it: what presence says of them then is out of date. */
   dismissed: Set<string> | undefined
   /** The upkeep's own. */
   duties: Duties | undefined
@@ -92,6 +92,12 @@ export class Session extends Stream {
   /** For the registry. */
   deleteRoom(rid: string): boolean {
     return this.#rooms?.delete(rid) ?? false
+  }
+
+  /** For the registry. */
+  dismiss(rid: string): void {
+    this.dismissed ??= new Set()
+    this.dismissed.add(rid)
   }
 
   toInfo(): SessionInfo {

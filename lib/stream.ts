@@ -98,9 +98,8 @@ export abstract class Stream implements TransportListener {
   }
 
   /** Accepts the client, whose stream begins with `first` and goes on with what it is owed, if anything. */
-  open(first: Buffer): void {
-    if (this.#state !== 'opening') return
-    this.#begin(new Batch([first]))
+  open(first: Batch): void {
+    if (this.#state === 'opening') this.#begin(first)
   }
 
   /** Writes what is pending. */

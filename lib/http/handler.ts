@@ -114,7 +114,6 @@ async function openStream(
     return errorAnswer(new CometError('NOT_ACCEPTABLE'))
   }
   const identity = await identify()
-  if (isOver(req, res)) return 'taken'
   const transport = new ResponseTransport(req, res)
   const clientId = query.get('clientId')
   const position = lastEventId(req) ?? query.get('lastEventId')

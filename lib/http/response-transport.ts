@@ -24,6 +24,8 @@ const HEADERS = [
 export class ResponseTransport implements Transport {
   readonly #req: Request
   readonly #res: Response
+  /** Set while the response waits behind another one on its connection. */
+  #awaited: Socket | undefined
   #listener: TransportListener | undefined
   #writeTimeout = 0
   /** Set when chunks go to the socket directly. */
@@ -40,7 +42,10 @@ export class ResponseTransport implements Transport {
     if (this.#over) return
     res.on('close', this.#onClose)
     // A response that waits behind another one is not told when the connection goes.
-    if (!isHttp2(res) && res.socket === null) req.socket.once('close', this.#onClose)
+    if (res.socket === null) {
+      this.#awaited = req.socket as Socket
+      this.#awaited.once('close', this.#onClose)
+    }
     res.on('error', ignore)
   }
 
@@ -113,7 +118,7 @@ export class ResponseTransport implements Transport {
     this.#over = true
     clearTimeout(this.#linger)
     this.#release?.()
-    if (!isHttp2(this.#res)) this.#req.socket.off('close', this.#onClose)
+    this.#awaited?.off('close', this.#onClose)
     this.#listener?.onClose()
   }
 

@@ -5,6 +5,8 @@ import { UserActivityEvent } from '../protocol/user-activity-event.ts'
 
 const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
+const NONE: readonly string[] = []
+
 /** A session, live or in grace, and the rooms it holds. */
 class Stay {
   readonly user: User
@@ -70,8 +72,12 @@ export class World {
     stay.connection = connection
     for (const rid of rooms) this.#enter(stay, rid, step)
     report(step.events)
-    const held = { rooms: Array.from(stay.rooms ?? []), memberships: Array.from(user.memberships ?? []) }
-    return former === undefined ? { sid: stay.sid, ...held } : { sid: stay.sid, ...held, former }
+    const { sid } = stay
+    const held = Array.from(stay.rooms ?? NONE)
+    const memberships = Array.from(user.memberships ?? NONE)
+    return former === undefined
+      ? { sid, rooms: held, memberships }
+      : { sid, rooms: held, memberships, former }
   }
 
   /** Lets a session go at once. */
