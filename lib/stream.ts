@@ -84,7 +84,7 @@ export abstract class Stream implements TransportListener {
 
   /** Sends some of the past at the pace at which it is read. What is published meanwhile comes after it. */
   recall(items: readonly Owed[]): void {
-    if (this.#state === 'closed' || items.length === 0) return
+    if (this.#state === 'closed' || items.length === 0 || this.lost) return
     if (this.live) this.flush()
     this.#replay ??= new Replay()
     this.#replay.recall(items)
@@ -128,7 +128,7 @@ export abstract class Stream implements TransportListener {
       this.#begin(owed === undefined ? farewell : new Batch([owed]))
       if (owed === undefined) farewell = undefined
     }
-    const wasOpen = this.#state === 'open'
+    const wasOpen = this.#state === 'open' && !this.lost
     // Before the transport is ended, which may say so at once.
     this.#state = 'closed'
     if (wasOpen) {

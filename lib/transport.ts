@@ -37,6 +37,9 @@ export interface Transport {
   /**
    * Writes bytes as they are, in the order of the calls. Many transports are given the same batch.
    *
+   * When the stream was ended by somebody else in this very turn of the event loop, only `closed` need know it: what
+   * writes at the caller's time, and not in a turn of its own, must ask.
+   *
    * @returns false when they could not all be sent at once: hold back until `onDrain`
    */
   write(batch: Batch): boolean

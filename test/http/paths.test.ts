@@ -234,24 +234,57 @@ describe('A stream', () => {
     client.destroy()
   })
 
-  it('that the host ends by itself is not written to any more', async () => {
-    let response: Response | undefined
-    const keep = (_req: Request, res: Response, next: NextFunction) => {
-      response = res
-      next()
+  const ends: [name: string, end: (res: Response, comet: Comet) => void][] = [
+    [
+      'before something is published',
+      (res, comet) => {
+        res.end()
+        comet.publish({ uid: 'alice', evt: 'too late' })
+      },
+    ],
+    [
+      'after something was published',
+      (res, comet) => {
+        comet.publish({ uid: 'alice', evt: 'too late' })
+        res.end()
+      },
+    ],
+    [
+      'before Comet would end it',
+      (res, comet) => {
+        comet.publish({ uid: 'alice', evt: 'too late' })
+        res.end()
+        comet.disconnect({ uid: 'alice' }, { reason: 'too late' })
+      },
+    ],
+    [
+      'with more than can be sent at once',
+      (res, comet) => {
+        res.end(`:${'x'.repeat(8_000_000)}\n`)
+        comet.publish({ uid: 'alice', evt: 'too late' })
+        setImmediate(() => comet.publish({ uid: 'alice', evt: 'too late' }))
+      },
+    ],
+  ]
+
+  for (const name of ['Express 5', 'Koa 3', 'node:http']) {
+    for (const [when, end] of ends) {
+      it(`of ${name} that the host ends ${when} is not written to any more`, async () => {
+        const responses: ServerResponse[] = []
+        const at = await adapterOf(name).host()
+        host = at
+        at.server.on('request', (_req: unknown, res: ServerResponse) => responses.push(res))
+        const { bytes, send, response, destroy } = await openSocket(at)
+        send(stream)
+        await (await response()).next('comet.ready')
+        end(responses[0] as Response, at.comet)
+        await until(() => at.comet.stats().sessions === 0, 'no sessions')
+        // The connection is as it should be for the next request.
+        send(head('GET /elsewhere HTTP/1.1', 'Host: x'))
+        assert.equal((await response()).status, adapterOf(name).passed)
+        assert.ok(!bytes().includes('too late'))
+        destroy()
+      })
     }
-    const at = await adapterOf('Express 5').host({ before: [keep] })
-    host = at
-    const { bytes, send, response: next, destroy } = await openSocket(at)
-    send(stream)
-    await (await next()).next('comet.ready')
-    response?.end()
-    at.comet.publish({ uid: 'alice', evt: 'too late' })
-    await until(() => at.comet.stats().sessions === 0, 'no sessions')
-    // The connection is as it should be for the next request.
-    send(head('GET /elsewhere HTTP/1.1', 'Host: x'))
-    assert.equal((await next()).status, adapterOf('Express 5').passed)
-    assert.ok(!bytes().includes('too late'))
-    destroy()
-  })
+  }
 })
