@@ -3,6 +3,12 @@ import { Stand } from '../stand.js'
 /** What a browser that comes back has missed. */
 const MISSED = 20
 
+/** How often all come and go before it counts: what the first ten thousand cost is what the compiler still learns. */
+const WARM_UPS = 5
+
+/** How often all come and go. */
+const TIMES = 5
+
 /** @type {import('../types.js').Scenario} */
 export const connect = {
   title: 'Clients that come and go',
@@ -14,16 +20,19 @@ export const connect = {
   },
   run: (contender, clients, { quick }) =>
     Stand.with(contender, 'fanout', async (stand) => {
-      // What the first thousands cost is what the compiler still learns.
-      for (let round = 0; round < (quick ? 0 : 2); round += 1) {
+      for (let time = 0; time < (quick ? 0 : WARM_UPS); time += 1) {
         await stand.open(clients)
         await stand.close()
       }
-      const came = await stand.cost(() => stand.open(clients))
-      const went = await stand.cost(() => stand.close())
+      const times = quick ? 1 : TIMES
+      let [came, went] = [0, 0]
+      for (let time = 0; time < times; time += 1) {
+        came += await stand.cost(() => stand.open(clients))
+        went += await stand.cost(() => stand.close())
+      }
       const position = await stand.position()
       /** @type {Record<string, number>} */
-      const figures = { connect: came / clients, disconnect: went / clients }
+      const figures = { connect: came / clients / times, disconnect: went / clients / times }
       if (position) {
         await stand.deliver({ turns: MISSED, burst: 1, interval: 5 })
         const query = `&lastEventId=${position}`
