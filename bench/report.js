@@ -1,6 +1,14 @@
 import { contenderOf } from './contenders/index.js'
 
-/** @typedef {{ median: number, least: number, most: number }} Spread */
+/** The contender that all are compared with. */
+const COMET = 'comet-express'
+
+/**
+ * `ratio` is what Comet has of it in relation to this: in each round, since what the machine does befalls both, and of
+ * these the median.
+ *
+ * @typedef {{ median: number, least: number, most: number, ratio?: number }} Spread
+ */
 /** Figures by contender and name. @typedef {Record<string, Record<string, Spread>>} Summary */
 
 /**
@@ -11,21 +19,44 @@ export function summarize({ figures }, found) {
   /** @type {Summary} */
   const summary = {}
   for (const [contender, rounds] of found) {
-    const valid = rounds.filter(({ faults }) => faults.length === 0)
     /** @type {Record<string, Spread>} */
     const spreads = {}
     for (const name of Object.keys(figures)) {
-      const values = valid.flatMap((round) => round.figures[name] ?? []).sort((a, b) => a - b)
-      if (values.length === 0) continue
-      spreads[name] = {
-        median: /** @type {number} */ (values[Math.floor(values.length / 2)]),
-        least: /** @type {number} */ (values[0]),
-        most: /** @type {number} */ (values.at(-1)),
-      }
+      const values = valuesOf(rounds, name)
+      const comets = valuesOf(found.get(COMET) ?? [], name)
+      const known = values.filter((value) => value !== undefined)
+      if (known.length === 0) continue
+      spreads[name] = spreadOf(known)
+      const ratios = values.flatMap((value, round) => {
+        const comet = comets[round]
+        return value === undefined || comet === undefined ? [] : [comet / value]
+      })
+      if (contender !== COMET && ratios.length > 0) spreads[name].ratio = spreadOf(ratios).median
     }
     summary[contender] = spreads
   }
   return summary
+}
+
+/** A figure by the round; undefined for a round that is void. @param {import('./types.js').Round[]} rounds @param {string} name */
+function valuesOf(rounds, name) {
+  return rounds.map(({ figures, faults }) => (faults.length > 0 ? undefined : figures[name]))
+}
+
+/** @param {number[]} values at least one @returns {Spread} */
+export function spreadOf(values) {
+  const sorted = values.toSorted((a, b) => a - b)
+  return {
+    median: /** @type {number} */ (sorted[Math.floor(sorted.length / 2)]),
+    least: /** @type {number} */ (sorted[0]),
+    most: /** @type {number} */ (sorted.at(-1)),
+  }
+}
+
+/** @param {string[]} head @param {string[][]} rows of which the first column is words, and the others are figures */
+export function markdown(head, rows) {
+  const lines = [head, head.map((_, column) => (column === 0 ? '---' : '---:')), ...rows]
+  return lines.map((line) => `| ${line.join(' | ')} |`).join('\n')
 }
 
 /**
@@ -38,17 +69,16 @@ export function table({ figures }, summary) {
   const head = ['', ...names.map((name) => figures[name]?.title ?? name)]
   const rows = Object.entries(summary).map(([contender, spreads]) => [
     contenderOf(contender).title,
-    ...names.map((name) => cell(spreads[name], figures[name]?.digits ?? 0, summary['comet-express']?.[name])),
+    ...names.map((name) => cell(spreads[name], figures[name]?.digits ?? 0)),
   ])
-  const lines = [head, head.map((_, column) => (column === 0 ? '---' : '---:')), ...rows]
-  return lines.map((line) => `| ${line.join(' | ')} |`).join('\n')
+  return markdown(head, rows)
 }
 
-/** @param {Spread | undefined} spread @param {number} digits @param {Spread | undefined} comet */
-function cell(spread, digits, comet) {
+/** @param {Spread | undefined} spread @param {number} digits */
+function cell(spread, digits) {
   if (spread === undefined) return '–'
-  const { median, least, most } = spread
-  const ratio = comet === undefined || comet === spread ? '' : `, ×${(comet.median / median).toFixed(2)}`
-  const range = least === most ? '' : ` (${least.toFixed(digits)}–${most.toFixed(digits)}${ratio})`
+  const { median, least, most, ratio } = spread
+  const times = ratio === undefined ? '' : `, ×${ratio.toFixed(2)}`
+  const range = least === most ? '' : ` (${least.toFixed(digits)}–${most.toFixed(digits)}${times})`
   return `${median.toFixed(digits)}${range}`
 }

@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { chart } from './chart.js'
 import { contenderOf, contenders } from './contenders/index.js'
+import { growth } from './growth.js'
 import { summarize, table } from './report.js'
 import { connect } from './scenarios/connect.js'
 import { fanout } from './scenarios/fanout.js'
@@ -11,6 +12,9 @@ import { rooms, users } from './scenarios/targets.js'
 
 /** @type {Record<string, import('./types.js').Scenario>} */
 const scenarios = { fanout, users, rooms, connect, heartbeat }
+
+/** `growth` is of Comet alone, and has no clients. */
+const NAMES = [...Object.keys(scenarios), 'growth']
 
 /** What the quick mode measures, to see that it works: one of each kind. */
 const QUICK = ['comet-express', 'comet-compression', 'comet-koa', 'bare-express', 'better-sse', 'socket.io']
@@ -30,7 +34,7 @@ const { values, positionals } = parseArgs({
 })
 
 if (values.help) {
-  console.log(`npm run bench -- [${Object.keys(scenarios).join(' | ')} …] [options]
+  console.log(`npm run bench -- [${NAMES.join(' | ')} …] [options]
 
   --rounds 5           how often each contender is measured, one after the other
   --contenders a,b     of ${Object.keys(contenders).join(', ')}
@@ -46,10 +50,13 @@ const chosen = values.contenders?.split(',') ?? (quick ? QUICK : undefined)
 for (const name of chosen ?? []) contenderOf(name)
 let isVoid = false
 
-for (const name of positionals.length > 0 ? positionals : Object.keys(scenarios)) {
+for (const name of positionals.length > 0 ? positionals : NAMES) {
+  if (name === 'growth') {
+    await growth({ quick, rounds, results: values.write ? RESULTS : undefined })
+    continue
+  }
   const scenario = scenarios[name]
-  if (scenario === undefined)
-    throw new Error(`There is no ${name}, but ${Object.keys(scenarios).join(', ')}.`)
+  if (scenario === undefined) throw new Error(`There is no ${name}, but ${NAMES.join(', ')}.`)
   const sizes = quick ? [100] : values.clients ? [Number(values.clients)] : scenario.sizes
   for (const clients of sizes) await measure(name, scenario, clients)
 }

@@ -110,7 +110,7 @@ export class Registry {
     const user = this.#users.get(uid)
     user?.memberships?.delete(rid)
     for (const session of user?.members ?? []) {
-      if (!session.present) session.dismiss(rid)
+      if (!session.present && !session.anonymous) session.dismiss(rid)
       this.leave(session, rid)
     }
   }

@@ -26,7 +26,7 @@ export const fanout = {
     idle: { title: 'RSS a session kB', digits: 1 },
     heap: { title: 'of it JS heap kB', digits: 1 },
     after: { title: 'RSS after bursts, of before', digits: 2 },
-    connect: { title: 'connects k/cpu-s', digits: 1 },
+    connect: { title: 'first connects k/cpu-s', digits: 1 },
   },
   run: (contender, clients, { quick }) =>
     Stand.with(contender, 'fanout', async (stand) => {

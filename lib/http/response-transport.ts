@@ -115,8 +115,9 @@ export class ResponseTransport implements Transport {
   }
 
   /**
-   * As `closed`, but for a response that the host ended in this turn. Behind Express a look at it costs a twentieth of
-   * the whole write: it is left out where the end of the response, had there been one, would have been sent and told.
+   * As `closed`, but may not know yet of a response that the host ended in this very turn. Behind Express a look at the
+   * response costs a twentieth of the whole write. There is no need for it once a turn is over and the socket has sent
+   * all it had: the end of the response was sent, too, then, and told.
    */
   #isEnded(): boolean {
     if (this.#over || this.#socket === undefined || this.#socket.writableLength > 0) return this.closed

@@ -1,0 +1,155 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { Comet } from 'comet-sse'
+import { markdown, spreadOf } from './report.js'
+
+const SIZES = [1_000, 10_000, 100_000]
+
+/** How many operations are timed in one go, each on something else: so many come one after the other nowhere else. */
+const BATCH = 500
+
+/** @typedef {(batch: number[]) => unknown} Operation does something with each of the things that have these numbers */
+
+/** A client that takes whatever it is sent. */
+class Transport {
+  closed = false
+  /** @type {import('comet-sse').TransportListener | undefined} */
+  #listener
+
+  /** @param {import('comet-sse').TransportListener} listener */
+  listen(listener) {
+    this.#listener = listener
+  }
+
+  open() {
+    return true
+  }
+
+  write() {
+    return true
+  }
+
+  end() {
+    this.destroy()
+  }
+
+  destroy() {
+    if (this.closed) return
+    this.closed = true
+    this.#listener?.onClose()
+  }
+}
+
+/** @param {number} size @returns {Promise<Record<string, Operation>>} what is done to a Comet with so many sessions */
+async function cometOf(size) {
+  const comet = new Comet({ heartbeatInterval: 0, maxConnectionAge: 0, backlogEvents: 10, offlineGrace: 0 })
+  /** @param {number} number */
+  const come = async (number) => {
+    const transport = new Transport()
+    const identity = { uid: `user-${number}`, rooms: [`room-${number}`] }
+    await comet.connect({ identity, transport })
+    return transport
+  }
+  for (let number = 0; number < size; number += 1) await come(number)
+  const sids = comet.dump().sessions.map(({ sid }) => sid)
+  /** @type {Transport[]} */
+  let guests = []
+  return {
+    'Comet: publish to a user': (batch) => {
+      for (const number of batch) comet.publish({ uid: `user-${number}`, evt: 'hi' })
+    },
+    'Comet: publish to a room': (batch) => {
+      for (const number of batch) comet.publish({ rid: `room-${number}`, evt: 'hi' })
+    },
+    'Comet: enter': (batch) =>
+      Promise.all(batch.map((number) => comet.enter({ sid: sids[number] ?? '' }, `room-${number + 1}`))),
+    'Comet: leave': (batch) =>
+      Promise.all(batch.map((number) => comet.leave({ sid: sids[number] ?? '' }, `room-${number + 1}`))),
+    'Comet: connect': async (batch) => {
+      guests = await Promise.all(batch.map((number) => come(size + number)))
+    },
+    'Comet: disconnect': () => {
+      for (const guest of guests) guest.destroy()
+    },
+  }
+}
+
+/** @param {number} size @returns {Record<string, Operation>} the same to a Map with so many entries */
+function mapOf(size) {
+  const map = new Map(Array.from({ length: size }, (_, number) => [`user-${number}`, { number }]))
+  let found = 0
+  return {
+    'a Map: get': (batch) => {
+      for (const number of batch) found += map.get(`user-${number}`)?.number ?? 0
+      if (found < 0) throw new Error('unreachable, but the compiler cannot know')
+    },
+    'a Map: set': (batch) => {
+      for (const number of batch) map.set(`user-${size + number}`, { number })
+    },
+    'a Map: delete': (batch) => {
+      for (const number of batch) map.delete(`user-${size + number}`)
+    },
+  }
+}
+
+/** Any numbers below a limit, no two the same. @param {number} count @param {number} limit */
+function numbersBelow(count, limit) {
+  const numbers = new Set()
+  while (numbers.size < count) numbers.add(Math.floor(Math.random() * limit))
+  return /** @type {number[]} */ (Array.from(numbers))
+}
+
+/**
+ * Times what Comet does to one user, session or room, by how many there are, and the same of a Map of that size. All
+ * sizes in turn, again and again.
+ *
+ * @param {{ quick: boolean, rounds: number, results: URL | undefined }} options `results` is where to write the figures
+ */
+export async function growth({ quick, rounds, results }) {
+  const sizes = quick ? SIZES.slice(0, 1) : SIZES
+  /** @type {{ size: number, operations: Record<string, Operation> }[]} */
+  const subjects = []
+  for (const size of sizes) {
+    subjects.push({ size, operations: { ...(await cometOf(size)), ...mapOf(size) } })
+  }
+  /** Microseconds each. @type {Record<string, Record<number, number[]>>} */
+  const times = {}
+  // A round is over in no time: there are many, and the first ones are for the compiler.
+  const all = quick ? 2 : rounds * 20
+  for (let round = -all; round < all; round += 1) {
+    for (const { size, operations } of subjects) {
+      const batch = numbersBelow(BATCH, size)
+      for (const [name, operation] of Object.entries(operations)) {
+        const start = performance.now()
+        await operation(batch)
+        // What was published is written in a turn of its own.
+        if (name.includes('publish')) await new Promise(setImmediate)
+        const time = ((performance.now() - start) / BATCH) * 1_000
+        times[name] ??= {}
+        times[name][size] ??= []
+        if (round >= 0) times[name][size].push(time)
+      }
+    }
+  }
+  const summary = Object.fromEntries(
+    Object.entries(times).map(([name, bySize]) => [
+      name,
+      Object.fromEntries(Object.entries(bySize).map(([size, values]) => [size, spreadOf(values)])),
+    ]),
+  )
+  console.log(`\n## What one operation takes, by how many sessions and rooms there are, in µs\n`)
+  console.log(table(sizes, summary))
+  if (results === undefined) return
+  mkdirSync(results, { recursive: true })
+  writeFileSync(new URL('growth.json', results), `${JSON.stringify(summary, null, 2)}\n`)
+}
+
+/** @param {number[]} sizes @param {Record<string, Record<string, import('./report.js').Spread>>} summary */
+function table(sizes, summary) {
+  const head = ['', ...sizes.map((size) => size.toLocaleString('en')), 'the last of the first']
+  const rows = Object.entries(summary).map(([name, bySize]) => {
+    const medians = sizes.map((size) => bySize[size]?.median ?? Number.NaN)
+    const factor = /** @type {number} */ (medians.at(-1)) / /** @type {number} */ (medians[0])
+    return [name, ...medians.map((median) => median.toFixed(2)), `×${factor.toFixed(1)}`]
+  })
+  return markdown(head, rows)
+}
