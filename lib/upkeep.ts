@@ -7,9 +7,6 @@ import { Timetable } from './timetable.ts'
 /** For how many intervals a client may be silent that said it answers heartbeats. */
 const SILENT_INTERVALS = 3
 
-/** Into how many groups sessions fall, which have their heartbeats together. */
-const BEAT_GROUPS = 16
-
 interface UpkeepHost {
   readonly options: { readonly heartbeatInterval: number; readonly maxConnectionAge: number }
   readonly broker: { position(): string }
@@ -39,20 +36,12 @@ export class Upkeep {
     const expired = expiresAt === undefined ? Number.POSITIVE_INFINITY : now + expiresAt - Date.now()
     const [deadline, code] = aged < expired ? ([aged, 'AGED'] as const) : ([expired, 'EXPIRED'] as const)
     const beats = heartbeatInterval > 0
-    const beat = beats ? this.#firstBeat(now) : Number.POSITIVE_INFINITY
+    // The first heartbeat comes at random, so that those who came together do not beat together.
+    const beat = beats ? now + Math.ceil(heartbeatInterval * Math.random()) : Number.POSITIVE_INFINITY
     const heard = answers && beats ? now : undefined
     const duties: Duties = { session, deadline, code, beat, heard, slot: undefined }
     session.duties = duties
     this.#timetable.set(duties, this.#next(duties))
-  }
-
-  /**
-   * At random, so that those who came together do not beat together, but in groups all the same: a write that comes
-   * alone costs several times what it costs among others.
-   */
-  #firstBeat(now: number): number {
-    const step = this.#host.options.heartbeatInterval / BEAT_GROUPS
-    return Math.ceil((Math.floor(now / step) + 1 + Math.floor(Math.random() * BEAT_GROUPS)) * step)
   }
 
   remove({ duties }: Session): void {
