@@ -71,6 +71,11 @@ export class RoughProxy {
     return Object.values(cuts).reduce((sum, each) => sum + each, 0)
   }
 
+  /** Whether nothing that befell a connection has yet to take effect. */
+  get isCalm(): boolean {
+    return Array.from(this.#links).every(({ isCalm }) => isCalm)
+  }
+
   close(): void {
     this.#server.close()
     for (const link of this.#links) link.destroy()
@@ -110,8 +115,13 @@ class Link {
     }
   }
 
+  get isCalm(): boolean {
+    return this.#timers.size === 0
+  }
+
   destroy(): void {
     for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
     this.#near.destroy()
     this.#far.destroy()
   }

@@ -79,6 +79,8 @@ export class Storm {
     this.proxy.raging = true
     await Promise.all([this.ledger.storm(STORM_MS), meanwhile()])
     this.proxy.raging = false
+    // What was asked for before may reach the server late, and take over from a client that is well.
+    await until(() => this.proxy.isCalm, 'calm', PATIENCE_MS)
   }
 
   /** Publishes to all, and settles when all have caught up with it. */
