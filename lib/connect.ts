@@ -65,9 +65,7 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
 
 const NONE: ReadonlySet<string> = new Set()
 
-const NO_ROOMS: readonly string[] = []
-
-const NOTHING_ASKED: Asked = { entered: NO_ROOMS, refused: NO_ROOMS }
+const NOTHING_ASKED: Asked = { entered: [], refused: [] }
 
 /**
  * Checks what a client asks for.
@@ -142,10 +140,10 @@ function register(
  * @returns the rooms that the session holds, in the order it entered them
  */
 async function announce(hub: Hub, session: Session, info: unknown): Promise<readonly string[]> {
-  if (session.anonymous) return NO_ROOMS
+  if (session.anonymous) return []
   if (isOvertaken(hub, session)) {
     await closeSession(hub, session, { code: 'REPLACED' })
-    return NO_ROOMS
+    return []
   }
   const { uid, connection, clientId } = session
   try {

@@ -31,8 +31,6 @@ export interface Identification {
   readonly info: unknown
 }
 
-const NO_ROOMS: readonly string[] = []
-
 /**
  * Checks what a host's `identify` answered.
  *
@@ -43,9 +41,9 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
   if (typeof identified !== 'object') return checkIdentity({ uid: identified }, maxIdBytes)
   if ('anonymous' in identified && identified.anonymous === true) {
     const uid = `anonymous.${newSecret()}`
-    return { uid, anonymous: true, expiresAt: undefined, rooms: NO_ROOMS, info: undefined }
+    return { uid, anonymous: true, expiresAt: undefined, rooms: [], info: undefined }
   }
-  const { uid, rooms = NO_ROOMS, info, expiresAt } = identified as Identity
+  const { uid, rooms = [], info, expiresAt } = identified as Identity
   // `{ uid: user?.id }` of nobody is nobody; without the key it is a mistake, which a 401 would hide.
   if ('uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
   try {

@@ -128,10 +128,10 @@ export abstract class Stream implements TransportListener {
       this.#begin(owed === undefined ? farewell : new Batch([owed]))
       if (owed === undefined) farewell = undefined
     }
-    const wasOpen = this.#state === 'open' && !this.lost
+    const takesMore = this.#state === 'open' && !this.lost
     // Before the transport is ended, which may say so at once.
     this.#state = 'closed'
-    if (wasOpen) {
+    if (takesMore) {
       // What waits would be held for a reader that may never read on. It comes back for it.
       const batch = this.#outbox === undefined ? this.#pending?.batch() : undefined
       if (batch !== undefined) this.#transport.write(batch)

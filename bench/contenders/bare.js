@@ -43,40 +43,40 @@ class Loop {
 /** @type {Contender['path']} */
 const path = (client, kind) => `/events?u=${kind === 'rooms' ? Math.floor(client / ROOM_SIZE) : client}`
 
+/**
+ * @param {(loop: Loop) => import('node:http').RequestListener} mount
+ * @returns {Contender['start']}
+ */
+function startWith(mount) {
+  return async () => {
+    const loop = new Loop()
+    const { port } = await listen(mount(loop))
+    return { port, publish: (text, target) => loop.publish(text, target) }
+  }
+}
+
 /** @type {Record<string, Contender>} */
 export const bare = {
   node: {
     title: 'bare res.write on node:http',
     path,
-    async start() {
-      const loop = new Loop()
-      const { port } = await listen((req, res) => loop.add(numberIn(req.url), res))
-      return { port, publish: (text, target) => loop.publish(text, target) }
-    },
+    start: startWith((loop) => (req, res) => loop.add(numberIn(req.url), res)),
   },
   express: {
     title: 'bare res.write on Express 5',
     path,
-    async start() {
-      const loop = new Loop()
-      const app = express()
-      app.get('/events', (req, res) => loop.add(numberIn(req.url), res))
-      const { port } = await listen(app)
-      return { port, publish: (text, target) => loop.publish(text, target) }
-    },
+    start: startWith((loop) => express().get('/events', (req, res) => loop.add(numberIn(req.url), res))),
   },
   koa: {
     title: 'bare res.write on Koa 3',
     path,
-    async start() {
-      const loop = new Loop()
-      const app = new Koa()
-      app.use((ctx) => {
-        ctx.respond = false
-        loop.add(numberIn(ctx.url), ctx.res)
-      })
-      const { port } = await listen(app.callback())
-      return { port, publish: (text, target) => loop.publish(text, target) }
-    },
+    start: startWith((loop) =>
+      new Koa()
+        .use((ctx) => {
+          ctx.respond = false
+          loop.add(numberIn(ctx.url), ctx.res)
+        })
+        .callback(),
+    ),
   },
 }

@@ -5,8 +5,6 @@ import { UserActivityEvent } from '../protocol/user-activity-event.ts'
 
 const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
-const NONE: readonly string[] = []
-
 /** A session, live or in grace, and the rooms it holds. */
 class Stay {
   readonly user: User
@@ -73,8 +71,8 @@ export class World {
     for (const rid of rooms) this.#enter(stay, rid, step)
     report(step.events)
     const { sid } = stay
-    const held = Array.from(stay.rooms ?? NONE)
-    const memberships = Array.from(user.memberships ?? NONE)
+    const held = Array.from(stay.rooms ?? [])
+    const memberships = Array.from(user.memberships ?? [])
     return former === undefined
       ? { sid, rooms: held, memberships }
       : { sid, rooms: held, memberships, former }

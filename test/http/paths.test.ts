@@ -103,11 +103,18 @@ function watching(seen: string[]) {
 const gzip = { 'accept-encoding': 'gzip' }
 const stream = head('GET /comet?u=alice HTTP/1.1', 'Host: x')
 
-const ways: [
-  name: string,
-  isDirect: boolean,
-  open: () => Promise<[Pick<Host, 'comet' | 'close'>, Client]>,
-][] = [
+type Open = () => Promise<[Pick<Host, 'comet' | 'close'>, Client]>
+
+/** Behind middlewares, for a client that would take a compressed stream. */
+function behind(middlewaresOf: (adapter: Adapter) => readonly unknown[]): Open {
+  return async () => {
+    const adapter = adapterOf('Express 5')
+    const host = await adapter.host({ before: middlewaresOf(adapter) })
+    return [host, await connect(host, 'alice', { headers: gzip })]
+  }
+}
+
+const ways: [name: string, isDirect: boolean, open: Open][] = [
   ...['Express 5', 'Express 4', 'Koa 3', 'Koa 2', 'node:http'].map((name): (typeof ways)[number] => [
     `of ${name}`,
     true,
@@ -116,14 +123,7 @@ const ways: [
       return [host, await connect(host, 'alice')]
     },
   ]),
-  [
-    'behind compression, helmet and cors',
-    true,
-    async () => {
-      const host = await adapterOf('Express 5').host({ before: usualMiddlewares(adapterOf('Express 5')) })
-      return [host, await connect(host, 'alice', { headers: gzip })]
-    },
-  ],
+  ['behind compression, helmet and cors', true, behind(usualMiddlewares)],
   [
     'over TLS',
     true,
@@ -132,14 +132,7 @@ const ways: [
       return [host, await client()]
     },
   ],
-  [
-    'behind a compression that compresses it all the same',
-    false,
-    async () => {
-      const host = await adapterOf('Express 5').host({ before: forcedCompression(adapterOf('Express 5')) })
-      return [host, await connect(host, 'alice', { headers: gzip })]
-    },
-  ],
+  ['behind a compression that compresses it all the same', false, behind(forcedCompression)],
   [
     'over HTTP/1.0',
     false,
