@@ -4,7 +4,7 @@ import { markdown, spreadOf } from './report.js'
 
 const SIZES = [1_000, 10_000, 100_000]
 
-/** How many operations are timed in one go, each on something else: so many come one after the other nowhere else. */
+/** How many operations are timed in one go, each on another user, so that what one needs is not at hand from the last. */
 const BATCH = 500
 
 /** @typedef {(batch: number[]) => unknown} Operation does something with each of the things that have these numbers */
