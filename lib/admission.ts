@@ -1,12 +1,17 @@
 import { replaceSession, type Superseded } from './close.ts'
-import { askNode, askOwner } from './commands.ts'
+import { askAll, askNode, askOwner } from './commands.ts'
 import { CometError, isCometError } from './errors.ts'
 import type { Hub } from './hub.ts'
-import { connectionOfMark, type Marked } from './marks.ts'
+import { connectionOfMark, kindOfMark, type Marked } from './marks.ts'
 import type { Admission } from './presence.ts'
 import type { Session } from './session.ts'
 
-/** Whether a mark tells that this client was told not to come back. The node that gave the mark knows. */
+/**
+ * Whether a mark tells that this client was told not to come back. The node that gave the mark knows.
+ *
+ * One that was replaced may come back when who replaced it is gone: that may have been a request of its own, given up
+ * long before it got here.
+ */
 export async function isKeptAway(
   hub: Hub,
   mark: string,
@@ -14,7 +19,9 @@ export async function isKeptAway(
 ): Promise<boolean> {
   try {
     const marked = { uid, anonymous, clientId }
-    return (await askOwner(hub, connectionOfMark(mark), { type: 'verify', mark, marked })) === true
+    const isGenuine = await askOwner(hub, connectionOfMark(mark), { type: 'verify', mark, marked })
+    if (isGenuine !== true) return false
+    return kindOfMark(mark) === 'away' || (await askAll(hub, { type: 'serves', marked })).includes(true)
   } catch (error) {
     // That node is gone: nobody can tell, so the client is a newcomer.
     if (isCometError(error)) return false

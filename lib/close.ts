@@ -48,7 +48,9 @@ function farewell(hub: Hub, session: Session, cause: CloseCause): Buffer {
   const data = { code, reason, reconnect }
   return encodeControl('close', data, {
     // By the connection and not the sid: it names this node, which can tell the mark.
-    id: reconnect ? undefined : hub.marks.issue(session.connection, session),
+    id: reconnect
+      ? undefined
+      : hub.marks.issue(code === 'REPLACED' ? 'replaced' : 'away', session.connection, session),
     // Nothing has said it yet to a client whose stream begins with its end.
     retry: session.opening ? hub.retry() : undefined,
   })

@@ -26,6 +26,7 @@ type HubCommand =
   | { readonly type: 'enterUser' | 'leaveUser'; readonly uid: string; readonly rid: string }
   | { readonly type: 'replace'; readonly superseded: Superseded }
   | { readonly type: 'verify'; readonly mark: string; readonly marked: Marked }
+  | { readonly type: 'serves'; readonly marked: Marked }
   | { readonly type: 'disconnect'; readonly target: SessionTarget; readonly options: DisconnectOptions }
 
 /** Carries out a command on this node. The answer is JSON. */
@@ -48,9 +49,17 @@ export async function handleCommand(hub: Hub, command: Command): Promise<unknown
       return replaceSession(hub, known.superseded)
     case 'verify':
       return hub.marks.verify(known.mark, known.marked)
+    case 'serves':
+      return serves(hub, known.marked)
     case 'disconnect':
       return await disconnect(hub, known.target, known.options)
   }
+}
+
+/** Whether a page is connected to this node. */
+function serves({ registry }: Hub, { uid, clientId }: Marked): boolean {
+  for (const session of registry.ofUser(uid)) if (session.clientId === clientId && !session.lost) return true
+  return false
 }
 
 async function disconnect(hub: Hub, target: SessionTarget, options: DisconnectOptions): Promise<number> {

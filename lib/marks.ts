@@ -7,7 +7,10 @@ export interface Marked {
   readonly clientId?: string | undefined
 }
 
-const MARK = /^away:([^:]+):([\w-]{22})$/
+/** Whom a mark keeps away: for good, or for as long as the connection is there that took over. */
+export type MarkKind = 'away' | 'replaced'
+
+const MARK = /^(away|replaced):([^:]+):([\w-]{22})$/
 
 /**
  * Marks by which clients that were told not to come back are known when EventSource does all the same: it gives
@@ -17,20 +20,20 @@ const MARK = /^away:([^:]+):([\w-]{22})$/
 export class Marks {
   readonly #secret = randomBytes(32)
 
-  issue(connection: string, marked: Marked): string {
-    return `away:${connection}:${this.#sign(connection, marked).toString('base64url')}`
+  issue(kind: MarkKind, connection: string, marked: Marked): string {
+    return `${kind}:${connection}:${this.#sign(kind, connection, marked).toString('base64url')}`
   }
 
   verify(mark: string, marked: Marked): boolean {
-    const [, connection = '', signature = ''] = MARK.exec(mark) ?? []
+    const [, kind = '', connection = '', signature = ''] = MARK.exec(mark) ?? []
     const given = Buffer.from(signature, 'base64url')
-    const expected = this.#sign(connection, marked)
+    const expected = this.#sign(kind, connection, marked)
     return given.length === expected.length && timingSafeEqual(given, expected)
   }
 
-  #sign(connection: string, { uid, anonymous, clientId = '' }: Marked): Buffer {
+  #sign(kind: string, connection: string, { uid, anonymous, clientId = '' }: Marked): Buffer {
     // An anonymous client has another uid each time it comes.
-    const whom = JSON.stringify([connection, anonymous ? null : uid, clientId])
+    const whom = JSON.stringify([kind, connection, anonymous ? null : uid, clientId])
     return createHmac('sha256', this.#secret).update(whom).digest().subarray(0, 16)
   }
 }
@@ -40,7 +43,11 @@ export function isMark(position: string): boolean {
   return MARK.test(position)
 }
 
+export function kindOfMark(mark: string): MarkKind | undefined {
+  return MARK.exec(mark)?.[1] as MarkKind | undefined
+}
+
 /** The connection that a mark was given to. */
 export function connectionOfMark(mark: string): string {
-  return MARK.exec(mark)?.[1] ?? ''
+  return MARK.exec(mark)?.[2] ?? ''
 }

@@ -61,6 +61,26 @@ describe('A clientId', () => {
     assert.deepEqual(said, ['LEAVE_ROOM alice den', 'OFFLINE alice'])
   })
 
+  it('brings back one that was replaced when who replaced it has gone, on whatever node that was', async () => {
+    const broker = new MemoryBroker()
+    const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]
+    const [one, two] = [nodes[0]?.comet as Comet, nodes[1]?.comet as Comet]
+    for (const other of [one, two]) {
+      const page1 = await page(one, { rids: ['den'] })
+      const late = await page(other)
+      await until(() => page1.closed)
+      const position = String(page1.lastEventId)
+      await assert.rejects(page(one, { position }), { code: 'KEPT_AWAY' })
+      await assert.rejects(page(two, { position }), { code: 'KEPT_AWAY' })
+      late.drop()
+      const back = await page(two, { position })
+      assert.equal(back.sid, page1.sid)
+      assert.deepEqual(back.control('ready')?.rooms, ['den'])
+      assert.deepEqual(back.control('gap')?.targets, [{ uid: 'alice' }, { rid: 'den' }, { world: true }])
+      back.drop()
+    }
+  })
+
   it('takes over nothing of another user', async () => {
     const { comet } = makeComet()
     const alice = await page(comet, { rids: ['den'] })

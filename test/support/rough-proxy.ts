@@ -90,6 +90,8 @@ class Link {
   readonly #timers = new Set<NodeJS.Timeout>()
   /** How many bytes pass before something happens. */
   #left: { down: number; up: number }
+  /** The sides from which nothing is forwarded for a while: to go on early would mix up the order. */
+  readonly #stalled = new Set<Socket>()
   /** Nothing is forwarded any more. */
   #broken = false
 
@@ -105,7 +107,9 @@ class Link {
       [near, far],
       [far, near],
     ] as const) {
-      socket.on('drain', () => other.resume())
+      socket.on('drain', () => {
+        if (!this.#stalled.has(other)) other.resume()
+      })
       socket.on('end', () => this.#unlessBroken(() => other.end()))
       socket.on('error', () => {})
       socket.on('close', () => {
@@ -155,7 +159,9 @@ class Link {
       return
     }
     from.pause()
+    this.#stalled.add(from)
     this.#later(() => {
+      this.#stalled.delete(from)
       from.resume()
       this.#forward(from, to, rest, way)
     })

@@ -80,7 +80,10 @@ export abstract class StormClient {
       return
     }
     const said = JSON.parse(data)
-    if (event === 'comet.ready') this.sids.push(said.sid)
+    if (event === 'comet.ready') {
+      this.sids.push(said.sid)
+      this.refused = undefined
+    }
     if (event === 'comet.gap') this.log.push({ gap: said.targets.map(nameOf) })
     if (event === 'comet.close' && !said.reconnect) this.refused = said.code
   }

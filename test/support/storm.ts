@@ -14,6 +14,9 @@ export const STORM_MS = Number(process.env.COMET_TORTURE_SECONDS ?? 5) * 1_000
 /** How long all may take to come back when it is over: the server asks some to wait for more than a second. */
 export const PATIENCE_MS = 30_000
 
+/** How late a request may come that was given up. */
+const LATE_MS = 1_000
+
 export interface StormOptions {
   readonly clients: number
   readonly rooms: number
@@ -81,6 +84,9 @@ export class Storm {
     this.proxy.raging = false
     // What was asked for before may reach the server late, and take over from a client that is well.
     await until(() => this.proxy.isCalm, 'calm', PATIENCE_MS)
+    await sleep(LATE_MS)
+    // A page that gave up a request which took over from it, and was still there when it came back, needs its user.
+    for (const client of this.clients) if (client.refused === 'REPLACED') client.reload()
   }
 
   /** Publishes to all, and settles when all have caught up with it. */

@@ -10,8 +10,11 @@ import '../support/process-guard.ts'
 
 const CLIENTS = 120
 const ROOMS = 10
-/** Longer than it takes anybody to come back. */
-const GRACE_MS = 8_000
+/**
+ * Longer than it takes anybody to come back. A page that is loaded anew knows nothing yet of the server's `retry`: as
+ * long as its requests are cut, it waits for the three seconds of its library after each of them.
+ */
+const GRACE_MS = STORM_MS + 10_000
 
 describe(`${CLIENTS} clients with a clientId that reload, join and leave in bad weather`, function () {
   this.timeout(STORM_MS + GRACE_MS + 4 * PATIENCE_MS)
