@@ -28,7 +28,7 @@ export interface Duties extends Timed {
   /** When the session ends, whatever happens, and why. */
   readonly deadline: number
   readonly code: CometCloseCode
-  /** When the next heartbeat is due. */
+  /** When the next heartbeat is due that the client is to answer; infinite for one that does not. */
   beat: number
   /** When the client was last heard; undefined for one that does not answer heartbeats. */
   heard: number | undefined

@@ -1,6 +1,9 @@
 /** How exact the times are, in milliseconds. */
 const TICK_MS = 100
 
+/** For how many ticks it sleeps at most when there is nothing to do: to wake up for nothing costs, too. */
+const LONGEST_SLEEP = 10
+
 /** Something that is to be woken. */
 export interface Timed {
   /** The timetable's own: where it stands; undefined while it is not scheduled. */
@@ -18,6 +21,8 @@ export class Timetable<T extends Timed> {
   #timer: NodeJS.Timeout | undefined
   /** The latest slot that was woken. */
   #at = 0
+  /** The slot that the timer waits for. */
+  #awaited = 0
 
   /** @param wake answers the next time of the item, on the clock of `performance.now()`; infinite for never */
   constructor(wake: (item: T, now: number) => number) {
@@ -31,15 +36,12 @@ export class Timetable<T extends Timed> {
       this.#rest()
       return
     }
-    if (this.#timer === undefined) {
-      this.#at = Math.floor(performance.now() / TICK_MS)
-      this.#timer = setInterval(() => this.#tick(), TICK_MS)
-      this.#timer.unref()
-    }
+    if (this.#timer === undefined) this.#at = Math.floor(performance.now() / TICK_MS)
     const number = Math.max(this.#at + 1, Math.ceil(time / TICK_MS))
     const slot = this.#slots.get(number) ?? new Set()
     this.#slots.set(number, slot.add(item))
     item.slot = number
+    if (this.#timer === undefined || number < this.#awaited) this.#sleep()
   }
 
   delete(item: T): void {
@@ -57,13 +59,24 @@ export class Timetable<T extends Timed> {
 
   #rest(): void {
     if (this.#slots.size > 0) return
-    clearInterval(this.#timer)
+    clearTimeout(this.#timer)
     this.#timer = undefined
+  }
+
+  /** Until there is something to do. */
+  #sleep(): void {
+    clearTimeout(this.#timer)
+    this.#awaited = this.#at + 1
+    while (this.#awaited < this.#at + LONGEST_SLEEP && !this.#slots.has(this.#awaited)) this.#awaited += 1
+    const pause = Math.ceil(this.#awaited * TICK_MS - performance.now())
+    this.#timer = setTimeout(() => this.#tick(), pause).unref()
   }
 
   #tick(): void {
     const now = performance.now()
     const until = Math.floor(now / TICK_MS)
+    // Nothing that is set meanwhile need be waited for yet.
+    this.#awaited = 0
     while (this.#at < until) {
       this.#at += 1
       for (const item of this.#slots.get(this.#at) ?? []) {
@@ -71,5 +84,6 @@ export class Timetable<T extends Timed> {
         if (item.slot !== undefined) this.set(item, next)
       }
     }
+    if (this.#slots.size > 0) this.#sleep()
   }
 }

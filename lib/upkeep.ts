@@ -1,5 +1,6 @@
 import type { CometCloseCode } from './codes.ts'
 import type { Identification } from './identity.ts'
+import { Pulse } from './pulse.ts'
 import type { Duties, Session } from './session.ts'
 import { encodeControl } from './sse.ts'
 import { Timetable } from './timetable.ts'
@@ -13,39 +14,45 @@ interface UpkeepHost {
   end(session: Session, code: CometCloseCode): void
 }
 
-/** Heartbeats, and the end of sessions that are silent, old or expired: one timer for all. */
+/** Heartbeats, and the end of sessions that are silent, old or expired: two timers for all. */
 export class Upkeep {
   readonly #host: UpkeepHost
   readonly #timetable = new Timetable<Duties>((duties, now) => this.#attend(duties, now))
+  /** The heartbeats that nobody answers. */
+  readonly #pulse: Pulse<Session>
   /** The latest heartbeat: all sessions of a turn share it. */
   #beat: { readonly position: string; readonly frame: Buffer } | undefined
 
   constructor(host: UpkeepHost) {
     this.#host = host
+    this.#pulse = new Pulse(host.options.heartbeatInterval, (session) => session.beat(this.#heartbeat()))
   }
 
   /** @param answers whether the client said it answers heartbeats */
   add(session: Session, { expiresAt }: Identification, answers: boolean): void {
     const now = Math.floor(performance.now())
     const { heartbeatInterval, maxConnectionAge } = this.#host.options
+    const beats = heartbeatInterval > 0
+    if (beats && !answers) this.#pulse.add(session)
     // A client that answers is known to be alive: its connection need not be renewed to find out.
     const aged =
-      (answers && heartbeatInterval > 0) || maxConnectionAge === 0
+      (answers && beats) || maxConnectionAge === 0
         ? Number.POSITIVE_INFINITY
         : now + Math.ceil(maxConnectionAge * (0.8 + Math.random() / 5))
     const expired = expiresAt === undefined ? Number.POSITIVE_INFINITY : now + expiresAt - Date.now()
     const [deadline, code] = aged < expired ? ([aged, 'AGED'] as const) : ([expired, 'EXPIRED'] as const)
-    const beats = heartbeatInterval > 0
-    // The first heartbeat comes at random, so that those who came together do not beat together.
-    const beat = beats ? now + Math.ceil(heartbeatInterval * Math.random()) : Number.POSITIVE_INFINITY
     const heard = answers && beats ? now : undefined
+    // At random, so that those who came together do not answer together.
+    const beat =
+      heard === undefined ? Number.POSITIVE_INFINITY : now + Math.ceil(heartbeatInterval * Math.random())
     const duties: Duties = { session, deadline, code, beat, heard, slot: undefined }
     session.duties = duties
     this.#timetable.set(duties, this.#next(duties))
   }
 
-  remove({ duties }: Session): void {
-    if (duties !== undefined) this.#timetable.delete(duties)
+  remove(session: Session): void {
+    this.#pulse.delete(session)
+    if (session.duties !== undefined) this.#timetable.delete(session.duties)
   }
 
   /** The client was heard, or read on. */

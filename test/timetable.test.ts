@@ -15,7 +15,7 @@ const LATEST_MS = 200
 describe('Timetable', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {
-    clock = FakeTimers.install({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    clock = FakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   })
   afterEach(() => clock.uninstall())
 
