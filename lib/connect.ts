@@ -60,7 +60,8 @@ export async function connect(hub: Hub, request: ConnectRequest): Promise<void> 
     held.length > hub.options.maxRoomsPerSession ? await limitRooms(hub, session, held, entered) : []
   if (session.closed) return
   begin(hub, session, { position, start, refused: refused.concat(tooMany), recent: request.recent ?? 0 })
-  hub.upkeep.add(session, identity, request.answersHeartbeats === true)
+  // The client may have gone with the first bytes.
+  if (!session.closed) hub.upkeep.add(session, identity, request.answersHeartbeats === true)
 }
 
 const NONE: ReadonlySet<string> = new Set()

@@ -87,6 +87,29 @@ describe('A client that said it answers heartbeats', () => {
   })
 })
 
+describe('A client that goes as its stream begins', () => {
+  it('leaves no timer behind', async () => {
+    const clock = FakeTimers.install({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
+    })
+    try {
+      const { comet } = makeComet({ heartbeatInterval: INTERVAL_MS, offlineGrace: 0 })
+      const transport = new (class extends MemoryTransport {
+        override open(first: Parameters<MemoryTransport['open']>[0]): boolean {
+          const goOn = super.open(first)
+          this.drop()
+          return goOn
+        }
+      })()
+      await comet.connect({ identity: 'alice', transport })
+      assert.deepEqual([comet.stats().sessions, clock.countTimers()], [0, 0])
+    } finally {
+      clock.uninstall()
+      await closeComets()
+    }
+  })
+})
+
 function isBeat({ event }: { readonly event?: string | undefined }): boolean {
   return event === 'comet.heartbeat'
 }
