@@ -12,7 +12,6 @@ export class Pulse<T> {
   readonly #beat: (item: T) => void
   readonly #pace: number
   readonly #groups = Array.from({ length: GROUPS }, () => new Set<T>())
-  #size = 0
   #added = 0
   #turn = 0
   #timer: NodeJS.Timeout | undefined
@@ -27,14 +26,12 @@ export class Pulse<T> {
   add(item: T): void {
     this.#group(this.#added).add(item)
     this.#added += 1
-    this.#size += 1
     this.#timer ??= setInterval(() => this.#tick(), this.#pace).unref()
   }
 
   delete(item: T): void {
-    if (!this.#groups.some((group) => group.delete(item))) return
-    this.#size -= 1
-    if (this.#size > 0) return
+    for (const group of this.#groups) group.delete(item)
+    if (this.#groups.some(({ size }) => size > 0)) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }
