@@ -1,27 +1,25 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { isHttp1_1, type Request } from './messages.ts'
 
 /**
- * The socket to which the chunks of a response's body may be written past the response, once its head is out.
+ * Whether the chunks of a response's body may be written past the response to the socket of its request, now that its
+ * head is out.
  *
  * That is safe where the bytes that the response would write are known: the body is chunked (RFC 9112, section 7.1),
  * in no coding, and must not be transformed, and nobody has put something of their own in the place of `write`. The
  * compression middleware has, but writes as Node does where there is no coding.
  *
- * @returns undefined where the response must be used: for HTTP/1.0, for one that waits behind another on its
- *   connection, and where any of the above does not hold
+ * @returns false where the response must be used: for HTTP/1.0, for one that waits behind another on its connection,
+ *   and where any of the above does not hold
  */
-export function directSocket(req: Request, res: ServerResponse): Socket | undefined {
-  const isSafe =
-    isHttp1_1(req) &&
-    res.socket === req.socket &&
-    res.headersSent &&
-    res.getHeader('Transfer-Encoding') === 'chunked' &&
-    !res.hasHeader('Content-Encoding') &&
-    String(res.getHeader('Cache-Control')).includes('no-transform') &&
+export function isDirect(res: ServerResponse, socket: Socket): boolean {
+  if (res.socket !== socket || !res.chunkedEncoding) return false
+  const headers = res.getHeaders()
+  return (
+    headers['content-encoding'] === undefined &&
+    String(headers['cache-control']).includes('no-transform') &&
     (res.write === ServerResponse.prototype.write || isCompression(res))
-  return isSafe ? (req.socket as Socket) : undefined
+  )
 }
 
 /** It gives a response the method `flush`, together with a `write` of its own. */

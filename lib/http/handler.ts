@@ -1,10 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Comet } from '../comet.ts'
 import { CometError, isCometError } from '../errors.ts'
 import { type Identified, isNobody } from '../identity.ts'
 import { kindOf, ownerOf } from '../ids.ts'
 import { type Answer, answerNotNow, answerOf, errorAnswer, send } from './answer.ts'
 import { readJson } from './body.ts'
-import { isOver, type Request, type Response } from './messages.ts'
+import { Gathering } from './gathering.ts'
+import { connectionOf, isOver, type Request, type Response } from './messages.ts'
 import { ResponseTransport } from './response-transport.ts'
 
 /** What adapters need of a Comet, whatever its events. */
@@ -76,6 +78,9 @@ export async function serve(comet: CometGate, exchange: Exchange): Promise<boole
   return true
 }
 
+/** All that ask for a stream: of every Comet in the process. */
+const gathering = new Gathering()
+
 /** See {@link handle}. */
 type Outcome = Answer | 'taken' | undefined
 
@@ -89,34 +94,37 @@ type Outcome = Answer | 'taken' | undefined
 export function handle(comet: CometGate, exchange: Exchange): Outcome | Promise<Outcome> {
   const { req, url } = exchange
   // Only the first question mark divides; a query may have more (RFC 3986, section 3.4).
-  const [path = ''] = url.split('?', 1)
-  const query = url.slice(path.length + 1)
-  const sid = path.slice(1)
+  const mark = url.indexOf('?')
+  const sid = mark < 0 ? url.slice(1) : url.slice(1, mark)
   const isStream = sid === ''
-  if (req.method === 'OPTIONS' || !(isStream || ownerOf(sid) !== undefined)) return undefined
+  const { method } = req
+  if (method === 'OPTIONS' || !(isStream || ownerOf(sid) !== undefined)) return undefined
   const allowed = isStream ? 'GET' : 'POST'
-  if (req.method !== allowed) return errorAnswer(new CometError('METHOD_NOT_ALLOWED'), { Allow: allowed })
-  if (req.headers['sec-fetch-site'] === 'cross-site' && !exchange.crossSite) {
+  if (method !== allowed) return errorAnswer(new CometError('METHOD_NOT_ALLOWED'), { Allow: allowed })
+  const { headers } = req
+  if (headers['sec-fetch-site'] === 'cross-site' && !exchange.crossSite) {
     return errorAnswer(
       new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).'),
     )
   }
-  if (isStream) return openStream(comet, exchange, new URLSearchParams(query))
-  return takePacket(comet, exchange, sid)
+  if (!isStream) return takePacket(comet, exchange, sid)
+  return openStream(comet, exchange, headers, new URLSearchParams(mark < 0 ? '' : url.slice(mark)))
 }
 
 async function openStream(
   comet: CometGate,
   { req, res, identify }: Exchange,
+  headers: IncomingHttpHeaders,
   query: URLSearchParams,
 ): Promise<Answer | 'taken'> {
-  if (!/text\/event-stream|\*\/\*/i.test(req.headers.accept ?? '*/*')) {
+  if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
     return errorAnswer(new CometError('NOT_ACCEPTABLE'))
   }
   const identity = await identify()
+  await gathering.join()
   const transport = new ResponseTransport(req, res)
   const clientId = query.get('clientId')
-  const position = lastEventId(req) ?? query.get('lastEventId')
+  const position = lastEventId(headers) ?? query.get('lastEventId')
   try {
     await comet.connect({
       identity,
@@ -142,9 +150,9 @@ async function takePacket(
   sid: string,
 ): Promise<Answer | 'taken'> {
   const identity = await identify()
-  if (isOver(req, res)) return 'taken'
+  if (isOver(connectionOf(req), res)) return 'taken'
   const answer = await answerPacket(comet, req, body, sid, identity)
-  return isOver(req, res) ? 'taken' : answer
+  return isOver(connectionOf(req), res) ? 'taken' : answer
 }
 
 async function answerPacket(
@@ -165,8 +173,8 @@ async function answerPacket(
 }
 
 /** EventSource sends it in UTF-8, which Node reads as Latin-1 (WHATWG HTML 9.2.3). */
-function lastEventId(req: Request): string | undefined {
-  const header = req.headers['last-event-id']
+function lastEventId(headers: IncomingHttpHeaders): string | undefined {
+  const header = headers['last-event-id']
   return typeof header === 'string' && header !== '' ? Buffer.from(header, 'latin1').toString() : undefined
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
 
 /** A request over HTTP/1 or, by the compatibility API, HTTP/2. */
 export type Request = IncomingMessage | Http2ServerRequest
@@ -12,17 +13,19 @@ export function isHttp2(res: Response): res is Http2ServerResponse {
   return res.req.httpVersionMajor === 2
 }
 
-/**
- * Whether the client is gone or the response over. A response that waits behind another one on its connection
- * (pipelining) has no socket yet, but its request has; `req.destroyed` says nothing, it is set once a body was
- * read.
- */
-export function isOver(req: Request, res: Response): boolean {
-  if (isHttp2(res)) return res.stream === undefined || res.stream.destroyed || res.writableEnded
-  return res.destroyed || res.writableEnded || req.socket.destroyed
+/** The socket that a request came on; undefined for HTTP/2, where many share one. */
+export function connectionOf(req: Request): Socket | undefined {
+  return req.httpVersionMajor === 2 ? undefined : (req.socket as Socket)
 }
 
-/** Whether a request is over HTTP/1.1, the version with chunked bodies. */
-export function isHttp1_1({ httpVersion }: Request): boolean {
-  return httpVersion === '1.1'
+/**
+ * Whether the client is gone or the response over.
+ *
+ * @param connection of the request: a response that waits behind another one (pipelining) has none yet. Of the request
+ *   itself `destroyed` says nothing, it is set once a body was read.
+ */
+export function isOver(connection: Socket | undefined, res: Response): boolean {
+  if (connection !== undefined) return connection.destroyed || res.writableEnded
+  const { stream } = res as Http2ServerResponse
+  return stream === undefined || stream.destroyed || res.writableEnded
 }

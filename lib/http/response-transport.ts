@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Batch } from '../batch.ts'
 import type { Transport, TransportListener } from '../transport.ts'
-import { directSocket } from './direct.ts'
-import { isHttp1_1, isHttp2, isOver, type Request, type Response } from './messages.ts'
+import { isDirect } from './direct.ts'
+import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
 
 /** How long an ended stream may take to send its rest before the connection is cut. */
 const LINGER_MS = 5_000
@@ -18,14 +18,17 @@ const HEADERS = [
 /**
  * A stream as the body of an HTTP response.
  *
- * Where it can, it writes its chunks to the socket itself (see {@link directSocket}): they are made once for all
+ * Where it can, it writes its chunks to the socket itself (see {@link isDirect}): they are made once for all
  * sessions, and the way through the response costs more than the write.
+ *
+ * Behind Express every response has a hidden class of its own, so that whatever is asked of it is looked up anew: what
+ * need not be asked is not.
  */
 export class ResponseTransport implements Transport {
-  readonly #req: Request
   readonly #res: Response
-  /** Set while the response waits behind another one on its connection. */
-  #awaited: Socket | undefined
+  readonly #connection: Socket | undefined
+  /** Whether the response waited behind another one on its connection. */
+  #isAwaited = false
   #listener: TransportListener | undefined
   #writeTimeout = 0
   /** Set when chunks go to the socket directly. */
@@ -36,23 +39,21 @@ export class ResponseTransport implements Transport {
   #over: boolean
 
   constructor(req: Request, res: Response) {
-    this.#req = req
     this.#res = res
-    this.#over = isOver(req, res)
+    this.#connection = connectionOf(req)
+    this.#over = isOver(this.#connection, res)
     if (this.#over) return
     res.on('close', this.#onClose)
     // A response that waits behind another one is not told when the connection goes.
     if (res.socket === null) {
-      this.#awaited = req.socket as Socket
-      this.#awaited.once('close', this.#onClose)
+      this.#isAwaited = true
+      this.#connection?.once('close', this.#onClose)
     }
-    res.on('error', ignore)
   }
 
   get closed(): boolean {
-    if (this.#socket === undefined) return this.#over || isOver(this.#req, this.#res)
     // The host may have ended the response. What comes after would be taken for the next one.
-    return this.#over || this.#res.writableEnded
+    return this.#over || isOver(this.#connection, this.#res)
   }
 
   listen(listener: TransportListener, writeTimeout: number): void {
@@ -66,30 +67,26 @@ export class ResponseTransport implements Transport {
     for (const [name, value] of HEADERS) res.setHeader(name, value)
     if (isHttp2(res)) {
       res.stream.session?.setTimeout(0)
+      res.on('error', ignore)
       res.writeHead(200)
-      return this.write(first)
+      return this.#send(first)
     }
-    const { socket } = this.#req
+    const socket = this.#connection as Socket
     socket.setTimeout(0)
     socket.setNoDelay(true)
-    // As Node would have it anyway. Said here, it is known.
-    if (isHttp1_1(this.#req)) res.setHeader('Transfer-Encoding', 'chunked')
     // The head and the first bytes go out together.
     socket.cork()
     res.writeHead(200)
     res.flushHeaders()
-    this.#socket = directSocket(this.#req, res)
-    const goOn = this.write(first)
+    if (isDirect(res, socket)) this.#socket = socket
+    else res.on('error', ignore)
+    const goOn = this.#send(first)
     socket.uncork()
     return goOn
   }
 
   write(batch: Batch): boolean {
-    if (this.#isEnded()) return false
-    const goOn =
-      this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch.chunk)
-    if (!goOn) this.#hold()
-    return goOn
+    return !this.#isEnded() && this.#send(batch)
   }
 
   end(): void {
@@ -103,7 +100,7 @@ export class ResponseTransport implements Transport {
       const { session } = res.stream
       res.once('close', () => session?.close())
     } else {
-      res.once('finish', () => this.#req.socket.destroySoon())
+      res.once('finish', () => this.#connection?.destroySoon())
     }
     res.end()
   }
@@ -111,7 +108,7 @@ export class ResponseTransport implements Transport {
   destroy(): void {
     if (isHttp2(this.#res)) this.#res.stream?.destroy()
     // Not by the response: one that waits behind another has no socket yet.
-    else this.#req.socket.destroy()
+    else this.#connection?.destroy()
   }
 
   /**
@@ -128,8 +125,15 @@ export class ResponseTransport implements Transport {
     this.#over = true
     clearTimeout(this.#linger)
     this.#release?.()
-    this.#awaited?.off('close', this.#onClose)
+    if (this.#isAwaited) this.#connection?.off('close', this.#onClose)
     this.#listener?.onClose()
+  }
+
+  #send(batch: Batch): boolean {
+    const goOn =
+      this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch.chunk)
+    if (!goOn) this.#hold()
+    return goOn
   }
 
   #writeBody(bytes: Buffer): boolean {
@@ -146,7 +150,7 @@ export class ResponseTransport implements Transport {
     const res = this.#res
     const source: NodeJS.EventEmitter = this.#socket ?? res
     // On the response: heard there, a timeout is no reason for Node to cut the connection.
-    const [timed, timer] = isHttp2(res) ? [res.stream, res.stream] : [res, this.#req.socket]
+    const [timed, timer] = isHttp2(res) ? [res.stream, res.stream] : [res, this.#connection as Socket]
     const onTimeout = () => this.#listener?.onStall()
     const onDrain = () => {
       if (this.#release !== release || this.closed) return

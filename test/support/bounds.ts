@@ -89,7 +89,7 @@ export class Reader {
   }
 
   /** Settles once something of what came holds. */
-  async until(holds: (reader: this) => boolean, what: string, patience = PATIENCE_MS): Promise<void> {
+  async until(holds: (reader: this) => unknown, what: string, patience = PATIENCE_MS): Promise<void> {
     const held = new Promise<void>((resolve, reject) => {
       const look = () => {
         if (holds(this)) resolve()
