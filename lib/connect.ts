@@ -1,6 +1,5 @@
 import { admit, isKeptAway, isOvertaken, makeRoom } from './admission.ts'
 import type { Missed } from './backlog.ts'
-import { Batch } from './batch.ts'
 import { closeSession, leavePresence } from './close.ts'
 import { CometError } from './errors.ts'
 import type { Hub } from './hub.ts'
@@ -218,5 +217,5 @@ function begin(hub: Hub, session: Session, { position, start, refused, recent }:
     }),
   ]
   if (gaps.length > 0) blocks.push(encodeGap(gaps, { id: isBehind ? undefined : id }))
-  session.open(new Batch(blocks))
+  session.open(blocks)
 }

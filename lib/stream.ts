@@ -98,8 +98,8 @@ export abstract class Stream implements TransportListener {
   }
 
   /** Accepts the client, whose stream begins with `first` and goes on with what it is owed, if anything. */
-  open(first: Batch): void {
-    if (this.#state === 'opening') this.#begin(first)
+  open(first: readonly Buffer[]): void {
+    if (this.#state === 'opening') this.#begin(first, this.#replay?.take())
   }
 
   /** Writes what is pending. */
@@ -122,10 +122,10 @@ export abstract class Stream implements TransportListener {
    */
   close(last?: Buffer): boolean {
     if (this.#state === 'closed') return false
-    let farewell = last && new Batch([last])
+    let farewell = last
     if (this.#state === 'opening' && farewell !== undefined) {
       const owed = this.#replay?.take()
-      this.#begin(owed === undefined ? farewell : new Batch([owed]))
+      this.#begin(owed === undefined ? [farewell] : [], owed)
       if (owed === undefined) farewell = undefined
     }
     const takesMore = this.#state === 'open' && !this.lost
@@ -135,7 +135,7 @@ export abstract class Stream implements TransportListener {
       // What waits would be held for a reader that may never read on. It comes back for it.
       const batch = this.#outbox === undefined ? this.#pending?.batch() : undefined
       if (batch !== undefined) this.#transport.write(batch)
-      if (farewell !== undefined) this.#transport.write(farewell)
+      if (farewell !== undefined) this.#transport.write(new Batch([farewell]))
       this.#transport.end()
     }
     this.#outbox = undefined
@@ -171,9 +171,11 @@ export abstract class Stream implements TransportListener {
     this.end('SLOW')
   }
 
-  #begin(first: Batch): void {
+  /** @param owed the first piece of the replay: it goes out with `first` */
+  #begin(first: readonly Buffer[], owed: Buffer | undefined): void {
     this.#state = 'open'
-    if (!this.#transport.open(first)) this.#outbox = new Outbox()
+    const batch = new Batch(owed === undefined ? first : [...first, owed])
+    if (!this.#transport.open(batch)) this.#outbox = new Outbox()
     this.#catchUp()
   }
 

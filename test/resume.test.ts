@@ -37,6 +37,7 @@ describe('Resuming', () => {
     assert.deepEqual(second.published, ['1', '2', '4'])
     assert.equal(second.control('ready')?.recovered, true)
     assert.equal(second.events[0]?.id, first.lastEventId)
+    assert.equal(second.writes, 1)
     await comet.publish({ evt: '5' })
     await until(() => second.published.length === 4)
     assert.deepEqual(second.published, ['1', '2', '4', '5'])
