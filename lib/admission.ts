@@ -2,7 +2,7 @@ import { replaceSession, type Superseded } from './close.ts'
 import { askAll, askNode, askOwner } from './commands.ts'
 import { CometError, isCometError } from './errors.ts'
 import type { Hub } from './hub.ts'
-import { connectionOfMark, kindOfMark, type Marked } from './marks.ts'
+import type { Mark, Marked } from './marks.ts'
 import type { Admission } from './presence.ts'
 import type { Session } from './session.ts'
 
@@ -14,14 +14,14 @@ import type { Session } from './session.ts'
  */
 export async function isKeptAway(
   hub: Hub,
-  mark: string,
+  { text, kind, connection }: Mark,
   { uid, anonymous, clientId }: Marked,
 ): Promise<boolean> {
   try {
     const marked = { uid, anonymous, clientId }
-    const isGenuine = await askOwner(hub, connectionOfMark(mark), { type: 'verify', mark, marked })
+    const isGenuine = await askOwner(hub, connection, { type: 'verify', mark: text, marked })
     if (isGenuine !== true) return false
-    return kindOfMark(mark) === 'away' || (await askAll(hub, { type: 'serves', marked })).includes(true)
+    return kind === 'away' || (await askAll(hub, { type: 'serves', marked })).includes(true)
   } catch (error) {
     // That node is gone: nobody can tell, so the client is a newcomer.
     if (isCometError(error)) return false

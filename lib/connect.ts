@@ -5,7 +5,7 @@ import { CometError } from './errors.ts'
 import type { Hub } from './hub.ts'
 import { checkIdentity, type Identification, type Identified } from './identity.ts'
 import { checkId, newSid } from './ids.ts'
-import { isMark } from './marks.ts'
+import { parseMark } from './marks.ts'
 import { note } from './replay.ts'
 import { leaveRoom, mayEnter, recentOf, refusal } from './rooms.ts'
 import { Session } from './session.ts'
@@ -39,10 +39,9 @@ export interface ConnectRequest {
 export async function connect(hub: Hub, request: ConnectRequest): Promise<void> {
   const { transport, position } = request
   const { identity, asked, session } = check(hub, request)
-  if (position !== undefined && isMark(position) && (await isKeptAway(hub, position, session))) {
-    throw new CometError('KEPT_AWAY')
-  }
-  const { entered, refused } = asked.size === 0 ? NOTHING_ASKED : await ask(hub, session, asked, identity)
+  const mark = position === undefined ? undefined : parseMark(position)
+  if (mark !== undefined && (await isKeptAway(hub, mark, session))) throw new CometError('KEPT_AWAY')
+  const { entered, refused } = await arrive(hub, session, asked, identity)
   // The client has gone, or was disconnected by the host meanwhile.
   if (transport.closed || session.closed) return
   if (hub.closing) throw new CometError('SHUTTING_DOWN')
@@ -90,6 +89,23 @@ interface Asked {
   readonly refused: readonly string[]
 }
 
+/** Asks for the rooms, and waits for others who come at the same time. Who is disconnected meanwhile is not let in. */
+async function arrive(
+  hub: Hub,
+  session: Session,
+  rids: ReadonlySet<string>,
+  identity: Identification,
+): Promise<Asked> {
+  hub.arrivals.add(session)
+  try {
+    const asked = rids.size === 0 ? NOTHING_ASKED : await ask(hub, session, rids, identity)
+    await hub.gathering.join()
+    return asked
+  } finally {
+    hub.arrivals.delete(session)
+  }
+}
+
 /** Asks `canEnter` for each room. */
 async function ask(
   hub: Hub,
@@ -102,11 +118,9 @@ async function ask(
   const asked = Array.from(rids)
   // The rooms that identify named come first, and need no asking.
   const free = Math.max(0, hub.options.maxRoomsPerSession - rooms.length)
-  hub.arrivals.add(session)
   const answers = await Promise.all(
     asked.slice(0, free).map(async (rid) => ({ rid, ...(await mayEnter(hub, session, rid, info)) })),
   )
-  hub.arrivals.delete(session)
   // Let in without it, the client would miss what the room is told meanwhile, and not know. And a 403 would stop
   // EventSource for good, which only a real no should do.
   if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')

@@ -4,6 +4,7 @@ import type { BrokerLink, Delivery } from './broker.ts'
 import type { CometCloseCode } from './codes.ts'
 import type { Command, ControllerLink } from './controller.ts'
 import { Flusher } from './flusher.ts'
+import { Gathering } from './gathering.ts'
 import { Hooks } from './hooks.ts'
 import { newNodeId } from './ids.ts'
 import { Marks } from './marks.ts'
@@ -33,8 +34,9 @@ export class Hub implements SessionHost {
   readonly hooks = new Hooks()
   readonly activity = new ActivityFeed(this.hooks)
   readonly registry = new Registry()
-  /** Those about whom the host is still being asked. */
+  /** Those who are identified, but not let in yet. */
   readonly arrivals = new Set<Session>()
+  readonly gathering = new Gathering()
   readonly flusher = new Flusher()
   readonly marks = new Marks()
   readonly upkeep: Upkeep

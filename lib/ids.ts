@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { CometError } from './errors.ts'
 
 /** A user's identity as hosts have it: text, or a database's number, which is taken in decimal. */
@@ -44,22 +44,22 @@ export function newNodeId(): string {
   return randomBytes(8).toString('base64url')
 }
 
-/** How many random bytes an id has, and for how many of them they are made at a time: to ask takes longest. */
-const RANDOM_BYTES = 16
-const pool = Buffer.alloc(RANDOM_BYTES * 256)
-let used = pool.length
+/** How many characters of base64url a secret has: 132 bits. */
+const SECRET_LENGTH = 22
 
-/** Something that nobody can guess: 22 characters for 128 bits. */
+/** For how many secrets random bytes are asked for at a time, three for four characters: to ask takes longest. */
+const POOL_BYTES = (256 * SECRET_LENGTH * 3) / 4
+let pool = ''
+let used = 0
+
+/** Something that nobody can guess. */
 export function newSecret(): string {
   if (used === pool.length) {
-    randomFillSync(pool)
+    pool = randomBytes(POOL_BYTES).toString('base64url')
     used = 0
   }
-  const secret = pool.toString('base64url', used, used + RANDOM_BYTES)
-  // Whoever gets hold of the memory later must not find what is in use.
-  pool.fill(0, used, used + RANDOM_BYTES)
-  used += RANDOM_BYTES
-  return secret
+  used += SECRET_LENGTH
+  return pool.slice(used - SECRET_LENGTH, used)
 }
 
 /** A session's id. It names the node that owns the session, so that packets may come in on any. */

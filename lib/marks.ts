@@ -7,7 +7,7 @@ export interface Marked {
   readonly clientId?: string | undefined
 }
 
-/** Whom a mark keeps away: for good, or for as long as the connection is there that took over. */
+/** For how long a mark keeps away: for good, or for as long as the connection is there that took over. */
 export type MarkKind = 'away' | 'replaced'
 
 const MARK = /^(away|replaced):([^:]+):([\w-]{22})$/
@@ -38,16 +38,16 @@ export class Marks {
   }
 }
 
-/** Whether a client's position has the form of a mark. */
-export function isMark(position: string): boolean {
-  return MARK.test(position)
+/** What a client gave as its position, when it has the form of a mark. Whether it is genuine the node knows that gave it. */
+export interface Mark {
+  readonly text: string
+  readonly kind: MarkKind
+  /** The connection it was given to. */
+  readonly connection: string
 }
 
-export function kindOfMark(mark: string): MarkKind | undefined {
-  return MARK.exec(mark)?.[1] as MarkKind | undefined
-}
-
-/** The connection that a mark was given to. */
-export function connectionOfMark(mark: string): string {
-  return MARK.exec(mark)?.[2] ?? ''
+/** Reads a mark. @returns undefined for a position that is none */
+export function parseMark(text: string): Mark | undefined {
+  const [, kind, connection] = MARK.exec(text) ?? []
+  return connection === undefined ? undefined : { text, kind: kind as MarkKind, connection }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Gathering } from '../lib/http/gathering.ts'
+import { Gathering } from '../lib/gathering.ts'
 
 describe('Gathering', () => {
   let gathering: Gathering

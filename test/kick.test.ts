@@ -89,6 +89,16 @@ describe('A kicked client', () => {
     await assert.rejects(comeBack(comet, 'alice', transport.lastEventId), { code: 'KEPT_AWAY' })
   })
 
+  it('may have been identified just before', async () => {
+    const { comet, said } = makeComet()
+    const transport = new MemoryTransport()
+    const connecting = comet.connect({ identity: 'alice', transport })
+    assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
+    await connecting
+    assert.equal(transport.control('close')?.code, 'KICKED')
+    assert.deepEqual([transport.control('ready'), said], [undefined, []])
+  })
+
   it('is told how long to wait when it may come back, though its stream has not begun', async () => {
     const { comet } = makeComet()
     comet.on('online', ({ uid }) => void comet.disconnect({ uid }, { reconnect: true }))

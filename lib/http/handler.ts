@@ -5,7 +5,6 @@ import { type Identified, isNobody } from '../identity.ts'
 import { kindOf, ownerOf } from '../ids.ts'
 import { type Answer, answerNotNow, answerOf, errorAnswer, send } from './answer.ts'
 import { readJson } from './body.ts'
-import { Gathering } from './gathering.ts'
 import { connectionOf, isOver, type Request, type Response } from './messages.ts'
 import { ResponseTransport } from './response-transport.ts'
 
@@ -78,9 +77,6 @@ export async function serve(comet: CometGate, exchange: Exchange): Promise<boole
   return true
 }
 
-/** All that ask for a stream: of every Comet in the process. */
-const gathering = new Gathering()
-
 /** See {@link handle}. */
 type Outcome = Answer | 'taken' | undefined
 
@@ -121,7 +117,6 @@ async function openStream(
     return errorAnswer(new CometError('NOT_ACCEPTABLE'))
   }
   const identity = await identify()
-  await gathering.join()
   const transport = new ResponseTransport(req, res)
   const clientId = query.get('clientId')
   const position = lastEventId(headers) ?? query.get('lastEventId')

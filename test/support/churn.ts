@@ -31,7 +31,7 @@ interface Client {
   readonly node: Comet
   readonly transport: MemoryTransport
   /** Set while `canEnter` thinks: when it will answer, and the rooms that the client will be in then. */
-  pending?: { readonly due: number; readonly rooms: string[] }
+  pending?: { readonly due: number; readonly rooms: string[]; readonly connected: Promise<void> }
 }
 
 const ROOMS = ['lobby', 'den', 'hall', 'slow']
@@ -127,7 +127,7 @@ export class Churn {
     const connected = node.connect({ identity, transport, rids: asked })
     const all = [...new Set([...rooms, ...asked])]
     if (asked.includes('slow')) {
-      client.pending = { due: this.#clock.now + SLOW, rooms: all }
+      client.pending = { due: this.#clock.now + SLOW, rooms: all, connected }
       return []
     }
     await connected
@@ -214,8 +214,10 @@ export class Churn {
         await this.#checked(async () => {
           await this.#clock.tickAsync(due.due - this.#clock.now)
           for (const client of this.#clients) {
-            if (client.pending?.due === due.due && !client.transport.closed)
-              this.#begun(client, client.pending.rooms)
+            const { pending, transport } = client
+            if (pending?.due !== due.due || transport.closed) continue
+            await pending.connected
+            this.#begun(client, pending.rooms)
           }
           return []
         })
