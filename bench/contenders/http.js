@@ -14,7 +14,7 @@ export async function listen(listener) {
   return { server, port: await bind(server) }
 }
 
-/** @param {import('node:http').Server} server */
+/** @param {import('node:net').Server} server */
 export async function bind(server) {
   await new Promise((resolve) =>
     server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG }, () => resolve(0)),

@@ -1,5 +1,6 @@
 import { bare } from './bare.js'
 import { comet } from './comet.js'
+import { floor } from './floor.js'
 import { libraries } from './libraries.js'
 import { nchan } from './nchan.js'
 
@@ -13,6 +14,7 @@ export const contenders = {
   ...prefixed('bare', bare),
   ...libraries,
   ...nchan,
+  ...floor,
 }
 
 /** @param {string} name */

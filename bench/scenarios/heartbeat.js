@@ -7,6 +7,7 @@ const INTERVALS = new Map([
   ['comet-koa', 15_000],
   ['better-sse', 10_000],
   ['fastify-sse', 30_000],
+  ['floor', 15_000],
 ])
 
 /** How long it takes until nothing is done any more but what is done all the time. */

@@ -1,0 +1,60 @@
+import { createServer } from 'node:net'
+import { bind } from './http.js'
+
+/** @typedef {import('../types.js').Contender} Contender */
+
+/** As Comet's. */
+const HEARTBEAT_MS = 15_000
+
+const HEAD = [
+  'HTTP/1.1 200 OK',
+  'Content-Type: text/event-stream',
+  'Cache-Control: no-cache, no-transform',
+  'Transfer-Encoding: chunked',
+  '',
+  '',
+].join('\r\n')
+
+/** @param {string} text */
+function chunkOf(text) {
+  return Buffer.from(`${text.length.toString(16)}\r\n${text}\r\n`)
+}
+
+/** @param {string} text */
+function frameOf(text) {
+  return `id: ${text.slice(2, text.indexOf(';'))}\ndata: ${text}\n\n`
+}
+
+/**
+ * Nothing but sockets, without HTTP, sessions or anybody's slowness: what is left to Node and the kernel when all of a
+ * server is done for nothing.
+ *
+ * @type {Contender['start']}
+ */
+async function start() {
+  /** @type {Set<import('node:net').Socket>} */
+  const sockets = new Set()
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.once('data', () => {
+      socket.write(Buffer.concat([Buffer.from(HEAD), chunkOf('retry: 2000\n\n')]))
+      sockets.add(socket)
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
+  })
+  /** @param {Buffer} chunk */
+  const write = (chunk) => {
+    for (const socket of sockets) socket.write(chunk)
+  }
+  setInterval(() => write(chunkOf('event: heartbeat\ndata: {}\n\n')), HEARTBEAT_MS).unref()
+  return {
+    port: await bind(server),
+    publish: (text) => write(chunkOf(frameOf(text))),
+    burst: (texts) => write(chunkOf(texts.map(frameOf).join(''))),
+  }
+}
+
+/** @type {Record<string, Contender>} */
+export const floor = {
+  floor: { title: 'socket.write on node:net alone', kinds: ['fanout'], path: () => '/', start },
+}
