@@ -31,8 +31,31 @@ interface Window {
   /** Oldest first, from `head` on. */
   entries: (Entry<Window> | undefined)[]
   head: number
-  /** The position of the latest event that is not kept: what came after it is complete. */
-  floor: string
+  readonly floor: Floor
+}
+
+/** Where an event stands in the order of all that were delivered. */
+interface Place {
+  readonly position: string
+  readonly ordinal: number
+}
+
+/** Where the latest event stands that is not kept: what came after it is complete. */
+class Floor implements Place {
+  position: string
+  ordinal: number
+
+  constructor({ position, ordinal }: Place) {
+    this.position = position
+    this.ordinal = ordinal
+  }
+
+  /** The event at a place is not kept. */
+  raise({ position, ordinal }: Place): void {
+    if (ordinal <= this.ordinal) return
+    this.position = position
+    this.ordinal = ordinal
+  }
 }
 
 /** What it takes to keep a target beside its texts, in bytes, as measured. */
@@ -53,7 +76,7 @@ export class Backlog {
   #oldest: Entry<Window> | undefined
   #newest: Entry<Window> | undefined
   /** For targets without a window: the latest event that is not kept, of any that have none. */
-  #floor: string
+  readonly #floor: Floor
   #bytes = 0
   #count = 0
   /** Runs while something is kept, so that what is too old goes even when nothing comes after it. */
@@ -63,7 +86,7 @@ export class Backlog {
   constructor(bounds: BacklogBounds, compare: ComparePositions, start: string) {
     this.#bounds = bounds
     this.#compare = compare
-    this.#floor = start
+    this.#floor = new Floor({ position: start, ordinal: 0 })
   }
 
   /** What is kept now. */
@@ -79,7 +102,8 @@ export class Backlog {
   append(delivery: Delivery, frame: Buffer, ordinal: number): Kept | undefined {
     const key = targetKey(delivery)
     if (this.#bounds.count < 1 || costOfEntry(delivery, frame) + costOfWindow(key) > this.#bounds.bytes) {
-      this.#miss(key, delivery.position)
+      const floor = this.#windows.get(key)?.floor ?? this.#floor
+      floor.raise({ position: delivery.position, ordinal })
       return undefined
     }
     const window = this.#windowOf(key, delivery)
@@ -115,7 +139,7 @@ export class Backlog {
     const gaps: Target[] = []
     for (const target of targets) {
       const window = this.#windows.get(targetKey(target))
-      const floor = this.#compare(window?.floor ?? this.#floor, position)
+      const floor = this.#compare((window?.floor ?? this.#floor).position, position)
       if (floor === undefined || floor > 0) gaps.push(target)
       if (floor !== undefined && window !== undefined) {
         for (let at = this.#firstAfter(window, position); at < window.entries.length; at += 1) {
@@ -146,22 +170,11 @@ export class Backlog {
   #windowOf(key: string, delivery: Delivery): Window {
     let window = this.#windows.get(key)
     if (window === undefined) {
-      window = { key, target: targetIn(delivery), entries: [], head: 0, floor: this.#floor }
+      window = { key, target: targetIn(delivery), entries: [], head: 0, floor: new Floor(this.#floor) }
       this.#windows.set(key, window)
       this.#bytes += costOfWindow(key)
     }
     return window
-  }
-
-  /** The latest event of a target is not kept. */
-  #miss(key: string, position: string): void {
-    const window = this.#windows.get(key)
-    if (window === undefined) this.#floor = this.#later(this.#floor, position)
-    else window.floor = this.#later(window.floor, position)
-  }
-
-  #later(a: string, b: string): string {
-    return (this.#compare(b, a) ?? 1) > 0 ? b : a
   }
 
   /** Evicts the oldest entry of a window, and the window with its last one. */
@@ -169,7 +182,7 @@ export class Backlog {
     const entry = window.entries[window.head] as Entry<Window>
     window.entries[window.head] = undefined
     window.head += 1
-    window.floor = this.#later(window.floor, entry.position)
+    window.floor.raise(entry)
     if (entry.older === undefined) this.#oldest = entry.newer
     else entry.older.newer = entry.newer
     if (entry.newer === undefined) this.#newest = entry.older
@@ -180,7 +193,7 @@ export class Backlog {
     if (window.head === window.entries.length) {
       this.#windows.delete(window.key)
       this.#bytes -= costOfWindow(window.key)
-      this.#floor = this.#later(this.#floor, window.floor)
+      this.#floor.raise(window.floor)
     } else if (window.head * 2 > window.entries.length) {
       // Half of it is empty: to move the rest costs no more than the evictions since the last move.
       window.entries = window.entries.slice(window.head)

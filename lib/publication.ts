@@ -51,6 +51,10 @@ export interface PublishOptions {
   readonly transient?: boolean
 }
 
+const EVENT_KEYS = ['uid', 'rid', 'evt'] as const
+const OPTION_KEYS = ['except', 'transient'] as const
+const MESSAGE_KEYS = ['server', 'event', 'data', 'id', 'time'] as const
+
 /**
  * Checks what is to be published.
  *
@@ -61,11 +65,8 @@ export function toEnvelope(
   publishOptions: unknown,
   options: ResolvedOptions,
 ): Envelope {
-  const event = checkObject('The event', publication, ['uid', 'rid', 'evt'])
-  const { except, transient = false } = checkObject('The options of publish', publishOptions, [
-    'except',
-    'transient',
-  ])
+  const event = checkObject('The event', publication, EVENT_KEYS)
+  const { except, transient = false } = checkObject('The options of publish', publishOptions, OPTION_KEYS)
   if (typeof transient !== 'boolean') {
     throw new CometError('INVALID_EVENT', `Option transient must be a boolean, not ${kindOf(transient)}.`)
   }
@@ -108,7 +109,7 @@ function checkEvt(evt: unknown, options: ResolvedOptions): string {
 }
 
 function complete(evt: unknown, options: ResolvedOptions) {
-  const message = checkObject('evt, unless it is a string,', evt, ['server', 'event', 'data', 'id', 'time'])
+  const message = checkObject('evt, unless it is a string,', evt, MESSAGE_KEYS)
   const { server = options.server, event, data, id = randomUUID(), time = now() } = message
   return { server, event, data: encodeData(data), id, time } as Parameters<typeof stringifyMessage>[0]
 }

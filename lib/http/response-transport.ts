@@ -92,6 +92,8 @@ export class ResponseTransport implements Transport {
   end(): void {
     if (this.closed) return
     const res = this.#res
+    // Should somebody write to it all the same.
+    res.on('error', ignore)
     this.#linger = setTimeout(() => this.destroy(), LINGER_MS)
     this.#linger.unref()
     // A connection kept alive for more requests would keep `server.close()` waiting, and so would one whose
@@ -171,7 +173,7 @@ export class ResponseTransport implements Transport {
   }
 }
 
-/** A write that fails is followed by 'close'. Unheard, the error would crash the host. */
+/** A write that fails is followed by 'close', or is none of ours. Unheard, the error would crash the host. */
 function ignore(): void {}
 
 /** What the kernel has taken at once need not be waited for, however large it was. */
