@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Comet } from '../comet.ts'
 import { CometError, isCometError } from '../errors.ts'
+import { Gathering } from '../gathering.ts'
 import { type Identified, isNobody } from '../identity.ts'
 import { kindOf, ownerOf } from '../ids.ts'
 import { type Answer, answerNotNow, answerOf, errorAnswer, send } from './answer.ts'
@@ -77,6 +78,9 @@ export async function serve(comet: CometGate, exchange: Exchange): Promise<boole
   return true
 }
 
+/** All requests for a stream. Comet gathers them once more when they are identified, which takes each its own time. */
+const gathering = new Gathering()
+
 /** See {@link handle}. */
 type Outcome = Answer | 'taken' | undefined
 
@@ -116,6 +120,7 @@ async function openStream(
   if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
     return errorAnswer(new CometError('NOT_ACCEPTABLE'))
   }
+  await gathering.join()
   const identity = await identify()
   const transport = new ResponseTransport(req, res)
   const clientId = query.get('clientId')
