@@ -19,12 +19,11 @@ export function cometExpress<Req extends IncomingMessage = Request>(
   checkHttpOptions(comet, options)
   const { identify, crossSite = false } = options
   return (req, res, next) => {
-    const { body } = req as { body?: unknown }
     const exchange = {
       req,
       res,
       url: pathOf(req.url ?? '/'),
-      body,
+      parsed: req,
       crossSite,
       identify: () => identify(req as Req),
     }

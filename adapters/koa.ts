@@ -39,8 +39,7 @@ export function cometKoa<Ctx extends Context = KoaContext>(
     const url = below(mount, ctx.url)
     if (url === undefined) return await next()
     const { req, res } = ctx
-    const { body } = ctx.request as { body?: unknown }
-    const exchange = { req, res, url, body, crossSite, identify: () => identify(ctx as Ctx) }
+    const exchange = { req, res, url, parsed: ctx.request, crossSite, identify: () => identify(ctx as Ctx) }
     const outcome = await handle(comet, exchange)
     if (outcome === undefined) return await next()
     // Koa would end the response when this middleware returns, which is long before the stream ends.

@@ -30,8 +30,7 @@ export function cometHandler(
     let ours = false
     try {
       const url = below(mount, req.url ?? '/')
-      const { body } = req as { body?: unknown }
-      const exchange = { req, res, body, crossSite, identify: () => identify(req) }
+      const exchange = { req, res, parsed: req, crossSite, identify: () => identify(req) }
       ours = url !== undefined && (await serve(comet, { ...exchange, url }))
     } catch (error) {
       if (next === undefined) fail(comet, res, error)

@@ -39,9 +39,7 @@ export interface ConnectRequest {
 export async function connect(hub: Hub, request: ConnectRequest): Promise<void> {
   const { transport, position } = request
   const { identity, asked, session } = check(hub, request)
-  const mark = position === undefined ? undefined : parseMark(position)
-  if (mark !== undefined && (await isKeptAway(hub, mark, session))) throw new CometError('KEPT_AWAY')
-  const { entered, refused } = await arrive(hub, session, asked, identity)
+  const { entered, refused } = await arrive(hub, session, { position, asked, identity })
   // The client has gone, or was disconnected by the host meanwhile.
   if (transport.closed || session.closed) return
   if (hub.closing) throw new CometError('SHUTTING_DOWN')
@@ -89,18 +87,23 @@ interface Asked {
   readonly refused: readonly string[]
 }
 
-/** Asks for the rooms, and waits for others who come at the same time. Who is disconnected meanwhile is not let in. */
+/** Finds out whether the client may come, and where to. It is not let in when it is disconnected meanwhile. */
 async function arrive(
   hub: Hub,
   session: Session,
-  rids: ReadonlySet<string>,
-  identity: Identification,
+  {
+    position,
+    asked,
+    identity,
+  }: { position: string | undefined; asked: ReadonlySet<string>; identity: Identification },
 ): Promise<Asked> {
   hub.arrivals.add(session)
   try {
-    const asked = rids.size === 0 ? NOTHING_ASKED : await ask(hub, session, rids, identity)
+    const mark = position === undefined ? undefined : parseMark(position)
+    if (mark !== undefined && (await isKeptAway(hub, mark, session))) throw new CometError('KEPT_AWAY')
+    const answer = asked.size === 0 ? NOTHING_ASKED : await ask(hub, session, asked, identity)
     await hub.gathering.join()
-    return asked
+    return answer
   } finally {
     hub.arrivals.delete(session)
   }

@@ -8,9 +8,9 @@ export interface Block {
   /** The event's name; without one it is a `message`. Must have no line end. */
   readonly event?: string
   /** The position a client gives back as Last-Event-ID. Must have no line end and no NUL. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** How long a client waits before it reconnects, in milliseconds. */
-  readonly retry?: number
+  readonly retry?: number | undefined
   /** Any text. Line ends become LF; lone surrogates become U+FFFD, which is all UTF-8 has for them. */
   readonly data: string
 }
@@ -35,12 +35,7 @@ export function encodeControl(
   data: object,
   { id, retry }: { readonly id?: string | undefined; readonly retry?: number | undefined } = {},
 ): Buffer {
-  return encodeBlock({
-    event: `comet.${name}`,
-    data: JSON.stringify(data),
-    ...(id === undefined ? {} : { id }),
-    ...(retry === undefined ? {} : { retry }),
-  })
+  return encodeBlock({ event: `comet.${name}`, id, retry, data: JSON.stringify(data) })
 }
 
 /** Names the targets of which a client has missed something for good. */

@@ -7,7 +7,7 @@ const MISSED = 20
 const WARM_UPS = 5
 
 /** How often all come and go. */
-const TIMES = 5
+const TIMES = 12
 
 /** @type {import('../types.js').Scenario} */
 export const connect = {

@@ -13,9 +13,10 @@ import type { Socket } from 'node:net'
  *   and where any of the above does not hold
  */
 export function isDirect(res: ServerResponse, socket: Socket): boolean {
-  if (res.socket !== socket || !res.chunkedEncoding) return false
+  if (res.socket !== socket) return false
   const headers = res.getHeaders()
   return (
+    headers['transfer-encoding'] === 'chunked' &&
     headers['content-encoding'] === undefined &&
     String(headers['cache-control']).includes('no-transform') &&
     (res.write === ServerResponse.prototype.write || isCompression(res))

@@ -26,8 +26,8 @@ export interface Exchange {
   readonly res: Response
   /** The part of the URL below the mount point: `/`, `/?rid=a`, `/<sid>`. */
   readonly url: string
-  /** What a body parser of the host left. */
-  readonly body: unknown
+  /** The request as body parsers know it: `body` is what one of the host's left. */
+  readonly parsed: object
   readonly identify: () => Identified | Promise<Identified>
   readonly crossSite: boolean
 }
@@ -146,9 +146,10 @@ async function openStream(
 
 async function takePacket(
   comet: CometGate,
-  { req, res, identify, body }: Exchange,
+  { req, res, identify, parsed }: Exchange,
   sid: string,
 ): Promise<Answer | 'taken'> {
+  const { body } = parsed as { body?: unknown }
   const identity = await identify()
   if (isOver(connectionOf(req), res)) return 'taken'
   const answer = await answerPacket(comet, req, body, sid, identity)

@@ -72,6 +72,8 @@ export class ResponseTransport implements Transport {
       return this.#send(first)
     }
     const socket = this.#connection as Socket
+    // As Node would have it anyway. Said here, it is known.
+    if (res.req.httpVersion === '1.1') res.setHeader('Transfer-Encoding', 'chunked')
     socket.setTimeout(0)
     socket.setNoDelay(true)
     // The head and the first bytes go out together.
