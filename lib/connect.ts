@@ -38,8 +38,9 @@ export interface ConnectRequest {
  */
 export async function connect(hub: Hub, request: ConnectRequest): Promise<void> {
   const { transport, position } = request
-  const { identity, asked, session } = check(hub, request)
-  const { entered, refused } = await arrive(hub, session, { position, asked, identity })
+  const newcomer = check(hub, request)
+  const { identity, session } = newcomer
+  const { entered, refused } = await arrive(hub, newcomer, position)
   // The client has gone, or was disconnected by the host meanwhile.
   if (transport.closed || session.closed) return
   if (hub.closing) throw new CometError('SHUTTING_DOWN')
@@ -64,15 +65,20 @@ const NONE: ReadonlySet<string> = new Set()
 
 const NOTHING_ASKED: Asked = { entered: [], refused: [] }
 
+/** A client whose request was checked. */
+interface Newcomer {
+  readonly identity: Identification
+  /** The rooms it asks to enter. */
+  readonly asked: ReadonlySet<string>
+  readonly session: Session
+}
+
 /**
  * Checks what a client asks for.
  *
  * @returns its session, which nobody knows of yet
  */
-function check(
-  hub: Hub,
-  { identity: identified, transport, rids, clientId }: ConnectRequest,
-): { identity: Identification; asked: ReadonlySet<string>; session: Session } {
+function check(hub: Hub, { identity: identified, transport, rids, clientId }: ConnectRequest): Newcomer {
   const { maxIdBytes } = hub.options
   const identity = checkIdentity(identified, maxIdBytes)
   const asked = rids?.length ? new Set(rids.map((rid) => checkId('rid', rid, maxIdBytes))) : NONE
@@ -90,12 +96,8 @@ interface Asked {
 /** Finds out whether the client may come, and where to. It is not let in when it is disconnected meanwhile. */
 async function arrive(
   hub: Hub,
-  session: Session,
-  {
-    position,
-    asked,
-    identity,
-  }: { position: string | undefined; asked: ReadonlySet<string>; identity: Identification },
+  { identity, asked, session }: Newcomer,
+  position: string | undefined,
 ): Promise<Asked> {
   hub.arrivals.add(session)
   try {

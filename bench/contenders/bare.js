@@ -1,6 +1,6 @@
 import express from 'express'
 import Koa from 'koa'
-import { listen, numberIn, ROOM_SIZE } from './http.js'
+import { frameOf, listen, numberIn, ROOM_SIZE } from './http.js'
 
 /** @typedef {import('../types.js').Contender} Contender */
 /** @typedef {import('node:http').ServerResponse} ServerResponse */
@@ -35,7 +35,7 @@ class Loop {
 
   /** @param {string} text @param {number} [target] */
   publish(text, target) {
-    const frame = `id: ${text.slice(2, text.indexOf(';'))}\ndata: ${text}\n\n`
+    const frame = frameOf(text)
     for (const res of target === undefined ? this.all : (this.targets.get(target) ?? [])) res.write(frame)
   }
 }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { bind } from './http.js'
+import { bind, frameOf } from './http.js'
 
 /** @typedef {import('../types.js').Contender} Contender */
 
@@ -18,11 +18,6 @@ const HEAD = [
 /** @param {string} text */
 function chunkOf(text) {
   return Buffer.from(`${text.length.toString(16)}\r\n${text}\r\n`)
-}
-
-/** @param {string} text */
-function frameOf(text) {
-  return `id: ${text.slice(2, text.indexOf(';'))}\ndata: ${text}\n\n`
 }
 
 /**

@@ -31,5 +31,10 @@ export function numberIn(url) {
   return Number(url?.slice(url.indexOf('=') + 1))
 }
 
+/** An event whose id is the number of the text. @param {string} text */
+export function frameOf(text) {
+  return `id: ${text.slice(2, text.indexOf(';'))}\ndata: ${text}\n\n`
+}
+
 /** How many clients share a room where rooms are measured. */
 export const ROOM_SIZE = 10

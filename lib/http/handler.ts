@@ -94,8 +94,9 @@ type Outcome = Answer | 'taken' | undefined
 export function handle(comet: CometGate, exchange: Exchange): Outcome | Promise<Outcome> {
   const { req, url } = exchange
   // Only the first question mark divides; a query may have more (RFC 3986, section 3.4).
-  const mark = url.indexOf('?')
-  const sid = mark < 0 ? url.slice(1) : url.slice(1, mark)
+  const queryAt = url.indexOf('?')
+  const path = queryAt < 0 ? url : url.slice(0, queryAt)
+  const sid = path.slice(1)
   const isStream = sid === ''
   const { method } = req
   if (method === 'OPTIONS' || !(isStream || ownerOf(sid) !== undefined)) return undefined
@@ -108,7 +109,7 @@ export function handle(comet: CometGate, exchange: Exchange): Outcome | Promise<
     )
   }
   if (!isStream) return takePacket(comet, exchange, sid)
-  return openStream(comet, exchange, headers, new URLSearchParams(mark < 0 ? '' : url.slice(mark)))
+  return openStream(comet, exchange, headers, new URLSearchParams(url.slice(path.length)))
 }
 
 async function openStream(

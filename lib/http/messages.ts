@@ -25,7 +25,7 @@ export function connectionOf(req: Request): Socket | undefined {
  *   itself `destroyed` says nothing, it is set once a body was read.
  */
 export function isOver(connection: Socket | undefined, res: Response): boolean {
-  if (connection !== undefined) return connection.destroyed || res.writableEnded
+  if (connection !== undefined) return connection.destroyed || res.destroyed || res.writableEnded
   const { stream } = res as Http2ServerResponse
   return stream === undefined || stream.destroyed || res.writableEnded
 }

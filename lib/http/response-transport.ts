@@ -44,6 +44,7 @@ export class ResponseTransport implements Transport {
     this.#over = isOver(this.#connection, res)
     if (this.#over) return
     res.on('close', this.#onClose)
+    res.on('error', ignore)
     // A response that waits behind another one is not told when the connection goes.
     if (res.socket === null) {
       this.#isAwaited = true
@@ -67,7 +68,6 @@ export class ResponseTransport implements Transport {
     for (const [name, value] of HEADERS) res.setHeader(name, value)
     if (isHttp2(res)) {
       res.stream.session?.setTimeout(0)
-      res.on('error', ignore)
       res.writeHead(200)
       return this.#send(first)
     }
@@ -81,7 +81,6 @@ export class ResponseTransport implements Transport {
     res.writeHead(200)
     res.flushHeaders()
     if (isDirect(res, socket)) this.#socket = socket
-    else res.on('error', ignore)
     const goOn = this.#send(first)
     socket.uncork()
     return goOn
@@ -94,8 +93,6 @@ export class ResponseTransport implements Transport {
   end(): void {
     if (this.closed) return
     const res = this.#res
-    // Should somebody write to it all the same.
-    res.on('error', ignore)
     this.#linger = setTimeout(() => this.destroy(), LINGER_MS)
     this.#linger.unref()
     // A connection kept alive for more requests would keep `server.close()` waiting, and so would one whose
