@@ -1,4 +1,9 @@
-import { closeSession } from './close.ts'
+import { CometError } from './errors.ts'
+import type { HookListener, HookMap } from './hooks/hooks.ts'
+import { checkId, checkUid, type Uid } from './ids.ts'
+import { Hub, type HubWork } from './node/node.ts'
+import { type CometDump, type CometStats, dump, stats } from './node/stats.ts'
+import { closeSession } from './operations/close.ts'
 import {
   askAll,
   askHome,
@@ -6,19 +11,9 @@ import {
   type DisconnectOptions,
   disconnectAll,
   handleCommand,
-} from './commands.ts'
-import { type ConnectRequest, connect } from './connect.ts'
-import { endSessions } from './drain.ts'
-import { CometError } from './errors.ts'
-import type { HookListener, HookMap } from './hooks.ts'
-import { Hub, type HubWork } from './hub.ts'
-import { checkIdentity, type Identified } from './identity.ts'
-import { checkId, checkUid, type Uid } from './ids.ts'
-import { type CometDump, type CometStats, dump, stats } from './inspect.ts'
-import { type CometOptions, checkMilliseconds, resolveOptions } from './options.ts'
-import type { Member } from './presence.ts'
-import type { Target } from './protocol/event.ts'
-import { parsePacket } from './protocol/packet.ts'
+} from './operations/cluster-commands.ts'
+import { type ConnectRequest, connect } from './operations/connect.ts'
+import { endSessions } from './operations/drain.ts'
 import {
   type EventMap,
   type Publication,
@@ -26,9 +21,14 @@ import {
   type PublishTarget,
   targetOf,
   toEnvelope,
-} from './publication.ts'
-import { checkTarget } from './targets.ts'
-import { heard } from './uplink.ts'
+} from './operations/publish.ts'
+import { heard } from './operations/uplink.ts'
+import { type CometOptions, checkMilliseconds, resolveOptions } from './options.ts'
+import type { Member } from './ports/presence.ts'
+import type { Target } from './protocol/event.ts'
+import { parsePacket } from './protocol/packet.ts'
+import { checkTarget } from './protocol/target.ts'
+import { checkIdentity, type Identified } from './session/identity.ts'
 
 /** Whom `enter` and `leave` are about: a user, all its sessions and later ones, or one session. */
 export type Occupant = { readonly uid: Uid } | { readonly sid: string }

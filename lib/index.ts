@@ -1,17 +1,21 @@
-export type { Batch } from './batch.ts'
-export type { Broker, BrokerLink, BrokerNode, Delivery, Envelope } from './broker.ts'
-export type { CometCloseCode } from './codes.ts'
 export { Comet, type Occupant, type UplinkRequest } from './comet.ts'
-export type { DisconnectOptions, SessionTarget } from './commands.ts'
-export type { ConnectRequest } from './connect.ts'
-export type { Command, Controller, ControllerLink, ControllerNode } from './controller.ts'
 export { CometError, type CometErrorCode } from './errors.ts'
-export type { ClientMessage, HookListener, HookMap, RoomActivityEvent } from './hooks.ts'
-export type { Identified, Identity } from './identity.ts'
+export type { ClientMessage, HookListener, HookMap, RoomActivityEvent } from './hooks/hooks.ts'
 export type { Uid } from './ids.ts'
-export type { CometDump, CometStats } from './inspect.ts'
 export { MemoryBroker } from './memory/broker.ts'
+export type { CometDump, CometStats } from './node/stats.ts'
+export type { DisconnectOptions, SessionTarget } from './operations/cluster-commands.ts'
+export type { ConnectRequest } from './operations/connect.ts'
+export type {
+  EventMap,
+  MessageInput,
+  Publication,
+  PublishOptions,
+  PublishTarget,
+} from './operations/publish.ts'
 export type { CometOptions, EnterRequest } from './options.ts'
+export type { Broker, BrokerLink, BrokerNode, Delivery, Envelope } from './ports/broker.ts'
+export type { Command, Controller, ControllerLink, ControllerNode } from './ports/controller.ts'
 export type {
   Admission,
   GraceTarget,
@@ -22,7 +26,10 @@ export type {
   PresenceNode,
   PresenceSession,
   SessionHold,
-} from './presence.ts'
+} from './ports/presence.ts'
+export type { Transport, TransportListener } from './ports/transport.ts'
+export type { Batch } from './ports/write-batch.ts'
+export type { CometCloseCode } from './protocol/close-codes.ts'
 export {
   type Event,
   type Event as CometEvent,
@@ -36,6 +43,5 @@ export {
   stringifyUserActivityEvent,
   UserActivityEvent,
 } from './protocol/user-activity-event.ts'
-export type { EventMap, MessageInput, Publication, PublishOptions, PublishTarget } from './publication.ts'
-export type { SessionInfo } from './session.ts'
-export type { Transport, TransportListener } from './transport.ts'
+export type { Identified, Identity } from './session/identity.ts'
+export type { SessionInfo } from './session/session.ts'

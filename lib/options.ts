@@ -1,12 +1,12 @@
 import cluster from 'node:cluster'
-import type { Broker } from './broker.ts'
-import type { Controller } from './controller.ts'
 import { CometError } from './errors.ts'
-import type { ClientMessage } from './hooks.ts'
+import type { ClientMessage } from './hooks/hooks.ts'
 import { checkId, kindOf } from './ids.ts'
 import { MemoryBroker } from './memory/broker.ts'
-import type { Presence } from './presence.ts'
-import type { SessionInfo } from './session.ts'
+import type { Broker } from './ports/broker.ts'
+import type { Controller } from './ports/controller.ts'
+import type { Presence } from './ports/presence.ts'
+import type { SessionInfo } from './session/session.ts'
 
 /** What `canEnter` is asked. */
 export interface EnterRequest {

@@ -1,6 +1,6 @@
-import { Batch } from '../batch.ts'
 import type { CometError } from '../errors.ts'
-import { encodeBlock } from '../sse.ts'
+import { Batch } from '../ports/write-batch.ts'
+import { encodeBlock } from '../stream/sse.ts'
 import type { Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
 

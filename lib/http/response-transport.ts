@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
-import type { Batch } from '../batch.ts'
-import type { Transport, TransportListener } from '../transport.ts'
-import { isDirect } from './direct.ts'
+import type { Transport, TransportListener } from '../ports/transport.ts'
+import type { Batch } from '../ports/write-batch.ts'
 import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
+import { isDirect } from './socket-bypass.ts'
 
 /** How long an ended stream may take to send its rest before the connection is cut. */
 const LINGER_MS = 5_000

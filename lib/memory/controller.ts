@@ -1,5 +1,5 @@
-import type { Command, Controller, ControllerLink, ControllerNode } from '../controller.ts'
 import { CometError } from '../errors.ts'
+import type { Command, Controller, ControllerLink, ControllerNode } from '../ports/controller.ts'
 import { Namespaces } from './namespaces.ts'
 
 /** A controller within the process: a command is a function call with a deadline. */

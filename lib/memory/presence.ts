@@ -1,6 +1,6 @@
-import type { Member, Presence, PresenceLink, PresenceNode } from '../presence.ts'
+import type { Member, Presence, PresenceLink, PresenceNode } from '../ports/presence.ts'
 import { Namespaces } from './namespaces.ts'
-import { type Report, type User, World } from './world.ts'
+import { type Report, type User, World } from './presence-state.ts'
 
 /** A presence within the process. */
 export class MemoryPresence implements Presence {

@@ -1,6 +1,6 @@
-import { Backlog } from '../../lib/backlog.ts'
+import { Backlog } from '../../lib/history/history.ts'
 import type { Target } from '../../lib/protocol/event.ts'
-import { encodeBlock } from '../../lib/sse.ts'
+import { encodeBlock } from '../../lib/stream/sse.ts'
 
 /** What a full backlog says it takes, and what it takes. */
 export interface BacklogHeap {

@@ -1,0 +1,36 @@
+import { UserActivityEvent } from '../protocol/user-activity-event.ts'
+import type { HookMap, Hooks } from './hooks.ts'
+
+const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
+
+const NAMES: { readonly [type: number]: 'online' | 'offline' | 'heard' | 'enter' | 'leave' } = {
+  [ONLINE]: 'online',
+  [OFFLINE]: 'offline',
+  [HEARD]: 'heard',
+  [ENTER_ROOM]: 'enter',
+  [LEAVE_ROOM]: 'leave',
+}
+
+/** Tells the hooks of user activity, each listener in the order it happened. */
+export class ActivityFeed {
+  readonly #hooks: Hooks
+  readonly #queue: UserActivityEvent[] = []
+  #draining = false
+
+  constructor(hooks: Hooks) {
+    this.#hooks = hooks
+  }
+
+  /** A hook that causes activity itself must not be heard by later listeners before what it reacted to. */
+  push(events: readonly UserActivityEvent[]): void {
+    this.#queue.push(...events)
+    if (this.#draining) return
+    this.#draining = true
+    for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+      this.#hooks.emit('activity', event)
+      const name = NAMES[event.type]
+      if (name !== undefined) this.#hooks.emit(name, event as HookMap[typeof name])
+    }
+    this.#draining = false
+  }
+}

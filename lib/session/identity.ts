@@ -1,0 +1,89 @@
+import { CometError, isCometError } from '../errors.ts'
+import { checkId, checkUid, kindOf, newSecret, type Uid } from '../ids.ts'
+
+/** Who a client is, in full. */
+export interface Identity {
+  /** The user; an integer is taken in decimal. */
+  readonly uid: Uid
+  /** Rooms the session is in from the start, entered without `canEnter` being asked. Default: none. */
+  readonly rooms?: readonly string[]
+  /**
+   * When the identity expires, in milliseconds since January 1, 1970 UTC (a JWT's `exp` is in seconds). The stream is
+   * closed then; the client comes back and is identified again. Default: never.
+   */
+  readonly expiresAt?: number
+  /** What others may see of the user in `members`; JSON. Default: nothing. */
+  readonly info?: unknown
+}
+
+/**
+ * What `identify` answers: a uid or an Identity; `{ anonymous: true }` for a public page, whose sessions get a
+ * random uid, cause no activity and count nowhere as present; or nothing, which is answered with 401.
+ */
+export type Identified = Uid | Identity | { readonly anonymous: true } | null | undefined | false
+
+/** An Identity that was checked. */
+export interface Identification {
+  readonly uid: string
+  readonly anonymous: boolean
+  readonly expiresAt: number | undefined
+  readonly rooms: readonly string[]
+  readonly info: unknown
+}
+
+/**
+ * Checks what a host's `identify` answered.
+ *
+ * @throws CometError UNAUTHENTICATED for nothing, INVALID_IDENTITY for what cannot be an identity
+ */
+export function checkIdentity(identified: Identified, maxIdBytes: number): Identification {
+  if (isNobody(identified)) throw new CometError('UNAUTHENTICATED')
+  if (typeof identified !== 'object') return checkIdentity({ uid: identified }, maxIdBytes)
+  if ('anonymous' in identified && identified.anonymous === true) {
+    const uid = `anonymous.${newSecret()}`
+    return { uid, anonymous: true, expiresAt: undefined, rooms: [], info: undefined }
+  }
+  const { uid, rooms = [], info, expiresAt } = identified as Identity
+  // `{ uid: user?.id }` of nobody is nobody; without the key it is a mistake, which a 401 would hide.
+  if ('uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
+  try {
+    if (Array.isArray(identified) || !('uid' in identified)) {
+      const found = Array.isArray(identified)
+        ? 'an array'
+        : `an object with ${Object.keys(identified).join(', ')}`
+      throw new TypeError(`it must be a uid, { uid, … }, { anonymous: true } or nothing, not ${found}`)
+    }
+    if (!Array.isArray(rooms)) throw new TypeError(`rooms must be an array of room ids, not ${kindOf(rooms)}`)
+    return {
+      uid: checkUid('uid', uid, maxIdBytes),
+      anonymous: false,
+      expiresAt: expiresAt === undefined ? undefined : checkExpiry(expiresAt),
+      rooms: rooms.map((rid) => checkId('rooms', rid, maxIdBytes)),
+      info,
+    }
+  } catch (cause) {
+    if (isCometError(cause) && cause.code === 'UNAUTHENTICATED') throw cause
+    throw new CometError(
+      'INVALID_IDENTITY',
+      `What identify answered is wrong: ${(cause as Error).message}.`,
+      { cause },
+    )
+  }
+}
+
+/** Whether `identify` knew nobody. The number 0 is somebody: databases may count from it. */
+export function isNobody<T>(value: T): value is T & (undefined | null | false | '') {
+  return value === undefined || value === null || value === false || value === ''
+}
+
+/** Milliseconds have had twelve digits since 1973, seconds will until 5138. */
+const FIRST_MILLISECONDS = 1e11
+
+function checkExpiry(expiresAt: unknown): number {
+  if (typeof expiresAt !== 'number' || Number.isNaN(expiresAt)) {
+    throw new TypeError(`expiresAt must be a number of milliseconds, not ${kindOf(expiresAt)}`)
+  }
+  if (expiresAt < FIRST_MILLISECONDS) throw new TypeError('expiresAt must be in milliseconds, not seconds')
+  if (expiresAt <= Date.now()) throw new CometError('UNAUTHENTICATED', 'The identity has expired.')
+  return expiresAt
+}

@@ -1,0 +1,246 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Cuttable } from '../support/cuttable.ts'
+import { Example } from '../support/example.ts'
+import { type Heard, is, type Listener, listenTo, namesOf, textsOf } from '../support/listener.ts'
+
+describe('examples', () => {
+  let example: Example
+  let listeners: Listener[]
+
+  const listen = async (path: string): Promise<Listener> => {
+    const listener = await listenTo(example.url + path)
+    listeners.push(listener)
+    return listener
+  }
+
+  beforeEach(() => {
+    listeners = []
+  })
+
+  afterEach(async () => {
+    await example?.stop()
+    for (const listener of listeners) listener.close()
+  })
+
+  for (const name of ['express-notifications', 'koa-notifications']) {
+    describe(name, () => {
+      beforeEach(async () => {
+        example = await Example.start(name)
+      })
+
+      const notify = async (uid: string, text: unknown): Promise<number> => {
+        const headers = { 'Content-Type': 'application/json' }
+        const request = { method: 'POST', headers, body: JSON.stringify({ text }) }
+        return (await fetch(`${example.url}/notify/${encodeURIComponent(uid)}`, request)).status
+      }
+
+      it('serves its page', async () => {
+        await servesPage('Notifications')
+      })
+
+      it('brings a notification to its user and nobody else', async () => {
+        const alice = await listen('/comet?uid=alice')
+        const bob = await listen('/comet?uid=b%C3%B6b%2F2')
+        equal(await notify('alice', 'one'), 204)
+        equal(await notify('böb/2', 'two'), 204)
+        deepEqual(await alice.until(isNotification), { event: 'notification', data: { text: 'one' } })
+        deepEqual(await bob.until(isNotification), { event: 'notification', data: { text: 'two' } })
+        equal(alice.heard.length, 1)
+        equal(bob.heard.length, 1)
+      })
+
+      it('goes on after a reconnect, with nothing twice', async () => {
+        const first = await listen('/comet?uid=alice')
+        await notify('alice', 'one')
+        await first.until(isNotification)
+        first.close()
+        const second = await listen('/comet?uid=alice')
+        await notify('alice', 'two')
+        await second.until(({ data }) => data.text === 'two')
+        deepEqual(textsOf(second), ['two'])
+        deepEqual(textsOf(first), ['one'])
+      })
+
+      it('refuses a stream of nobody, and a text that is none', async () => {
+        equal((await fetch(`${example.url}/comet`)).status, 401)
+        for (const text of [undefined, '', 5, 'x'.repeat(1_001)]) equal(await notify('alice', text), 400)
+      })
+
+      it('ends at SIGTERM though somebody listens', async () => {
+        await listen('/comet?uid=alice')
+        await endsWell()
+      })
+    })
+  }
+
+  describe('chat', () => {
+    beforeEach(async () => {
+      example = await Example.start('chat')
+    })
+
+    const come = (name: string, room = 'lobby') =>
+      listen(`/comet?${new URLSearchParams({ name, rid: room })}`)
+    const say = (who: Listener, text: unknown, room = 'lobby') => send(who, { room, text })
+    const send = (who: Listener, content: object) =>
+      who.post({ type: 'SEND', send: { evt: JSON.stringify(content) } })
+    const see = async (name: string, rid = 'lobby') => {
+      const response = await fetch(`${example.url}/room?${new URLSearchParams({ name, rid })}`)
+      return (await response.json()) as { members: string[]; messages: unknown[] }
+    }
+
+    it('serves its page, which loads nothing from elsewhere', async () => {
+      await servesPage('Comet chat')
+      const { headers } = await fetch(example.url)
+      match(headers.get('content-security-policy') ?? '', /^default-src 'self'/)
+      for (const file of ['chat.js', 'view.js', 'style.css']) {
+        equal((await fetch(`${example.url}/${file}`)).status, 200)
+      }
+    })
+
+    it('lets two people see each other come, speak and go', async () => {
+      const ada = await come('Ada')
+      const bob = await come('Bob')
+      deepEqual((await ada.until(is('enter', 'Bob'))).data, { room: 'lobby', name: 'Bob' })
+      equal(await say(ada, ' hello '), 204)
+      equal(await say(bob, 'hi'), 204)
+      for (const who of [ada, bob]) {
+        await who.until(is('chat', 'Bob'))
+        deepEqual(textsOf(who), ['hello', 'hi'])
+      }
+      const { members, messages } = await see('Bob')
+      deepEqual(members, ['Ada', 'Bob'])
+      deepEqual(
+        messages,
+        ada.heard.filter(({ event }) => event === 'chat').map(({ data }) => data),
+      )
+      await bob.post({ type: 'BYE' })
+      await ada.until(is('leave', 'Bob'))
+      deepEqual((await see('Ada')).members, ['Ada'])
+    })
+
+    it('says nothing of a reconnect within the grace', async () => {
+      const ada = await come('Ada')
+      const before = await come('Bob')
+      const carol = await come('Carol')
+      await say(before, 'hello')
+      await before.until(is('chat', 'Bob'))
+      before.close()
+      const after = await come('Bob')
+      // Carol does not come back. When her grace has run out, Bob's first connection's has, too.
+      carol.close()
+      await ada.until(is('leave', 'Carol'))
+      await say(after, 'again')
+      for (const who of [after, ada]) await who.until(({ data }) => data.text === 'again')
+      deepEqual(textsOf(after), ['again'])
+      deepEqual(
+        ada.heard.filter(({ event }) => event !== 'room').map(({ event, data }) => `${data.name} ${event}`),
+        ['Bob enter', 'Carol enter', 'Bob chat', 'Carol leave', 'Bob chat'],
+      )
+      deepEqual((await see('Ada')).members, ['Ada', 'Bob'])
+    })
+
+    it('gives a page its connection back that was cut, with its rooms and what they were sent', async () => {
+      const ada = await come('Ada')
+      const way = await Cuttable.to(example.url)
+      try {
+        const bob = await listenTo(`${way.url}/comet?name=Bob&clientId=page`)
+        listeners.push(bob)
+        equal(await ada.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
+        equal(await bob.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
+        await ada.until(is('enter', 'Bob'))
+        way.cut()
+        await say(ada, 'meanwhile', 'den')
+        await bob.until(is('chat', 'Ada'))
+        equal(await say(bob, 'after', 'den'), 204)
+        for (const who of [ada, bob]) {
+          await who.until(is('chat', 'Bob'))
+          deepEqual(textsOf(who), ['meanwhile', 'after'])
+        }
+        deepEqual(namesOf(ada, 'enter', 'leave'), ['Bob'])
+      } finally {
+        way.close()
+      }
+    })
+
+    it('takes a message once that a browser sent again', async () => {
+      const ada = await come('Ada')
+      const packet = { evt: JSON.stringify({ room: 'lobby', text: 'once' }) }
+      for (const id of ['1', '1', '2']) equal(await ada.post({ type: 'SEND', send: { ...packet, id } }), 204)
+      await say(ada, 'last')
+      await ada.until(({ data }) => data.text === 'last')
+      deepEqual(textsOf(ada), ['once', 'once', 'last'])
+    })
+
+    it('tells everybody how full a room is, and forgets an opened room that is left', async () => {
+      const ada = await come('Ada')
+      const bob = await come('Bob')
+      const about = (room: string, count: number, fixed: boolean) => (heard: Heard) =>
+        heard.event === 'room' && JSON.stringify(heard.data) === JSON.stringify({ room, count, fixed })
+      equal(await bob.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
+      await ada.until(about('den', 1, false))
+      await say(bob, 'secret', 'den')
+      equal(await bob.post({ type: 'LEAVE', leave: { rid: 'den' } }), 204)
+      await ada.until(about('den', 0, false))
+      equal(await ada.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
+      deepEqual(await see('Ada', 'den'), { members: ['Ada'], messages: [] })
+    })
+
+    it('passes typing notices on to the others', async () => {
+      const ada = await come('Ada')
+      const bob = await come('Bob')
+      equal(await send(bob, { room: 'lobby', typing: true }), 204)
+      await ada.until(is('typing', 'Bob'))
+      await say(bob, 'hello')
+      await bob.until(is('chat', 'Bob'))
+      ok(!bob.heard.some(({ event }) => event === 'typing'))
+    })
+
+    it('keeps a room to those who are in it', async () => {
+      const ada = await come('Ada')
+      await come('Bob', 'coffee')
+      equal(await say(ada, 'hello', 'coffee'), 403)
+      equal((await fetch(`${example.url}/room?name=Ada&rid=coffee`)).status, 403)
+      equal((await fetch(`${example.url}/room?rid=lobby`)).status, 403)
+      equal((await fetch(`${example.url}/rooms`)).status, 401)
+    })
+
+    it('refuses names, rooms and texts that are none', async () => {
+      for (const name of ['', ' ', ' a', 'a\nb', 'x'.repeat(25)]) {
+        equal((await fetch(`${example.url}/comet?${new URLSearchParams({ name })}`)).status, 401)
+      }
+      const ada = await come('Ada')
+      for (const rid of [' ', 'x'.repeat(25), 'a\tb'])
+        equal(await ada.post({ type: 'JOIN', join: { rid } }), 403)
+      for (const text of [undefined, 5, '', ' \n', 'x'.repeat(1_001)]) equal(await say(ada, text), 400)
+      for (const evt of ['', '{', 'null', '5', '{"room":5}']) {
+        equal(await ada.post({ type: 'SEND', send: { evt } }), 400)
+      }
+    })
+
+    it('ends at SIGTERM though people are there and a browser holds a spare connection', async () => {
+      await come('Ada')
+      await come('Bob')
+      const spare = connect(Number(new URL(example.url).port), '127.0.0.1')
+      await once(spare, 'connect')
+      await endsWell()
+      spare.destroy()
+    })
+  })
+
+  async function servesPage(title: string): Promise<void> {
+    const response = await fetch(example.url)
+    equal(response.status, 200)
+    match(response.headers.get('content-type') ?? '', /^text\/html/)
+    ok((await response.text()).includes(`<title>${title}</title>`))
+  }
+
+  async function endsWell(): Promise<void> {
+    equal(await example.stop(), 0)
+    match(example.output.out, /^[\w ]+: http:\/\/127\.0\.0\.1:\d+\n$/)
+    equal(example.output.err, '')
+  }
+})
+
+const isNotification = ({ event }: Heard) => event === 'notification'

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** A way that a rule does not allow. */
+interface Violation {
+  readonly rule: { readonly name: string }
+  readonly from: string
+  readonly to: string
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const cruiser = join(root, 'node_modules/.bin/depcruise')
+
+/** Judges the imports of `lib` and `adapters` in a folder by the rules there, as `npm run lint` does. */
+async function violationsIn(folder: string): Promise<string[]> {
+  const output = await new Promise<string>((resolve, reject) => {
+    const args = ['lib', 'adapters', '--output-type', 'json']
+    // Its status counts the errors, which are in what it writes, too; what it cannot do, it says to stderr.
+    execFile(cruiser, args, { cwd: folder, maxBuffer: 2 ** 26 }, (_error, stdout, stderr) => {
+      if (stdout === '') reject(new Error(stderr))
+      else resolve(stdout)
+    })
+  })
+  const { violations } = JSON.parse(output).summary as { violations: Violation[] }
+  return violations.map(({ rule, from, to }) => `${rule.name}: ${from} → ${to}`).sort()
+}
+
+describe('the direction of dependencies', function () {
+  this.timeout(60_000)
+
+  const folders: string[] = []
+
+  /** Lays out a house of its own with the project's rules, and judges it. */
+  async function judge(files: Record<string, string>): Promise<string[]> {
+    const folder = await mkdtemp(join(tmpdir(), 'comet-house-'))
+    folders.push(folder)
+    const packages = ['eventemitter3', 'express', 'koa'].map((name) => [`node_modules/${name}/index.js`, ''])
+    const all: Record<string, string> = { 'adapters/koa.ts': '', ...Object.fromEntries(packages), ...files }
+    for (const [path, text] of Object.entries(all)) {
+      await mkdir(dirname(join(folder, path)), { recursive: true })
+      await writeFile(join(folder, path), text)
+    }
+    for (const name of ['.dependency-cruiser.cjs', 'tsconfig.json'])
+      await cp(join(root, name), join(folder, name))
+    return await violationsIn(folder)
+  }
+
+  after(async () => {
+    for (const folder of folders) await rm(folder, { recursive: true, force: true })
+  })
+
+  it('is kept by every file of the project', async () => {
+    assert.deepEqual(await violationsIn(root), [])
+  })
+
+  it('goes from adapters to lib, and from there to eventemitter3 and Node', async () => {
+    const files = {
+      'lib/session.ts': "import 'node:http'\nimport 'eventemitter3'\n",
+      'adapters/express.ts': "import '../lib/session.ts'\nimport 'express'\nimport 'node:http'\n",
+      'adapters/redis/index.ts': "import '../../lib/session.ts'\nimport './broker.ts'\n",
+      'adapters/redis/broker.ts': '',
+    }
+    assert.deepEqual(await judge(files), [])
+  })
+
+  it('forbids lib a framework, even one that only gives a type', async () => {
+    const files = {
+      'lib/a.ts': "import 'express'\n",
+      'lib/b.ts': "import type { Request } from 'express'\nexport type { Request }\n",
+    }
+    assert.deepEqual(await judge(files), [
+      'lib-stands-alone: lib/a.ts → node_modules/express/index.js',
+      'lib-stands-alone: lib/b.ts → node_modules/express/index.js',
+    ])
+  })
+
+  it('forbids lib an adapter', async () => {
+    const files = { 'lib/a.ts': "import '../adapters/koa.ts'\n" }
+    assert.deepEqual(await judge(files), ['lib-stands-alone: lib/a.ts → adapters/koa.ts'])
+  })
+
+  it('forbids an import cycle, even one of types', async () => {
+    const files = {
+      'lib/a.ts': "import type { B } from './b.ts'\nexport interface A { b: B }\n",
+      'lib/b.ts': "import type { A } from './a.ts'\nexport interface B { a: A }\n",
+    }
+    assert.deepEqual(await judge(files), ['no-cycle: lib/a.ts → lib/b.ts'])
+  })
+
+  it('forbids an adapter another adapter, and its package', async () => {
+    const files = { 'lib/a.ts': '', 'adapters/express.ts': "import './koa.ts'\nimport 'koa'\n" }
+    assert.deepEqual(await judge(files), [
+      'adapters-know-one-product: adapters/express.ts → node_modules/koa/index.js',
+      'adapters-stand-apart: adapters/express.ts → adapters/koa.ts',
+    ])
+  })
+
+  it('forbids an import of what is not there', async () => {
+    const files = { 'lib/a.ts': '', 'adapters/express.ts': "import '../lib/gone.ts'\n" }
+    assert.deepEqual(await judge(files), ['nothing-unresolved: adapters/express.ts → ../lib/gone.ts'])
+  })
+})

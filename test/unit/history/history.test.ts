@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import FakeTimers from '@sinonjs/fake-timers'
+import fc from 'fast-check'
+import { Backlog } from '../../../lib/history/history.ts'
+import type { Target } from '../../../lib/protocol/event.ts'
+import { encodeBlock } from '../../../lib/stream/sse.ts'
+import type { BacklogHeap } from '../../support/backlog-heap.ts'
+
+const HEAP = fileURLToPath(new URL('../../support/backlog-heap.ts', import.meta.url))
+
+const TARGETS: readonly Target[] = [{ uid: 'a' }, { uid: 'b' }, { rid: 'a' }, { rid: 'b' }, {}]
+const AGE = 1_000
+const COUNT = 4
+const BYTES = 6_000
+
+const compare = (a: string, b: string) =>
+  Number.isNaN(Number(a) - Number(b)) ? undefined : Number(a) - Number(b)
+
+/** All that was ever published, and what of it is kept, by the plainest means. */
+class Model {
+  readonly events: { target: Target; position: number; time: number; evt: string; kept: boolean }[] = []
+
+  of(target: Target) {
+    return this.events.filter((event) => event.target === target)
+  }
+
+  kept() {
+    return this.events.filter(({ kept }) => kept)
+  }
+
+  /** Evicts by count and age; how much the bytes allow is the backlog's to say. */
+  evict(target: Target | undefined): void {
+    const own = target === undefined ? [] : this.of(target)
+    for (const event of own.slice(0, Math.max(0, own.length - COUNT))) event.kept = false
+    for (const event of this.events) if (event.time <= performance.now() - AGE) event.kept = false
+  }
+}
+
+describe('Backlog', () => {
+  let clock: FakeTimers.Clock
+  beforeEach(() => {
+    clock = FakeTimers.install({ toFake: ['performance'] })
+  })
+  afterEach(() => clock.uninstall())
+
+  const append = (backlog: Backlog, target: Target, position: number, evt: string) =>
+    backlog.append(
+      { ...target, evt, position: String(position) },
+      encodeBlock({ id: String(position), data: evt }),
+      position,
+    )
+  const positions = (events: readonly { position: string }[]) =>
+    events.map(({ position }) => Number(position))
+
+  it('answers as an array of everything would, and names exactly what was lost', () => {
+    const step = fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc.record({ op: fc.constant('append' as const), at: fc.nat(4), size: fc.nat(1_500) }),
+      },
+      { weight: 2, arbitrary: fc.record({ op: fc.constant('pass' as const), ms: fc.nat(600) }) },
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const backlog = new Backlog({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
+        const model = new Model()
+        for (const taken of steps) {
+          if (taken.op === 'pass') {
+            clock.tick(taken.ms)
+            backlog.expire()
+            model.evict(undefined)
+          } else {
+            const target = TARGETS[taken.at] as Target
+            const position = model.events.length + 1
+            const evt = 'x'.repeat(taken.size)
+            append(backlog, target, position, evt)
+            model.events.push({ target, position, time: performance.now(), evt, kept: true })
+            model.evict(target)
+            // By bytes the oldest of all go, one after the other.
+            const kept = model.kept()
+            for (const event of kept.slice(0, kept.length - backlog.size.events)) event.kept = false
+          }
+          check(backlog, model)
+        }
+        clock.tick(AGE)
+        backlog.expire()
+        assert.deepEqual(backlog.size, { events: 0, targets: 0, bytes: 0 })
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('drops what is too old by itself, each event in its time', () => {
+    clock.uninstall()
+    clock = FakeTimers.install({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
+    const backlog = new Backlog({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
+    append(backlog, {}, 1, 'first')
+    clock.tick(AGE / 2)
+    append(backlog, {}, 2, 'second')
+    const kept = () => backlog.size.events
+    clock.tick(AGE / 2 - 1)
+    assert.equal(kept(), 2)
+    clock.tick(1)
+    assert.equal(kept(), 1)
+    clock.tick(AGE / 2)
+    assert.deepEqual([kept(), clock.countTimers()], [0, 0])
+    append(backlog, {}, 3, 'third')
+    assert.equal(clock.countTimers(), 1)
+    backlog.close()
+    assert.equal(clock.countTimers(), 0)
+  })
+
+  function check(backlog: Backlog, model: Model): void {
+    const { events, targets, bytes } = backlog.size
+    const kept = model.kept()
+    assert.equal(events, kept.length)
+    assert.equal(targets, new Set(kept.map(({ target }) => target)).size)
+    assert.ok(bytes <= BYTES)
+    const own = kept.reduce((sum, { evt }) => sum + evt.length, 0)
+    assert.ok(bytes >= own)
+    for (let since = 0; since <= model.events.length; since += 1) {
+      const missed = backlog.since(String(since), TARGETS)
+      const after = model.events.filter(({ position }) => position > since)
+      assert.deepEqual(
+        positions(missed.events),
+        after.filter((event) => event.kept).map(({ position }) => position),
+      )
+      for (const target of TARGETS) {
+        const lost = after.some((event) => event.target === target && !event.kept)
+        const named = missed.gaps.includes(target)
+        if (lost) assert.ok(named, 'a loss that is not named')
+        // What others lost before there was a record of a target may have been its own, for all that is known.
+        const first = kept.find((event) => event.target === target)?.position ?? Number.POSITIVE_INFINITY
+        const doubtful = after.some((event) => !event.kept && event.position < first)
+        if (named) assert.ok(lost || doubtful, 'named although nothing was lost')
+      }
+    }
+    for (const target of TARGETS) {
+      const all = kept.filter((event) => event.target === target).map(({ position }) => position)
+      assert.deepEqual(positions(backlog.recent(target, 99)), all)
+      assert.deepEqual(positions(backlog.recent(target, 2)), all.slice(-2))
+      assert.deepEqual(backlog.recent(target, 0), [])
+    }
+  }
+
+  it('does not name a target that is whole because of what others lost', () => {
+    const backlog = new Backlog({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
+    append(backlog, { uid: 'a' }, 1, 'kept')
+    for (let position = 2; position < 20; position += 1) append(backlog, {}, position, 'tick')
+    const { events, gaps } = backlog.since('0', TARGETS)
+    assert.deepEqual(gaps, [{}])
+    assert.deepEqual(positions(events), [1, 16, 17, 18, 19])
+  })
+
+  it('goes by the latest loss of all where a target has no record any more', () => {
+    const backlog = new Backlog({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
+    append(backlog, { uid: 'a' }, 1, 'gone')
+    clock.tick(AGE)
+    append(backlog, { uid: 'b' }, 2, 'kept')
+    const others = TARGETS.filter(({ uid }) => uid !== 'b')
+    assert.deepEqual(backlog.since('0', TARGETS).gaps, others)
+    assert.deepEqual(backlog.since('1', TARGETS).gaps, [])
+  })
+
+  it('says a gap for all targets to a position of another order', () => {
+    const backlog = new Backlog({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
+    append(backlog, { uid: 'a' }, 1, 'kept')
+    assert.deepEqual(backlog.since('nonsense', TARGETS), { events: [], gaps: TARGETS })
+  })
+
+  it('gives the frame that was published, small or large, each time it is asked', () => {
+    const backlog = new Backlog({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
+    for (const [index, size] of [3, 100_000].entries()) {
+      const data = `é\n${'x'.repeat(size)}`
+      append(backlog, { rid: 'a' }, index + 1, data)
+      const [event] = backlog.recent({ rid: 'a' }, 1)
+      const frame = encodeBlock({ id: String(index + 1), data })
+      assert.deepEqual(event?.frame, frame)
+      assert.equal(event?.frame, event?.frame)
+    }
+  })
+
+  it('keeps within its bytes, and the heap with it, whatever is kept for whom', function () {
+    this.timeout(60_000)
+    const args = ['--import', 'tsx', '--expose-gc', HEAP]
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    assert.equal(stderr, '')
+    const heaps = JSON.parse(stdout) as BacklogHeap[]
+    for (const { name, bound, bytes, held, targets } of heaps) {
+      console.log(`      ${name}: ${targets} targets, ${bytes} bytes accounted, ${held} held`)
+      assert.ok(bytes <= bound, name)
+      assert.ok(bytes > bound * 0.9, name)
+      assert.ok(held <= bytes * 1.3 + 1_000_000, `${name}: ${held} held, ${bytes} accounted`)
+    }
+  })
+})

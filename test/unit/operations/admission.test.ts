@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { type Comet, type CometOptions, MemoryBroker } from '../../../lib/index.ts'
+import { closeComets, makeComet } from '../../support/comets.ts'
+import { MemoryTransport } from '../../support/memory-transport.ts'
+import { answerLate } from '../../support/slow-presence.ts'
+import { until } from '../../support/until.ts'
+
+/** Comets whose presence answers as late as it is told to, each on a node of its own. */
+function makeSlow(options: CometOptions = {}) {
+  const broker = new MemoryBroker()
+  const delays: number[] = []
+  const presence = answerLate(broker.presence, () => delays.shift() ?? 0)
+  const make = () => makeComet({ broker, presence, offlineGrace: 60_000, ...options })
+  /** Settles once presence has been asked, and has yet to answer, as often as `delays` were pushed. */
+  const asked = (left = 0) => until(() => delays.length === left)
+  return { make, delays, asked }
+}
+
+function come(comet: Comet, request: { rids?: string[]; clientId?: string } = {}) {
+  const transport = new MemoryTransport()
+  const came = comet.connect({ identity: 'alice', transport, ...request })
+  return { transport, came }
+}
+
+describe('While presence is asked about a client', () => {
+  afterEach(closeComets)
+
+  it('a kick is at once all the same: there is no grace for it', async () => {
+    const { make, delays, asked } = makeSlow()
+    const { comet, said } = make()
+    delays.push(40)
+    const { transport, came } = come(comet, { rids: ['den'] })
+    await asked()
+    assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
+    await came
+    assert.equal(transport.control('close')?.code, 'KICKED')
+    assert.deepEqual(said, ['ONLINE alice', 'ENTER_ROOM alice den', 'LEAVE_ROOM alice den', 'OFFLINE alice'])
+  })
+
+  it('its user may leave a room on any node, and then is not in it', async () => {
+    const { make, delays, asked } = makeSlow()
+    const [one, two] = [make().comet, make().comet]
+    await come(one, { clientId: 'other' }).came
+    await one.enter({ uid: 'alice' }, 'attic')
+    delays.push(40)
+    const { transport, came } = come(two, { rids: ['den'] })
+    await asked()
+    for (const rid of ['attic', 'den']) assert.equal(await one.leave({ uid: 'alice' }, rid), true)
+    await came
+    assert.deepEqual(transport.control('ready')?.rooms, [])
+    await two.publish({ rid: 'attic', evt: 'not for alice' })
+    await two.publish({ rid: 'den', evt: 'nor this' })
+    await new Promise(setImmediate)
+    assert.deepEqual(transport.published, [])
+    assert.deepEqual([await one.count('attic'), await one.count('den')], [0, 0])
+  })
+
+  for (const nodes of ['one node', 'two nodes']) {
+    it(`it may come again: on ${nodes}, the later one counts, whichever answer comes first`, async () => {
+      const { make, delays, asked } = makeSlow()
+      const one = make()
+      const two = nodes === 'one node' ? one : make()
+      delays.push(40)
+      const early = come(one.comet, { clientId: 'page', rids: ['den'] })
+      await asked()
+      const late = come(two.comet, { clientId: 'page' })
+      await late.came
+      await early.came
+      assert.ok(early.transport.closed)
+      assert.equal(late.transport.closed, false)
+      assert.deepEqual(late.transport.control('ready')?.rooms, ['den'])
+      const sids = [one, two].flatMap(({ comet }) => comet.dump().sessions.map(({ sid }) => sid))
+      assert.deepEqual(Array.from(new Set(sids)), [late.transport.sid])
+      const packet = { type: 'JOIN', join: { rid: 'attic' } }
+      await one.comet.uplink({ sid: late.transport.sid, identity: 'alice', packet })
+      assert.deepEqual(two.comet.dump().sessions[0]?.rooms, ['den', 'attic'])
+      late.transport.drop()
+      assert.deepEqual([one.comet.stats().sessions, two.comet.stats().sessions], [0, 0])
+      assert.equal(await one.comet.isOnline('alice'), true)
+    })
+  }
+
+  it('what it asks by way of its earlier connection is refused, and lost on nobody', async () => {
+    const { make, delays, asked } = makeSlow()
+    const { comet } = make()
+    const early = come(comet, { clientId: 'page', rids: ['den'] })
+    await early.came
+    const { sid } = early.transport
+    delays.push(40)
+    const late = come(comet, { clientId: 'page' })
+    await asked()
+    for (const [type, rid] of [
+      ['JOIN', 'attic'],
+      ['LEAVE', 'den'],
+    ] as const) {
+      const packet = { type, [type.toLowerCase()]: { rid } }
+      await assert.rejects(comet.uplink({ sid, identity: 'alice', packet }), { code: 'NO_SUCH_SESSION' })
+    }
+    await late.came
+    assert.deepEqual(late.transport.control('ready')?.rooms, ['den'])
+    assert.deepEqual([await comet.count('den'), await comet.count('attic')], [1, 0])
+  })
+})
+
+describe('A session that takes over another', () => {
+  afterEach(closeComets)
+
+  it('has no more rooms than maxRoomsPerSession, and is told which were too many', async () => {
+    const { comet } = makeComet({ maxRoomsPerSession: 2, offlineGrace: 60_000 })
+    const visit = async (...rids: string[]) => {
+      const { transport, came } = come(comet, { clientId: 'page', rids })
+      await came
+      transport.drop()
+      return transport.control('ready')
+    }
+    await visit('1')
+    assert.deepEqual((await visit('2'))?.rooms, ['2', '1'])
+    const third = await visit('2', '3')
+    assert.deepEqual([third?.rooms, third?.refused], [['2', '1'], ['3']])
+    assert.equal(await comet.count('3'), 0)
+  })
+})

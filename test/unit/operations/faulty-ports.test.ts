@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { type CometError, MemoryBroker, type Presence, type PresenceLink } from '../../../lib/index.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { MemoryTransport } from '../../support/memory-transport.ts'
+
+/** A presence whose server can be pulled out from under it. */
+function fragilePresence(): { presence: Presence; broken: Set<keyof PresenceLink> } {
+  const broken = new Set<keyof PresenceLink>()
+  const { presence: sound } = new MemoryBroker()
+  const join: Presence['join'] = (node) =>
+    new Proxy(sound.join(node), {
+      get: (link, name: keyof PresenceLink) =>
+        broken.has(name) ? () => Promise.reject(new Error(`${name}: connection lost`)) : link[name],
+    })
+  return { presence: { join }, broken }
+}
+
+describe('When presence fails', () => {
+  afterEach(closeComets)
+
+  function make() {
+    const { presence, broken } = fragilePresence()
+    const { comet } = makeComet({ broker: new MemoryBroker(), presence })
+    const errors: string[] = []
+    comet.on('error', ({ message }) => errors.push(message))
+    return { comet, broken, errors }
+  }
+
+  it('sends a newcomer away for now, says the error, and nothing of it is left', async () => {
+    const { comet, broken, errors } = make()
+    broken.add('connect')
+    const transport = new MemoryTransport()
+    const refused = comet.connect({ identity: 'alice', transport, rids: ['den'] })
+    await assert.rejects(refused, (error: CometError) => error.notNow)
+    assert.deepEqual(comet.dump(), { sessions: [], rooms: [] })
+    assert.deepEqual([transport.opened, transport.closed], [false, false])
+    assert.ok(errors.includes('connect: connection lost'))
+  })
+
+  it('does not put a session into a room that presence knows nothing of', async () => {
+    const { comet, broken } = make()
+    const { sid } = await connect(comet, 'alice')
+    broken.add('enter')
+    const packet = { type: 'JOIN', join: { rid: 'den' } }
+    await assert.rejects(comet.uplink({ sid, identity: 'alice', packet }), {
+      code: 'UNAVAILABLE',
+      status: 503,
+    })
+    await assert.rejects(comet.enter({ sid }, 'den'), { code: 'UNAVAILABLE' })
+    assert.deepEqual(comet.dump().rooms, [])
+    broken.clear()
+    assert.equal(await comet.enter({ sid }, 'den'), true)
+  })
+
+  it('ends a session all the same, and says the error', async () => {
+    const { comet, broken, errors } = make()
+    const alice = await connect(comet, 'alice')
+    broken.add('disconnect')
+    alice.drop()
+    await new Promise(setImmediate)
+    assert.equal(comet.stats().sessions, 0)
+    assert.deepEqual(errors, ['disconnect: connection lost'])
+  })
+
+  it('does not hold up a Comet that closes', async () => {
+    const hanging = new MemoryBroker()
+    const join: Presence['join'] = (node) =>
+      Object.assign(hanging.presence.join(node), { disconnect: () => new Promise<never>(() => {}) })
+    const { comet } = makeComet({ broker: new MemoryBroker(), presence: { join } })
+    const alice = await connect(comet, 'alice')
+    await comet.close({ drain: 30 })
+    assert.ok(alice.closed)
+  })
+})

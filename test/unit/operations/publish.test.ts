@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { parseMessage, UserActivityEvent } from '../../../lib/index.ts'
+import { toEnvelope } from '../../../lib/operations/publish.ts'
+import { type CometOptions, resolveOptions } from '../../../lib/options.ts'
+import { anyText } from '../protocol/arbitraries.ts'
+
+const refusal = (code: string, message: string | RegExp) => ({ name: 'CometError', code, message })
+
+/** Takes anything, as JavaScript callers may give anything. */
+function envelope(event: unknown, publishOptions: unknown = {}, options: CometOptions = {}) {
+  return toEnvelope(event, publishOptions, resolveOptions(options))
+}
+
+/** The Message that goes out for an evt. */
+function message(evt: unknown, options?: CometOptions) {
+  return parseMessage(envelope({ evt }, {}, options).evt)
+}
+
+describe('the target of a publication', () => {
+  it('is a user, a room, both, or the world', () => {
+    for (const target of [{ uid: 'alice' }, { rid: 'lobby' }, { uid: 'alice', rid: 'lobby' }, {}]) {
+      assert.deepEqual(envelope({ ...target, evt: 'x' }), { ...target, evt: 'x' })
+    }
+  })
+
+  it('is never the world when it is there but missing', () => {
+    for (const name of ['uid', 'rid']) {
+      for (const [value, problem] of [
+        [undefined, 'must be a string, not undefined'],
+        [null, 'must be a string, not null'],
+        ['', 'must not be empty'],
+      ]) {
+        const message = `${name} ${problem}. To publish to the world, leave uid and rid out.`
+        assert.throws(() => envelope({ [name]: value, evt: 'x' }), refusal('INVALID_TARGET', message))
+      }
+    }
+  })
+
+  it('is refused when one half of it is missing, though the other is there', () => {
+    assert.throws(() => envelope({ uid: undefined, rid: 'lobby', evt: 'x' }), { code: 'INVALID_TARGET' })
+    assert.throws(() => envelope({ uid: 'alice', rid: '', evt: 'x' }), { code: 'INVALID_TARGET' })
+  })
+
+  it('is refused when a class defines it without a value', () => {
+    class Notice {
+      evt = 'x'
+      get uid() {
+        return undefined
+      }
+    }
+    assert.throws(() => envelope(new Notice()), refusal('INVALID_TARGET', /^uid must be a string/))
+  })
+
+  it('is refused when it is malformed', () => {
+    for (const uid of ['a\nb', '\ud83d', 'x'.repeat(257), 1.5, Number.NaN, true, {}, ['alice']]) {
+      assert.throws(() => envelope({ uid, evt: 'x' }), refusal('INVALID_TARGET', /^uid must /))
+    }
+    for (const rid of [5, 5n]) {
+      assert.throws(() => envelope({ rid, evt: 'x' }), refusal('INVALID_TARGET', /^rid must /))
+    }
+  })
+
+  it('may be a user by a number or bigint, in decimal', () => {
+    assert.equal(envelope({ uid: 42, evt: 'x' }).uid, '42')
+    assert.equal(envelope({ uid: 2n ** 64n, evt: 'x' }).uid, '18446744073709551616')
+  })
+})
+
+describe('the options of publish', () => {
+  it('pass over a user or a session', () => {
+    assert.deepEqual(envelope({ evt: 'x' }, { except: { uid: 'bob' } }).except, { uid: 'bob' })
+    assert.deepEqual(envelope({ evt: 'x' }, { except: { uid: 7 } }).except, { uid: '7' })
+    assert.deepEqual(envelope({ evt: 'x' }, { except: { sid: 'node.id' } }).except, { sid: 'node.id' })
+    assert.equal('except' in envelope({ evt: 'x' }, { except: undefined }), false)
+  })
+
+  // Whoever shortens the ids of users does not choose those of sessions.
+  it('pass over a session whatever maxIdBytes is', () => {
+    const except = { sid: `${'n'.repeat(11)}.${'s'.repeat(22)}` }
+    assert.deepEqual(envelope({ evt: 'x' }, { except }, { maxIdBytes: 8 }).except, except)
+  })
+
+  it('are refused when except names nobody: someone would get what is not for them', () => {
+    for (const except of [{ uid: undefined }, { uid: null }, { uid: '' }, { sid: undefined }, { sid: '' }]) {
+      assert.throws(() => envelope({ evt: 'x' }, { except }), refusal('INVALID_ID', /^[us]id must /))
+    }
+    for (const except of [{}, null, 'bob', ['bob'], 7, { user: 'bob' }, { uid: 'bob', sid: 's' }]) {
+      const message = /^Option except must be \{ uid \} or \{ sid \}, not /
+      assert.throws(() => envelope({ evt: 'x' }, { except }), refusal('INVALID_ID', message))
+    }
+  })
+
+  it('are refused when there is one that publish does not have: nobody would be excepted', () => {
+    const excpt = { uid: 'bob' }
+    assert.throws(() => envelope({ evt: 'x' }, { excpt }), refusal('INVALID_EVENT', /but not "excpt"/))
+  })
+
+  it('mark what is transient', () => {
+    assert.equal(envelope({ evt: 'x' }, { transient: true }).transient, true)
+    for (const options of [{}, { transient: false }, { transient: undefined }]) {
+      assert.equal('transient' in envelope({ evt: 'x' }, options), false)
+    }
+  })
+
+  it('are refused when they are of the wrong type', () => {
+    for (const transient of [1, 'true', null]) {
+      const message = /^Option transient must be a boolean, not /
+      assert.throws(() => envelope({ evt: 'x' }, { transient }), refusal('INVALID_EVENT', message))
+    }
+    for (const options of [null, 'transient', []]) {
+      const message = /^The options of publish must be an object, not /
+      assert.throws(() => envelope({ evt: 'x' }, options), refusal('INVALID_EVENT', message))
+    }
+  })
+})
+
+describe('a published evt that is a string', () => {
+  it('is opaque: it goes on as it is', () => {
+    fc.assert(
+      fc.property(anyText, (evt) => {
+        assert.deepEqual(envelope({ evt }), { evt })
+      }),
+    )
+  })
+
+  it('is not completed, even when it is a Message', () => {
+    assert.equal(envelope({ evt: '{"event":"chat"}' }).evt, '{"event":"chat"}')
+  })
+})
+
+describe('a published evt that is a Message', () => {
+  it('is completed with the server, a random id and the time', () => {
+    const before = BigInt(Date.now()) * 1_000_000n
+    const [first, second] = [message({ event: 'chat' }, { server: 's1' }), message({ event: 'chat' })]
+    assert.equal(first.server, 's1')
+    assert.equal(first.event, 'chat')
+    assert.equal(first.data, '')
+    assert.notEqual(first.id, '')
+    assert.notEqual(first.id, second.id)
+    assert.ok(first.time > before - 10_000_000n && first.time < before + 60_000_000_000n)
+    assert.ok(second.time >= first.time)
+  })
+
+  it('keeps the server, id and time it has', () => {
+    const evt = { server: 'own', event: 'chat', data: 'hi', id: 'mine', time: 1700000000123456789n }
+    assert.deepEqual(message(evt, { server: 's1' }), evt)
+  })
+
+  it('has data that is a string as it is, and anything else as JSON', () => {
+    assert.equal(message({ data: '{"a":1}' }).data, '{"a":1}')
+    assert.equal(message({ data: '' }).data, '')
+    assert.equal(message({ data: undefined }).data, '')
+    fc.assert(
+      fc.property(fc.jsonValue(), (data) => {
+        const text = message({ data }).data
+        assert.equal(text, typeof data === 'string' ? data.toWellFormed() : JSON.stringify(data))
+      }),
+    )
+  })
+
+  it('has data by its toJSON, such as a UserActivityEvent or a Date', () => {
+    const activity = new UserActivityEvent({ type: 1, uid: 'u1', time: 7n })
+    assert.equal(message({ data: activity }).data, '{"type":1,"uid":"u1","time":"7"}')
+    assert.equal(message({ data: new Date(0) }).data, '"1970-01-01T00:00:00.000Z"')
+  })
+
+  it('is refused with data that JSON cannot have, and the error says what it is', () => {
+    const cyclic: Record<string, unknown> = {}
+    cyclic.self = cyclic
+    for (const [data, says] of [
+      [cyclic, /^evt\.data is not JSON: .*circular/],
+      [1n, /^evt\.data is not JSON: .*BigInt/],
+      [{ deep: [1n] }, /^evt\.data is not JSON: .*BigInt/],
+      [() => 'x', /^evt\.data is not JSON, but a function\.$/],
+      [Symbol('x'), /^evt\.data is not JSON, but a symbol\.$/],
+    ] as const) {
+      assert.throws(() => envelope({ evt: { event: 'chat', data } }), refusal('INVALID_EVENT', says))
+    }
+  })
+
+  it('is refused with a field of the wrong type', () => {
+    for (const [evt, says] of [
+      [{ event: 5 }, /^Message\.event must be a string, not a number$/],
+      [{ server: 0 }, /^Message\.server must be a string, not a number$/],
+      [{ id: 7n }, /^Message\.id must be a string, not a bigint$/],
+      [{ time: Date.now() }, /^Message\.time must be a bigint, not a number$/],
+      [{ time: 2n ** 63n }, /^Message\.time is out of the range of int64/],
+    ] as const) {
+      assert.throws(() => envelope({ evt }), refusal('INVALID_FIELD', says))
+    }
+  })
+
+  it('is refused when it is no object', () => {
+    for (const evt of [undefined, null, 5, true, ['x']]) {
+      const message = /^evt, unless it is a string, must be an object, not /
+      assert.throws(() => envelope({ evt }), refusal('INVALID_EVENT', message))
+    }
+    for (const event of [undefined, null, 'x', []]) {
+      const message = /^The event must be an object, not /
+      assert.throws(() => envelope(event), refusal('INVALID_EVENT', message))
+    }
+  })
+})
+
+describe('maxEventBytes', () => {
+  const tooLarge = refusal('EVENT_TOO_LARGE', 'evt must have at most 12 bytes (option maxEventBytes).')
+
+  it('lets an evt below and at the limit pass, counted in UTF-8', () => {
+    for (const evt of ['', 'x'.repeat(11), 'x'.repeat(12), 'é'.repeat(6), '\u20ac'.repeat(4)]) {
+      assert.equal(envelope({ evt }, {}, { maxEventBytes: 12 }).evt, evt)
+    }
+  })
+
+  it('refuses an evt above the limit', () => {
+    // A lone surrogate goes out as U+FFFD, which takes three bytes.
+    for (const evt of ['x'.repeat(13), `${'é'.repeat(6)}x`, '\u20ac'.repeat(5), '\ud83d'.repeat(5)]) {
+      assert.throws(() => envelope({ evt }, {}, { maxEventBytes: 12 }), tooLarge)
+    }
+  })
+
+  it('limits a Message by what goes out, escapes included', () => {
+    const evt = { server: 's', event: 'e', data: '<', id: 'i', time: 1n }
+    const size = Buffer.byteLength(envelope({ evt }).evt)
+    assert.equal(parseMessage(envelope({ evt }, {}, { maxEventBytes: size }).evt).data, '<')
+    assert.throws(() => envelope({ evt }, {}, { maxEventBytes: size - 1 }), { code: 'EVENT_TOO_LARGE' })
+  })
+
+  it('is 1 MiB by default', () => {
+    assert.equal(envelope({ evt: 'x'.repeat(2 ** 20) }).evt.length, 2 ** 20)
+    assert.throws(() => envelope({ evt: 'x'.repeat(2 ** 20 + 1) }), { code: 'EVENT_TOO_LARGE' })
+  })
+})
+
+describe('what is published by mistake', () => {
+  it('is refused when its target is misspelt, which would make it the world', () => {
+    for (const [key, value] of Object.entries({ user: 'bob', room: 'den', UID: 'bob' })) {
+      const message = new RegExp(`may have uid, rid, evt, but not "${key}"`)
+      assert.throws(() => envelope({ [key]: value, evt: 'x' }), refusal('INVALID_EVENT', message))
+    }
+  })
+
+  it('is refused when what it holds would not be seen', () => {
+    for (const evt of [
+      { type: 'chat' },
+      { text: 'hi' },
+      Buffer.from('hi'),
+      new Date(),
+      new Map(),
+      Promise.resolve(),
+    ]) {
+      assert.throws(() => envelope({ evt }), refusal('INVALID_EVENT', /^evt, unless it is a string, /))
+    }
+    assert.doesNotThrow(() => envelope({ evt: Object.create(null) }))
+  })
+})

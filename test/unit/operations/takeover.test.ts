@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { type Comet, MemoryBroker } from '../../../lib/index.ts'
+import { closeComets, makeComet } from '../../support/comets.ts'
+import { MemoryTransport } from '../../support/memory-transport.ts'
+import { until } from '../../support/until.ts'
+
+async function page(
+  comet: Comet,
+  options: { uid?: string; position?: string; rids?: string[]; clientId?: string } = {},
+) {
+  const { uid = 'alice', clientId = 'page', ...rest } = options
+  const transport = new MemoryTransport()
+  await comet.connect({ identity: uid, transport, clientId, ...rest })
+  return transport
+}
+
+const join = (comet: Comet, sid: string, rid: string) =>
+  comet.uplink({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid } } })
+
+describe('A clientId', () => {
+  afterEach(closeComets)
+
+  it('brings a session back with its sid and the rooms it joined, and nothing is said', async () => {
+    const { comet, said } = makeComet({ offlineGrace: 60_000 })
+    const first = await page(comet)
+    await join(comet, first.sid, 'den')
+    await comet.publish({ rid: 'den', evt: '1' })
+    await until(() => first.published.length === 1)
+    first.drop()
+    said.splice(0)
+    await comet.publish({ rid: 'den', evt: '2' })
+    await comet.publish({ rid: 'den', evt: 'her own' }, { except: { sid: first.sid } })
+    const second = await page(comet, { position: String(first.lastEventId) })
+    assert.deepEqual(second.control('ready')?.rooms, ['den'])
+    assert.equal(second.sid, first.sid)
+    assert.deepEqual(second.published, ['2'])
+    await comet.publish({ rid: 'den', evt: 'her own, too' }, { except: { sid: first.sid } })
+    await comet.publish({ rid: 'den', evt: '3' })
+    await until(() => second.published.length === 2)
+    assert.deepEqual(second.published, ['2', '3'])
+    assert.deepEqual(said, [])
+    assert.equal(comet.stats().sessions, 1)
+  })
+
+  it('ends a half-open predecessor at once, for good', async () => {
+    const { comet, said } = makeComet()
+    const first = await page(comet, { rids: ['den'] })
+    said.splice(0)
+    const second = await page(comet)
+    assert.ok(first.closed)
+    assert.deepEqual(first.control('close'), {
+      code: 'REPLACED',
+      reason: 'A new connection with the same clientId took over.',
+      reconnect: false,
+    })
+    assert.deepEqual(said, [])
+    assert.equal(second.sid, first.sid)
+    assert.equal(comet.stats().sessions, 1)
+    await assert.rejects(page(comet, { position: String(first.lastEventId) }), { code: 'KEPT_AWAY' })
+    second.drop()
+    assert.deepEqual(said, ['LEAVE_ROOM alice den', 'OFFLINE alice'])
+  })
+
+  it('brings back one that was replaced when who replaced it has gone, on whatever node that was', async () => {
+    const broker = new MemoryBroker()
+    const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]
+    const [one, two] = [nodes[0]?.comet as Comet, nodes[1]?.comet as Comet]
+    for (const other of [one, two]) {
+      const page1 = await page(one, { rids: ['den'] })
+      const late = await page(other)
+      await until(() => page1.closed)
+      const position = String(page1.lastEventId)
+      await assert.rejects(page(one, { position }), { code: 'KEPT_AWAY' })
+      await assert.rejects(page(two, { position }), { code: 'KEPT_AWAY' })
+      late.drop()
+      const back = await page(two, { position })
+      assert.equal(back.sid, page1.sid)
+      assert.deepEqual(back.control('ready')?.rooms, ['den'])
+      assert.deepEqual(back.control('gap')?.targets, [{ uid: 'alice' }, { rid: 'den' }, { world: true }])
+      back.drop()
+    }
+  })
+
+  it('takes over nothing of another user', async () => {
+    const { comet } = makeComet()
+    const alice = await page(comet, { rids: ['den'] })
+    const mallory = await page(comet, { uid: 'mallory' })
+    assert.notEqual(mallory.sid, alice.sid)
+    assert.deepEqual(mallory.control('ready')?.rooms, [])
+    assert.equal(alice.closed, false)
+  })
+
+  it('knows a SEND that comes again after the reconnect, which brings no new allowance', async () => {
+    let calls = 0
+    const onMessage = () => ++calls
+    const { comet } = makeComet({ offlineGrace: 60_000, uplinkRate: 1, onMessage })
+    const first = await page(comet)
+    const { sid } = first
+    const send = (id: string) =>
+      comet.uplink({ sid, identity: 'alice', packet: { type: 'SEND', send: { evt: 'hi', id } } })
+    assert.equal(await send('1'), '1')
+    first.drop()
+    await page(comet)
+    assert.equal(await send('1'), '1')
+    await assert.rejects(send('2'), { code: 'TOO_MANY_PACKETS' })
+    assert.equal(calls, 1)
+  })
+
+  it('does so over nodes, and packets find the session where it is', async () => {
+    const broker = new MemoryBroker()
+    const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]
+    const [one, two] = [nodes[0]?.comet as Comet, nodes[1]?.comet as Comet]
+    const first = await page(one)
+    await join(two, first.sid, 'den')
+    const second = await page(two)
+    await until(() => first.closed)
+    assert.equal(second.sid, first.sid)
+    assert.deepEqual([one.stats().sessions, two.stats().sessions], [0, 1])
+    await join(one, second.sid, 'attic')
+    assert.deepEqual(two.dump().sessions[0]?.rooms, ['den', 'attic'])
+    second.drop()
+    const third = await page(one)
+    assert.deepEqual(third.control('ready')?.rooms, ['den', 'attic'])
+    assert.equal(await two.count('den'), 1)
+  })
+})

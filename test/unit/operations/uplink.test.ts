@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { CometError } from '../../../lib/index.ts'
+import { UplinkState } from '../../../lib/session/uplink-state.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
+
+describe('Packets of one session', () => {
+  afterEach(closeComets)
+
+  const never = () => new Promise<never>(() => {})
+  const send = (evt: string, id?: string) => ({
+    type: 'SEND',
+    send: { evt, ...(id === undefined ? {} : { id }) },
+  })
+
+  it('do not keep a heartbeat waiting while the host thinks about one', async () => {
+    const { comet, said } = makeComet({ onMessage: never })
+    const { sid } = await connect(comet, 'alice')
+    comet.uplink({ sid, identity: 'alice', packet: send('hi') })
+    await comet.uplink({ sid, identity: 'alice', packet: { type: 'HB' } })
+    assert.equal(said.filter((activity) => activity === 'HEARD alice').length, 2)
+  })
+
+  it('do not keep a BYE waiting while the host thinks about a room', async () => {
+    const { comet } = makeComet({ canEnter: never })
+    const alice = await connect(comet, 'alice')
+    const { sid } = alice
+    comet.uplink({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid: 'den' } } })
+    await new Promise(setImmediate)
+    await comet.uplink({ sid, identity: 'alice', packet: { type: 'BYE' } })
+    assert.ok(alice.closed)
+  })
+
+  it('are refused when too many wait, and taken again when one is done', async () => {
+    const state = new UplinkState(1)
+    let done: () => void = () => {}
+    const first = state.enqueue(() => new Promise<void>((resolve) => (done = resolve)), 2)
+    const second = state.enqueue(async () => 'second', 2)
+    await assert.rejects(
+      state.enqueue(async () => 'third', 2),
+      { code: 'TOO_MANY_PACKETS', status: 429 },
+    )
+    done()
+    await first
+    assert.equal(await second, 'second')
+    assert.equal(await state.enqueue(async () => 'fourth', 2), 'fourth')
+  })
+
+  it('may have no id that is longer than maxIdBytes', async () => {
+    const { comet } = makeComet()
+    const { sid } = await connect(comet, 'alice')
+    await comet.uplink({ sid, identity: 'alice', packet: send('hi', 'x'.repeat(256)) })
+    const tooLong = comet.uplink({ sid, identity: 'alice', packet: send('hi', 'x'.repeat(257)) })
+    await assert.rejects(tooLong, { code: 'INVALID_ID', message: /send.id/ })
+  })
+
+  it('are forgotten with their answers, oldest first, when the answers grow large', async () => {
+    let calls = 0
+    const { comet } = makeComet({
+      uplinkRate: 1_000,
+      onMessage: () => {
+        calls += 1
+        return 'x'.repeat(30_000)
+      },
+    })
+    const { sid } = await connect(comet, 'alice')
+    const say = (id: string) => comet.uplink({ sid, identity: 'alice', packet: send('hi', id) })
+    for (const id of ['1', '2', '3', '2', '3']) await say(id)
+    assert.equal(calls, 3)
+    await say('1')
+    assert.equal(calls, 4)
+  })
+
+  it('are refused by a CometError that canEnter throws, which is a no and not a failure', async () => {
+    const { comet } = makeComet({
+      canEnter: () => {
+        throw new CometError('FORBIDDEN', 'Members only.')
+      },
+    })
+    comet.on('error', (error) => assert.fail(error))
+    const { sid } = await connect(comet, 'alice')
+    const join = comet.uplink({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid: 'den' } } })
+    await assert.rejects(join, { code: 'ROOM_REFUSED' })
+    await assert.rejects(connect(comet, 'bob', 'den'), { code: 'ROOM_REFUSED' })
+  })
+})

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict'
+import { Comet, MemoryBroker } from '../../lib/index.ts'
+import { type CometOptions, resolveOptions } from '../../lib/options.ts'
+
+/** Takes anything, as JavaScript callers may give anything. */
+const resolve = (options: unknown) => resolveOptions(options as CometOptions)
+
+/** The numeric options: their default and the least they may be. */
+const NUMBERS = {
+  offlineGrace: [5_000, 0],
+  heartbeatInterval: [15_000, 0],
+  retry: [2_000, 1_000],
+  commandTimeout: [5_000, 1],
+  maxEventBytes: [1_048_576, 1],
+  maxUplinkBytes: [65_536, 1],
+  maxIdBytes: [256, 1],
+  uplinkRate: [20, 1],
+  maxSessionsPerUser: [16, 1],
+  maxSessions: [2_147_483_647, 1],
+  maxRoomsPerSession: [64, 0],
+  maxBufferedBytes: [1_048_576, 1],
+  writeTimeout: [30_000, 1],
+  maxConnectionAge: [600_000, 0],
+  backlogEvents: [1_000, 0],
+  backlogBytes: [67_108_864, 0],
+  backlogAge: [300_000, 1],
+} as const
+
+/** What may not be given, and what the error calls it. */
+const NO_NUMBERS: readonly (readonly [value: unknown, kind: string])[] = [
+  [Number.NaN, 'NaN'],
+  [Number.POSITIVE_INFINITY, 'Infinity'],
+  [2 ** 31, '2147483648'],
+  ['5000', 'a string'],
+  [5_000n, 'a bigint'],
+  [null, 'null'],
+  [true, 'a boolean'],
+  [{}, 'an object'],
+  [Object.create(null), 'an object'],
+  [[5_000], 'an array'],
+  [Symbol('x'), 'a symbol'],
+]
+
+describe('the options of a Comet', () => {
+  it('all have a default', () => {
+    const { broker, presence, controller, ...others } = resolveOptions()
+    assert.ok(broker instanceof MemoryBroker)
+    assert.equal(presence, broker.presence)
+    assert.equal(controller, broker.controller)
+    const numbers = Object.fromEntries(Object.entries(NUMBERS).map(([name, [value]]) => [name, value]))
+    assert.deepEqual(others, {
+      ...numbers,
+      canEnter: undefined,
+      onMessage: undefined,
+      history: undefined,
+      onExcess: 'evict-oldest',
+      namespace: 'comet',
+      server: undefined,
+    })
+  })
+
+  it('have their default when they are undefined', () => {
+    const names = Object.keys(resolveOptions())
+    const { broker: _, presence: _p, controller: _c, ...others } = resolveOptions()
+    const undefinedOptions = Object.fromEntries(names.map((name) => [name, undefined]))
+    const { broker, presence, controller, ...resolved } = resolve(undefinedOptions)
+    assert.deepEqual(resolved, others)
+    assert.equal(presence, (broker as MemoryBroker).presence)
+    assert.equal(controller, (broker as MemoryBroker).controller)
+  })
+
+  it('are kept as they are given', () => {
+    const canEnter = () => true
+    const onMessage = () => undefined
+    const broker = new MemoryBroker()
+    const { presence, controller } = new MemoryBroker()
+    const given = {
+      ...{ canEnter, onMessage, broker, presence, controller, namespace: 'a', server: 'b' },
+      ...{ offlineGrace: 0, heartbeatInterval: 0, retry: 1_000, commandTimeout: 1 },
+      ...{ maxEventBytes: 1, maxUplinkBytes: 1, maxIdBytes: 1, uplinkRate: 1 },
+      ...{
+        maxSessionsPerUser: 1,
+        onExcess: 'reject',
+        maxSessions: 1,
+        maxRoomsPerSession: 0,
+        maxBufferedBytes: 1,
+      },
+      ...{ writeTimeout: 1, maxConnectionAge: 0, backlogEvents: 0, backlogBytes: 0, backlogAge: 1 },
+      history: () => true,
+    } satisfies Required<CometOptions>
+    const resolved = resolveOptions(given)
+    for (const [name, value] of Object.entries(given))
+      assert.equal(resolved[name as keyof CometOptions], value)
+    assert.deepEqual(Object.keys(resolved).sort(), Object.keys(given).sort())
+  })
+
+  it('are each checked by the constructor of Comet', () => {
+    assert.throws(() => new Comet({ retry: 1 }), {
+      name: 'CometError',
+      code: 'INVALID_OPTION',
+      message: /retry/,
+    })
+  })
+
+  it('are refused when they are no object', () => {
+    for (const options of [null, 'comet', 5, [], () => ({})]) {
+      const message = /^The options must be an object, not /
+      assert.throws(() => resolve(options), { name: 'CometError', code: 'INVALID_OPTION', message })
+    }
+  })
+
+  it('are refused when there is one Comet does not have, such as a misspelt one', () => {
+    for (const name of ['offlinegrace', 'canenter', '', 'constructor', 'toString', '__proto__ ']) {
+      const message = `There is no option ${JSON.stringify(name)}.`
+      assert.throws(() => resolve({ [name]: undefined }), { code: 'INVALID_OPTION', message })
+    }
+  })
+})
+
+for (const [name, [, least]] of Object.entries(NUMBERS)) {
+  describe(`the option ${name}`, () => {
+    it(`may be any number from ${least} to what a timer of Node can hold`, () => {
+      for (const value of [least, least + 1, 2 ** 31 - 1]) {
+        assert.equal(resolve({ [name]: value })[name as keyof CometOptions], value)
+      }
+    })
+
+    it('is refused, by its name, as anything else', () => {
+      for (const [value, kind] of [
+        ...NO_NUMBERS,
+        [least - 1, `${least - 1}`],
+        [-1e9, '-1000000000'],
+      ] as const) {
+        assert.throws(() => resolve({ [name]: value }), {
+          name: 'CometError',
+          code: 'INVALID_OPTION',
+          message: `Option ${name} must be a number from ${least} to 2147483647, not ${kind}.`,
+        })
+      }
+    })
+  })
+}
+
+for (const name of ['canEnter', 'onMessage']) {
+  describe(`the option ${name}`, () => {
+    it('is refused, by its name, when it is no function', () => {
+      for (const value of [null, true, 'yes', {}, ['lobby']]) {
+        const message = new RegExp(`^Option ${name} must be a function, not `)
+        assert.throws(() => resolve({ [name]: value }), {
+          name: 'CometError',
+          code: 'INVALID_OPTION',
+          message,
+        })
+      }
+    })
+  })
+}
+
+for (const name of ['namespace', 'server']) {
+  describe(`the option ${name}`, () => {
+    it('is refused, by its name, unless it is text that may stand anywhere an id may', () => {
+      for (const value of [null, '', 5, 'a\nb', 'a\0', '\ud83d', 'x'.repeat(257)]) {
+        const message = new RegExp(`^Option ${name} must `)
+        assert.throws(() => resolve({ [name]: value }), {
+          name: 'CometError',
+          code: 'INVALID_OPTION',
+          message,
+        })
+      }
+    })
+  })
+}
+
+describe('the options broker, presence and controller', () => {
+  const { join, presence, controller } = new MemoryBroker()
+
+  it('are taken from the broker where they are not given', () => {
+    const broker = new MemoryBroker()
+    const own = { presence, controller }
+    assert.equal(resolveOptions({ broker }).presence, broker.presence)
+    assert.equal(resolveOptions({ broker }).controller, broker.controller)
+    assert.equal(resolveOptions({ broker, ...own }).presence, presence)
+    assert.equal(resolveOptions({ broker, ...own }).controller, controller)
+    assert.equal(resolveOptions({ broker: { join }, ...own }).presence, presence)
+  })
+
+  it('are refused when a broker has no presence, which is explained', () => {
+    assert.throws(() => resolveOptions({ broker: { join, controller } }), {
+      name: 'CometError',
+      code: 'INVALID_OPTION',
+      message:
+        'This broker brings no presence: give the option presence, one that spans the nodes that share the broker. ' +
+        'A private one would call users offline who are on another node.',
+    })
+  })
+
+  it('are refused when a broker has no controller, which is explained', () => {
+    const message = /^This broker brings no controller: give the option controller, /
+    assert.throws(() => resolveOptions({ broker: { join, presence } }), { code: 'INVALID_OPTION', message })
+  })
+
+  it('are refused when there is a presence or a controller without a broker', () => {
+    const message = /^A presence or controller spans the nodes that share a broker: give the option broker/
+    for (const options of [{ presence }, { controller }, { presence, controller }]) {
+      assert.throws(() => resolveOptions(options), { code: 'INVALID_OPTION', message })
+    }
+  })
+
+  it('are refused, by their name, when they are none', () => {
+    for (const name of ['broker', 'presence', 'controller']) {
+      // null is what a host has that failed to make one: it must not get a private one in its place.
+      for (const value of [null, {}, 'redis://localhost', { join: 'x' }]) {
+        const message = new RegExp(`^Option ${name} must be a ${name} with a method join, not `)
+        const options = { broker: new MemoryBroker(), [name]: value }
+        assert.throws(() => resolve(options), { name: 'CometError', code: 'INVALID_OPTION', message })
+      }
+    }
+  })
+})

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import {
+  parseMessage,
+  parseUserActivityEvent,
+  stringifyMessage,
+  stringifyUserActivityEvent,
+  UserActivityEvent,
+} from '../../../lib/index.ts'
+import { decoy, int64, Literal, writeObject } from './arbitraries.ts'
+
+const { ONLINE } = UserActivityEvent.Type
+
+/** The objects of the protocol that carry a time, and how it gets in and out. */
+const CARRIERS = [
+  {
+    name: 'Message',
+    fields: ['server', 'event', 'data', 'id', 'time'],
+    read: (text: string) => parseMessage(text).time,
+    write: (time: bigint) => stringifyMessage({ time }),
+  },
+  {
+    name: 'UserActivityEvent',
+    fields: ['type', 'uid', 'rid', 'time'],
+    read: (text: string) => parseUserActivityEvent(text).time,
+    write: (time: bigint) => stringifyUserActivityEvent({ type: ONLINE, uid: 'u1', time }),
+  },
+]
+
+/** Values of "time" that are no int64, and what the error must say of each. */
+const MALFORMED: readonly (readonly [value: string, says: RegExp])[] = [
+  ['9223372036854775808', /out of the range of int64: 9223372036854775808$/],
+  ['-9223372036854775809', /out of the range of int64: -9223372036854775809$/],
+  ['"9223372036854775808"', /out of the range of int64: 9223372036854775808$/],
+  ['"-9223372036854775809"', /out of the range of int64: -9223372036854775809$/],
+  ['100000000000000000000', /out of the range of int64$/],
+  ...['1e3', '1E3', '1.5', '1.0', '-0.0', '1e400', '9.223372036854775807e18'].map(
+    (value) => [value, /must be an integer in decimal, without fraction, exponent/] as const,
+  ),
+  ...['abc', '', ' ', '1 ', ' 1', '1\\n', '+1', '01', '-', '0x10', '1e3', '1.5', '1_000', '1n', '\uff11'].map(
+    (value) => [`"${value}"`, /must be an integer in decimal/] as const,
+  ),
+  ['true', /must be an integer, bare or as a string, not a boolean$/],
+  ['false', /must be an integer, bare or as a string, not a boolean$/],
+  ['{}', /must be an integer, bare or as a string, not an object$/],
+  ['[1]', /must be an integer, bare or as a string, not an array$/],
+]
+
+for (const { name, fields, read, write } of CARRIERS) {
+  describe(`${name}.time`, () => {
+    it('round-trips every int64', () => {
+      fc.assert(
+        fc.property(int64, (time) => {
+          assert.equal(read(write(time)), time)
+        }),
+        { numRuns: 500 },
+      )
+    })
+
+    for (const time of [0n, 1n, -1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
+      it(`round-trips ${time}`, () => {
+        assert.equal(read(write(time)), time)
+      })
+    }
+
+    it('is read exactly as a bare integer, where JSON.parse rounds', () => {
+      const text = '{"time":1700000000123456789}'
+      assert.equal(read(text), 1700000000123456789n)
+      assert.notEqual(BigInt(JSON.parse(text).time), 1700000000123456789n)
+    })
+
+    it('is read exactly from a string, as protojson writes it', () => {
+      assert.equal(read('{"time":"1700000000123456789"}'), 1700000000123456789n)
+    })
+
+    it('is 0 when it is absent, null or negative zero', () => {
+      for (const text of ['{}', '{"time":null}', '{"time":-0}', '{"time":"-0"}', '{"time":1,"time":null}']) {
+        assert.equal(read(text), 0n, text)
+      }
+    })
+
+    it('is not read from a "time" that is nested, in a string, or part of another key', () => {
+      const decoys = [
+        '{"x":{"time":1,"y":[{"time":2}]},"time":7000000000000000007}',
+        '{"time":7000000000000000007,"x":{"time":1}}',
+        '{"x":"\\"time\\":1,","time":7000000000000000007}',
+        '{"x":"\\\\","time":7000000000000000007,"y":"}"}',
+        '{"time ":1,"Time":2,"\\"time\\"":3,"time":7000000000000000007,"xtime":4}',
+        '{"x":[[],{},"]",[{"}":"{"}]],"time":7000000000000000007}',
+      ]
+      for (const text of decoys) assert.equal(read(text), 7000000000000000007n, text)
+    })
+
+    it('is read whatever escapes its key is written with', () => {
+      assert.equal(read('{"\\u0074\\u0069\\u006D\\u0065":7000000000000000007}'), 7000000000000000007n)
+    })
+
+    it('is the last one of several, as JSON.parse has it', () => {
+      assert.equal(read('{"time":1,"\\u0074ime":7000000000000000007}'), 7000000000000000007n)
+      assert.equal(read('{"\\u0074ime":"1","time":7000000000000000007}'), 7000000000000000007n)
+      assert.equal(read('{"time":7000000000000000001,"time":"7000000000000000007"}'), 7000000000000000007n)
+      assert.equal(read('{"time":{"time":1},"time":7000000000000000007}'), 7000000000000000007n)
+    })
+
+    it('is read exactly from any JSON object it stands in, bare or as a string', () => {
+      const key = fc.string().filter((each) => !fields.includes(each))
+      const before = fc.array(fc.tuple(fc.oneof(key, fc.constant('time')), decoy), { maxLength: 4 })
+      const after = fc.array(fc.tuple(key, decoy), { maxLength: 4 })
+      fc.assert(
+        fc.property(before, int64, fc.boolean(), after, fc.gen(), (some, time, bare, others, pick) => {
+          const member = ['time', bare ? new Literal(`${time}`) : `${time}`] as const
+          const text = writeObject(pick, [...some, member, ...others])
+          // The text is what the test means it to be: JSON, with this time but for the rounding.
+          assert.equal(Number(JSON.parse(text).time), Number(time))
+          assert.equal(read(text), time)
+        }),
+        { numRuns: 500 },
+      )
+    })
+
+    for (const [value, says] of MALFORMED) {
+      it(`refuses ${JSON.stringify(value)} and says why`, () => {
+        assert.throws(() => read(`{"time":${value}}`), {
+          name: 'CometError',
+          code: 'INVALID_FIELD',
+          message: new RegExp(`^${name}\\.time .*${says.source}`),
+        })
+      })
+    }
+
+    it('refuses a duplicate that is malformed when it is the last one', () => {
+      assert.throws(() => read('{"time":1,"time":1.5}'), { code: 'INVALID_FIELD' })
+    })
+
+    // BigInt takes time that is more than linear in the digits, seconds for these: an easy way to stall a server.
+    it('refuses millions of digits at once, and does not repeat them', () => {
+      const digits = '9'.repeat(10_000_000)
+      for (const text of [`{"time":${digits}}`, `{"time":"${digits}"}`]) {
+        const start = performance.now()
+        assert.throws(() => read(text), { code: 'INVALID_FIELD', message: /^.{1,200}$/ })
+        const elapsed = performance.now() - start
+        assert.ok(elapsed < 1_500, `took ${elapsed} ms`)
+      }
+    })
+
+    it('is found in linear time behind many members and deep nesting', () => {
+      const members = '"time":1,"\\u0041":"\\"",'.repeat(100_000)
+      const nested = `${'[{"time":'.repeat(50_000)}1${'}]'.repeat(50_000)}`
+      const start = performance.now()
+      assert.equal(read(`{${members}"x":${nested},"time":7000000000000000007}`), 7000000000000000007n)
+      const elapsed = performance.now() - start
+      assert.ok(elapsed < 1_500, `took ${elapsed} ms`)
+    })
+  })
+}

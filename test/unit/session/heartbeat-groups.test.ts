@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
+import fc from 'fast-check'
+import { Pulse } from '../../../lib/session/heartbeat-groups.ts'
+
+const INTERVAL_MS = 1_000
+
+describe('Pulse', () => {
+  let clock: FakeTimers.Clock
+  beforeEach(() => {
+    clock = FakeTimers.install({
+      toFake: ['setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'performance'],
+    })
+  })
+  afterEach(() => clock.uninstall())
+
+  it('has each thing beat once in every interval, from its first one on until it is deleted', () => {
+    const step = fc.record({
+      op: fc.constantFrom('add', 'delete', 'pass'),
+      item: fc.nat(5),
+      ms: fc.nat(3 * INTERVAL_MS),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const latest = new Map<number, { time: number; isFirst: boolean }>()
+        const pulse = new Pulse<number>(INTERVAL_MS, (item) => {
+          const { time, isFirst } = latest.get(item) ?? assert.fail('what is deleted does not beat')
+          const pause = performance.now() - time
+          assert.ok(isFirst ? pause <= INTERVAL_MS : pause === INTERVAL_MS, `${pause}`)
+          latest.set(item, { time: performance.now(), isFirst: false })
+        })
+        for (const { op, item, ms } of steps) {
+          if (op === 'add' && !latest.has(item)) {
+            latest.set(item, { time: performance.now(), isFirst: true })
+            pulse.add(item)
+          } else if (op === 'delete') {
+            latest.delete(item)
+            pulse.delete(item)
+          } else {
+            clock.tick(ms)
+            for (const { time } of latest.values())
+              assert.ok(performance.now() - time <= INTERVAL_MS, 'missed')
+          }
+        }
+        for (const item of latest.keys()) pulse.delete(item)
+        assert.equal(clock.countTimers(), 0)
+      }),
+    )
+  })
+
+  it('lets others have their turn amid the beats of many, and passes over who is deleted meanwhile', () => {
+    const beats: number[] = []
+    const pulse = new Pulse<number>(INTERVAL_MS, (item) => beats.push(item))
+    const many = 10_000
+    for (let item = 0; item < many; item += 1) pulse.add(item)
+    let most = 0
+    for (let turn = 0; beats.length < many / 2; turn += 1) {
+      const before = beats.length
+      clock.next()
+      most = Math.max(most, beats.length - before)
+      assert.ok(turn < many, 'goes on')
+    }
+    assert.ok(most < 1_000, `${most} at once`)
+    const had = new Set(beats)
+    for (let item = 0; item < many; item += 2) pulse.delete(item)
+    beats.splice(0)
+    clock.tick(INTERVAL_MS)
+    assert.ok(beats.every((item) => item % 2 === 1))
+    assert.equal(new Set([...had, ...beats].filter((item) => item % 2 === 1)).size, many / 2)
+  })
+})

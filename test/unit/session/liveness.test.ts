@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
+import fc from 'fast-check'
+import type { CometOptions } from '../../../lib/index.ts'
+import { closeComets, makeComet } from '../../support/comets.ts'
+import { MemoryTransport } from '../../support/memory-transport.ts'
+import { PacedTransport } from '../../support/paced-transport.ts'
+
+const INTERVAL_MS = 1_000
+/** How exact the timetable is. */
+const LATEST_MS = 200
+
+describe('A client that said it answers heartbeats', () => {
+  let clock: FakeTimers.Clock
+  beforeEach(() => {
+    clock = FakeTimers.install({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+    })
+  })
+  afterEach(async () => {
+    clock.uninstall()
+    await closeComets()
+  })
+
+  async function open(options: CometOptions = {}) {
+    const { comet } = makeComet({ heartbeatInterval: INTERVAL_MS, ...options })
+    const transport = new MemoryTransport()
+    await comet.connect({ identity: 'alice', transport, answersHeartbeats: true })
+    const answer = () =>
+      comet.uplink({ sid: transport.sid, identity: 'alice', packet: { type: 'HB' } }) as Promise<unknown>
+    return { transport, answer, beats: () => transport.events.filter(isBeat).length }
+  }
+
+  it('is closed three intervals after it was last heard, not before, whenever that was', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 3 * INTERVAL_MS - 1 }), { maxLength: 8 }),
+        async (pauses) => {
+          const { transport, answer } = await open()
+          for (const pause of pauses) {
+            await clock.tickAsync(pause)
+            assert.equal(transport.closed, false)
+            await answer()
+          }
+          await clock.tickAsync(3 * INTERVAL_MS - 1)
+          assert.equal(transport.closed, false)
+          await clock.tickAsync(LATEST_MS + 1)
+          assert.equal(transport.control('close')?.code, 'SILENT')
+        },
+      ),
+      { numRuns: 50 },
+    )
+  })
+
+  it('gets a heartbeat in every interval, however late it answers', async () => {
+    const { transport, answer, beats } = await open()
+    for (let round = 0; round < 10; round += 1) {
+      await clock.tickAsync(2_700)
+      await answer()
+    }
+    assert.equal(transport.closed, false)
+    assert.ok(beats() >= 27 * (INTERVAL_MS / (INTERVAL_MS + LATEST_MS)) - 1 && beats() <= 28, `${beats()}`)
+  })
+
+  it('is not taken for silent while it reads, however much lies before the heartbeat', async () => {
+    const { comet } = makeComet({ heartbeatInterval: INTERVAL_MS })
+    const transport = new PacedTransport()
+    await comet.connect({ identity: 'alice', transport, answersHeartbeats: true })
+    for (let round = 0; round < 5; round += 1) {
+      await clock.tickAsync(2_900)
+      transport.read()
+      await comet.publish({ evt: 'more' })
+      await new Promise(setImmediate)
+    }
+    assert.equal(transport.closed, false)
+    await clock.tickAsync(3 * INTERVAL_MS + LATEST_MS)
+    assert.equal(transport.control('close')?.code, 'SILENT')
+  })
+
+  it('is not closed for its age', async () => {
+    const { transport, answer } = await open({ maxConnectionAge: 2_000 })
+    for (let round = 0; round < 10; round += 1) {
+      await clock.tickAsync(INTERVAL_MS)
+      await answer()
+    }
+    assert.equal(transport.closed, false)
+  })
+})
+
+describe('A client that goes as its stream begins', () => {
+  it('leaves no timer behind', async () => {
+    const clock = FakeTimers.install({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
+    })
+    try {
+      const { comet } = makeComet({ heartbeatInterval: INTERVAL_MS, offlineGrace: 0 })
+      const transport = new (class extends MemoryTransport {
+        override open(first: Parameters<MemoryTransport['open']>[0]): boolean {
+          const goOn = super.open(first)
+          this.drop()
+          return goOn
+        }
+      })()
+      await comet.connect({ identity: 'alice', transport })
+      assert.deepEqual([comet.stats().sessions, clock.countTimers()], [0, 0])
+    } finally {
+      clock.uninstall()
+      await closeComets()
+    }
+  })
+})
+
+function isBeat({ event }: { readonly event?: string | undefined }): boolean {
+  return event === 'comet.heartbeat'
+}

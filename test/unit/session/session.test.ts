@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import type { CometError } from '../../../lib/index.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { MemoryTransport } from '../../support/memory-transport.ts'
+import { until } from '../../support/until.ts'
+
+describe('Sessions', () => {
+  afterEach(closeComets)
+
+  describe('a session', () => {
+    it('begins with comet.ready, after ONLINE and ENTER_ROOM are out', async () => {
+      const { comet, said } = makeComet({ canEnter: ({ rid }) => rid !== 'vault', heartbeatInterval: 1_234 })
+      const transport = new MemoryTransport()
+      transport.write = (bytes) => {
+        said.push('first byte')
+        return MemoryTransport.prototype.write.call(transport, bytes)
+      }
+      await comet.connect({
+        identity: { uid: 'alice', rooms: ['home'] },
+        transport,
+        rids: ['den', 'vault', 'home'],
+      })
+      assert.deepEqual(said, ['ONLINE alice', 'ENTER_ROOM alice home', 'ENTER_ROOM alice den', 'first byte'])
+      const { sid, ...ready } = transport.control('ready') ?? {}
+      assert.equal(typeof sid, 'string')
+      assert.deepEqual(ready, {
+        uid: 'alice',
+        rooms: ['home', 'den'],
+        refused: ['vault'],
+        recovered: false,
+        heartbeat: 1_234,
+      })
+    })
+
+    it('gets what an online hook publishes to its user, after comet.ready', async () => {
+      const { comet } = makeComet()
+      comet.on('online', ({ uid }) => void comet.publish({ uid, evt: 'welcome' }))
+      const alice = await connect(comet, 'alice')
+      assert.deepEqual(
+        alice.events.map(({ event, data }) => (event === undefined ? data : event)),
+        ['comet.ready', 'welcome'],
+      )
+    })
+
+    it('may be kicked by an online hook: it is told, and nothing of it is left', async () => {
+      const { comet, said } = makeComet()
+      comet.on('online', async ({ uid }) => void (await comet.disconnect({ uid }, { reason: 'banned' })))
+      const mallory = await connect(comet, 'mallory', 'den')
+      assert.deepEqual(mallory.control('close'), { code: 'KICKED', reason: 'banned', reconnect: false })
+      assert.deepEqual(said, [
+        'ONLINE mallory',
+        'ENTER_ROOM mallory den',
+        'LEAVE_ROOM mallory den',
+        'OFFLINE mallory',
+      ])
+      assert.equal(comet.stats().sessions, 0)
+      assert.equal(mallory.control('ready'), undefined)
+    })
+
+    it('leaves nothing behind when the client goes while canEnter thinks', async () => {
+      let answer: (allowed: boolean) => void = () => {}
+      const { comet, said } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
+      const transport = new MemoryTransport()
+      const connecting = comet.connect({ identity: 'alice', transport, rids: ['den'] })
+      transport.drop()
+      answer(true)
+      await connecting
+      assert.deepEqual(said, [])
+      assert.deepEqual(comet.dump(), { sessions: [], rooms: [] })
+      assert.equal(transport.opened, false)
+    })
+
+    it('is admitted no more when the Comet closes while canEnter thinks', async () => {
+      let answer: (allowed: boolean) => void = () => {}
+      const { comet, said } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
+      const connecting = connect(comet, 'alice', 'den')
+      await comet.close()
+      answer(true)
+      await assert.rejects(connecting, { code: 'SHUTTING_DOWN' })
+      assert.deepEqual(said, [])
+    })
+
+    it('gets heartbeats with the current position, and none after its end', async () => {
+      const { comet } = makeComet({ heartbeatInterval: 30 })
+      const alice = await connect(comet, 'alice')
+      await comet.publish({ evt: 'x' })
+      await until(() => alice.events.filter(({ event }) => event === 'comet.heartbeat').length >= 2)
+      const [message, beat] = [undefined, 'comet.heartbeat'].map((name) =>
+        alice.events.findLast(({ event }) => event === name),
+      )
+      assert.equal(beat?.id, message?.id)
+      assert.equal(beat?.data, '{}')
+    })
+
+    it('shows up in dump and stats, without secrets of others', async () => {
+      const { comet } = makeComet()
+      const alice = new MemoryTransport()
+      await comet.connect({ identity: 'alice', transport: alice, rids: ['den'], clientId: 'tab 1' })
+      await comet.publish({ evt: 'x' })
+      const { sid } = alice
+      assert.deepEqual(comet.dump(), {
+        sessions: [{ sid, uid: 'alice', anonymous: false, rooms: ['den'], clientId: 'tab 1' }],
+        rooms: [{ rid: 'den', sids: [sid] }],
+      })
+      const { node, ...numbers } = comet.stats()
+      assert.ok(sid.startsWith(`${node}.`))
+      assert.deepEqual(numbers, {
+        sessions: 1,
+        users: 1,
+        rooms: 1,
+        connections: 1,
+        packets: 0,
+        published: 1,
+        delivered: 1,
+        closes: {},
+        backlog: { events: 1, targets: 1, bytes: numbers.backlog.bytes },
+      })
+    })
+  })
+
+  describe('an anonymous session', () => {
+    it('causes no activity and counts nowhere as present', async () => {
+      const { comet, said } = makeComet()
+      const guest = await connect(comet, { anonymous: true }, 'den')
+      const { uid, sid } = guest.control('ready') ?? {}
+      await comet.uplink({ sid: String(sid), identity: { anonymous: true }, packet: {} })
+      assert.deepEqual(said, [])
+      assert.equal(await comet.isOnline(String(uid)), false)
+      assert.equal(await comet.count('den'), 0)
+      assert.equal(await comet.enter({ uid: String(uid) }, 'attic'), false)
+      guest.drop()
+      assert.equal(comet.stats().sessions, 0)
+      assert.deepEqual(said, [])
+    })
+
+    it('has a uid of its own, to which can be published', async () => {
+      const { comet } = makeComet()
+      const [one, two] = [
+        await connect(comet, { anonymous: true }),
+        await connect(comet, { anonymous: true }),
+      ]
+      await comet.publish({ uid: String(one.control('ready')?.uid), evt: 'psst' })
+      await until(() => one.published.length > 0)
+      assert.deepEqual([one.published, two.published], [['psst'], []])
+    })
+  })
+
+  describe('close', () => {
+    for (const drain of [-1, Number.NaN, Number.POSITIVE_INFINITY, 3e9, '100', null]) {
+      it(`refuses a drain of ${drain}, and closes nothing`, async () => {
+        const { comet } = makeComet()
+        const alice = await connect(comet, 'alice')
+        await assert.rejects(comet.close({ drain: drain as number }), {
+          code: 'INVALID_OPTION',
+          message: /drain/,
+        })
+        assert.equal(alice.closed, false)
+      })
+    }
+
+    it('says who leaves and goes offline, tells the clients, and is idempotent', async () => {
+      const { comet, said } = makeComet({ offlineGrace: 60_000 })
+      const alice = await connect(comet, 'alice', 'den')
+      const gone = await connect(comet, 'bob')
+      gone.drop()
+      said.splice(0)
+      const closed = comet.close()
+      assert.equal(comet.close(), closed)
+      await closed
+      assert.deepEqual(said.sort(), ['LEAVE_ROOM alice den', 'OFFLINE alice', 'OFFLINE bob'])
+      assert.equal(alice.control('close')?.code, 'SHUTDOWN')
+      assert.equal(alice.control('close')?.reconnect, true)
+      assert.ok(alice.closed)
+    })
+
+    it('gives up on a client that takes too long', async () => {
+      const { comet } = makeComet()
+      const stalled = new MemoryTransport()
+      stalled.end = () => {}
+      await comet.connect({ identity: 'alice', transport: stalled })
+      await comet.close({ drain: 20 })
+      assert.ok(stalled.closed)
+    })
+
+    it('turns newcomers away for now', async () => {
+      const { comet } = makeComet()
+      await comet.close()
+      await assert.rejects(connect(comet, 'alice'), (error: CometError) => error.notNow)
+    })
+  })
+})

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { Pending } from '../../../lib/stream/pending-frames.ts'
+
+describe('pending frames', () => {
+  const a = Buffer.from('a')
+  const b = Buffer.from('b')
+
+  it('are none at first', () => {
+    assert.equal(Pending.empty().batch()?.bytes, undefined)
+  })
+
+  it('are the very frame when there is one, without a copy', () => {
+    assert.equal(Pending.empty().with(a).batch()?.bytes, a)
+  })
+
+  it('are joined in the order they came', () => {
+    const root = Pending.empty()
+    assert.equal(root.with(a).with(b).with(a).batch()?.bytes.toString(), 'aba')
+    assert.equal(root.with(b).with(a).batch()?.bytes.toString(), 'ba')
+  })
+
+  it('may have the same frame twice in a row', () => {
+    assert.equal(Pending.empty().with(a).with(a).with(a).batch()?.bytes.toString(), 'aaa')
+  })
+
+  it('are joined once, whoever asks and whenever', () => {
+    const root = Pending.empty()
+    const first = root.with(a).with(b)
+    const bytes = first.batch()?.bytes
+    assert.equal(first.batch()?.bytes, bytes)
+    assert.equal(root.with(a).with(b).batch()?.bytes, bytes)
+  })
+
+  it('stay as they are when others go on from there', () => {
+    const some = Pending.empty().with(a)
+    const more = some.with(b)
+    assert.equal(more.batch()?.bytes.toString(), 'ab')
+    assert.equal(some.batch()?.bytes, a)
+    assert.equal(some.with(b), more)
+  })
+
+  // Frames with the same content may still be two events, and telling costs a comparison of all bytes.
+  it('are told apart by identity, not by content', () => {
+    const root = Pending.empty()
+    const twin = Buffer.from('a')
+    assert.notEqual(root.with(a), root.with(twin))
+    assert.equal(root.with(twin).batch()?.bytes, twin)
+  })
+
+  it('of separate turns share nothing', () => {
+    const first = Pending.empty().with(a).with(b)
+    const second = Pending.empty().with(a).with(b)
+    assert.notEqual(first, second)
+    assert.notEqual(first.batch()?.bytes, second.batch()?.bytes)
+    assert.deepEqual(first.batch()?.bytes, second.batch()?.bytes)
+  })
+
+  it('may be many', () => {
+    const frames = Array.from({ length: 100_000 }, (_, index) => Buffer.from(`${index},`))
+    let pending = Pending.empty()
+    for (const frame of frames) pending = pending.with(frame)
+    assert.ok(pending.batch()?.bytes.equals(Buffer.concat(frames)))
+  })
+
+  it('are right for every session, and one Buffer for those with the same, whoever got what when', () => {
+    const SESSIONS = 5
+    const FRAMES = Array.from({ length: 4 }, (_, index) => Buffer.from(`<${'x'.repeat(index)}${index}>`))
+    // Each step gives one frame to some of the sessions; some sessions are flushed early, and so ask twice.
+    const recipients = fc.uniqueArray(fc.nat({ max: SESSIONS - 1 }), { minLength: 1 })
+    const step = fc.record({ frame: fc.constantFrom(...FRAMES), recipients, ask: fc.boolean() })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const root = Pending.empty()
+        const sessions = Array.from({ length: SESSIONS }, () => ({ pending: root, frames: [] as Buffer[] }))
+        const check = () => {
+          const buffers = new Map<string, Buffer | undefined>()
+          for (const { pending, frames } of sessions) {
+            const bytes = pending.batch()?.bytes
+            if (frames.length === 0) assert.equal(bytes, undefined)
+            else assert.deepEqual(bytes, Buffer.concat(frames))
+            // The frames differ in content, so that equal bytes mean the same sequence.
+            const sequence = Buffer.concat(frames).toString()
+            if (buffers.has(sequence)) assert.equal(bytes, buffers.get(sequence))
+            buffers.set(sequence, bytes)
+          }
+        }
+        for (const { frame, recipients, ask } of steps) {
+          for (const recipient of recipients) {
+            const session = sessions[recipient]
+            assert.ok(session)
+            session.pending = session.pending.with(frame)
+            session.frames.push(frame)
+          }
+          if (ask) check()
+        }
+        check()
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import type { Comet, CometOptions } from '../../../lib/index.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { PacedTransport } from '../../support/paced-transport.ts'
+import { until } from '../../support/until.ts'
+
+const SIZE = 70_000
+const past = (name: string) => name.padEnd(SIZE, '.')
+const turn = () => new Promise(setImmediate)
+
+/** A client of alice that reads slowly comes back to three events of her room that are too large to be sent at once. */
+async function comeBack(options: CometOptions = {}) {
+  const { comet } = makeComet(options)
+  const first = await connect(comet, 'alice', 'den')
+  const position = String(first.lastEventId)
+  first.drop()
+  for (const name of ['a', 'b', 'c']) await comet.publish({ rid: 'den', evt: past(name) })
+  const client = new PacedTransport()
+  await comet.connect({ identity: 'alice', transport: client, rids: ['den'], position })
+  const packet = async (type: string, fields: object) =>
+    await comet.uplink({ sid: client.sid, identity: 'alice', packet: { type, [type.toLowerCase()]: fields } })
+  return { comet, client, position, packet }
+}
+
+/** Reads on until nothing more comes. */
+async function read(client: PacedTransport): Promise<string[]> {
+  for (let events = -1; events !== client.events.length; ) {
+    events = client.events.length
+    await turn()
+    client.read()
+    client.read()
+  }
+  return client.published.map((evt) => evt.replace(/\.+$/, ''))
+}
+
+describe('While a client catches up', () => {
+  afterEach(closeComets)
+
+  it('all that is published comes in its order, kept or not', async () => {
+    const { comet, client } = await comeBack()
+    await comet.publish({ rid: 'den', evt: '1' }, { transient: true })
+    await comet.publish({ evt: '2' })
+    await comet.publish({ uid: 'alice', evt: '3' }, { transient: true })
+    await comet.publish({ rid: 'den', evt: '4' })
+    assert.deepEqual(await read(client), ['a', 'b', 'c', '1', '2', '3', '4'])
+    await comet.publish({ evt: '5' })
+    assert.equal((await read(client)).at(-1), '5')
+  })
+
+  it('it may enter a room that it is in: nothing is passed over for it', async () => {
+    const { comet, client, packet } = await comeBack()
+    await comet.publish({ rid: 'den', evt: '1' })
+    await comet.enter({ uid: 'alice' }, 'den')
+    await comet.publish({ rid: 'den', evt: '2' })
+    await packet('JOIN', { rid: 'den' })
+    assert.deepEqual(await read(client), ['a', 'b', 'c', '1', '2'])
+  })
+
+  it('it is owed what a room was told while it was in it, though it has left', async () => {
+    const { comet, client, packet } = await comeBack()
+    await comet.publish({ rid: 'den', evt: '1' })
+    await packet('LEAVE', { rid: 'den' })
+    await comet.publish({ rid: 'den', evt: 'not for alice' })
+    await packet('JOIN', { rid: 'den' })
+    await comet.publish({ rid: 'den', evt: '2' })
+    assert.deepEqual(await read(client), ['a', 'b', 'c', '1', '2'])
+  })
+
+  it('it may join a room with its past, which comes before what the room is told next', async () => {
+    const { comet, client, packet } = await comeBack({ maxBufferedBytes: 1_000 })
+    for (const name of ['x', 'y']) await comet.publish({ rid: 'attic', evt: past(name) })
+    await packet('JOIN', { rid: 'attic', recent: 2 })
+    await comet.publish({ rid: 'attic', evt: 'z' })
+    assert.deepEqual(await read(client), ['a', 'b', 'c', 'x', 'y', 'z'])
+    assert.equal(client.closed, false)
+  })
+
+  it('what is evicted before its turn comes is a gap, right where it is missing', async () => {
+    const { comet, client } = await comeBack({ backlogEvents: 2 })
+    // The first was gone before it came back, the second was sent at once, and the third has yet to be sent.
+    assert.equal(client.control('ready')?.recovered, false)
+    await comet.publish({ uid: 'alice', evt: '1' })
+    for (const evt of ['2', '3', '4']) await comet.publish({ rid: 'den', evt })
+    const seen = await read(client)
+    assert.deepEqual(seen, ['b', '1', '3', '4'])
+    const order = client.events.map(({ event, data }) => event ?? data.replace(/\.+$/, ''))
+    assert.deepEqual(order, ['comet.ready', 'comet.gap', 'b', 'comet.gap', '1', '3', '4'])
+    assert.deepEqual(client.control('gap'), { targets: [{ rid: 'den' }] })
+  })
+
+  it('it is ended for too much that is kept for it alone, after the event was delivered to all', async () => {
+    const { comet, client } = await comeBack({ maxBufferedBytes: 1_000 })
+    const other = await connect(comet, 'bob')
+    comet.on('offline', () => void comet.publish({ evt: 'she is gone' }))
+    for (let index = 0; index < 12; index += 1) {
+      comet.publish({ evt: String(index).padEnd(100, '.') }, { transient: true })
+    }
+    await until(() => other.published.includes('she is gone'))
+    assert.equal(client.control('close')?.code, 'SLOW')
+    const told = other.published.map((evt) => evt.replace(/\.+$/, ''))
+    assert.deepEqual(
+      told.filter((evt) => evt !== 'she is gone'),
+      Array.from({ length: 12 }, (_, index) => String(index)),
+    )
+  })
+})
+
+describe('A client that joins a room with much of its past', () => {
+  afterEach(closeComets)
+
+  it('gets it at its own pace, though it is more than may wait for a slow reader', async () => {
+    const { comet } = makeComet({ maxBufferedBytes: 1_000 })
+    for (const name of ['a', 'b', 'c', 'd']) await comet.publish({ rid: 'den', evt: past(name) })
+    const client = new PacedTransport()
+    await comet.connect({ identity: 'alice', transport: client })
+    await read(client)
+    const join = { type: 'JOIN', join: { rid: 'den', recent: 4 } }
+    await comet.uplink({ sid: client.sid, identity: 'alice', packet: join })
+    await comet.publish({ rid: 'den', evt: 'e' })
+    assert.deepEqual(await read(client), ['a', 'b', 'c', 'd', 'e'])
+    assert.equal(client.closed, false)
+  })
+})
+
+describe('A gap', () => {
+  afterEach(closeComets)
+
+  async function overflow(comet: Comet) {
+    const first = await connect(comet, 'alice', 'den')
+    first.drop()
+    for (const evt of ['1', '2', '3']) await comet.publish({ rid: 'den', evt })
+    return String(first.lastEventId)
+  }
+
+  async function returning(comet: Comet, position: string) {
+    const client = new PacedTransport()
+    await comet.connect({ identity: 'alice', transport: client, rids: ['den'], position })
+    return client
+  }
+
+  it('is said again to a client that was cut before it', async () => {
+    const { comet } = makeComet({ backlogEvents: 2 })
+    const position = await overflow(comet)
+    const client = await returning(comet, position)
+    const [ready, gap] = client.events
+    assert.deepEqual([ready?.event, gap?.event], ['comet.ready', 'comet.gap'])
+    // It keeps the position that it came with, with which it comes again.
+    assert.equal(ready?.id, undefined)
+    assert.equal((await returning(comet, position)).control('ready')?.recovered, false)
+  })
+
+  it('is said no more to one that has seen it, also when nothing came after it', async () => {
+    const { comet } = makeComet({ backlogEvents: 2, backlogAge: 20 })
+    const position = await overflow(comet)
+    await until(() => comet.stats().backlog.events === 0)
+    const client = await returning(comet, position)
+    assert.deepEqual(client.published, [])
+    assert.equal((await returning(comet, String(client.lastEventId))).control('ready')?.recovered, true)
+  })
+
+  for (const options of [{ backlogEvents: 0 }, { backlogBytes: 0 }, { backlogBytes: 500 }]) {
+    it(`is not said to a newcomer, who gets what is published while it comes: ${JSON.stringify(options)}`, async () => {
+      const { comet } = makeComet(options)
+      comet.on('online', ({ uid }) => void comet.publish({ uid, evt: 'Welcome!' }))
+      const client = await connect(comet, 'alice')
+      assert.deepEqual([client.published, client.control('gap')], [['Welcome!'], undefined])
+    })
+  }
+})
+
+describe('What a hook publishes amid a delivery', () => {
+  afterEach(closeComets)
+
+  it('comes after what is being delivered, for everybody and in the history', async () => {
+    const history = (): boolean => {
+      throw new Error('history failed')
+    }
+    const { comet } = makeComet({ history })
+    comet.on('error', () => void comet.publish({ evt: 'an error' }))
+    const clients = [await connect(comet, 'alice', 'den'), await connect(comet, 'bob', 'den')]
+    await comet.publish({ rid: 'den', evt: 'hello' })
+    await turn()
+    for (const { published } of clients) assert.deepEqual(published, ['hello', 'an error'])
+    const back = new PacedTransport()
+    const position = String(clients[0]?.lastEventId)
+    await comet.connect({ identity: 'alice', transport: back, rids: ['den'], position })
+    assert.deepEqual(await read(back), [])
+  })
+
+  it('does not keep what a promise of history allows', async () => {
+    const { comet } = makeComet({ history: (async () => false) as unknown as () => boolean })
+    await comet.publish({ rid: 'den', evt: 'secret' })
+    assert.deepEqual(comet.history({ rid: 'den' }), [])
+  })
+})

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { createClock, now, type TimeSource } from '../../../lib/util/clock.ts'
+
+const NS_PER_MS = 1_000_000n
+
+/** How far a clock that was not set back may be from the wall clock: its tolerance, and a step of that clock. */
+const CLOSE_NS = 6n * NS_PER_MS
+
+/** A computer whose time passes, and whose wall clock is stepped, only when the test says so. */
+class Computer implements TimeSource {
+  #up = 123_456_789n
+  /** What the wall clock would show if it had nanoseconds. */
+  #time = 1_700_000_000_000n * NS_PER_MS
+
+  wall(): number {
+    return Number(this.#time / NS_PER_MS)
+  }
+
+  monotonic(): bigint {
+    return this.#up
+  }
+
+  get time(): bigint {
+    return this.#time
+  }
+
+  pass(ns: bigint): void {
+    this.#up += ns
+    this.#time += ns
+  }
+
+  /** Someone sets the clock, or NTP does; no time passes. */
+  step(ns: bigint): void {
+    this.#time += ns
+  }
+}
+
+function distance(a: bigint, b: bigint): bigint {
+  return a > b ? a - b : b - a
+}
+
+const SECOND = 1_000n * NS_PER_MS
+const HOUR = 3_600n * SECOND
+
+const passing = fc.oneof(fc.bigInt(0n, 3n * NS_PER_MS), fc.bigInt(0n, HOUR))
+const anyStep = fc.oneof(
+  fc.constant(0n),
+  fc.bigInt(-10n * NS_PER_MS, 10n * NS_PER_MS),
+  fc.bigInt(-HOUR, HOUR),
+)
+const forwardStep = anyStep.map((step) => (step < 0n ? -step : step))
+
+describe('a clock', () => {
+  it('never decreases, however time passes and the wall clock is stepped', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(passing, anyStep)), (steps) => {
+        const computer = new Computer()
+        const clock = createClock(computer)
+        let last = clock()
+        for (const [ns, step] of steps) {
+          computer.pass(ns)
+          computer.step(step)
+          const time = clock()
+          assert.ok(time >= last, `${time} came after ${last}`)
+          last = time
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('stays within a few milliseconds of a wall clock that is not set back', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(passing, forwardStep)), (steps) => {
+        const computer = new Computer()
+        const clock = createClock(computer)
+        for (const [ns, step] of steps) {
+          computer.pass(ns)
+          computer.step(step)
+          const off = distance(clock(), computer.time)
+          assert.ok(off <= CLOSE_NS, `${off} ns off`)
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  // NTP corrects small errors by letting the wall clock run slower or faster, by up to 500 millionths.
+  it('stays within a few milliseconds of a wall clock that is slewed for hours, either way', () => {
+    for (const slew of [-500n, 500n]) {
+      const computer = new Computer()
+      const clock = createClock(computer)
+      let last = clock()
+      for (let second = 0; second < 10_000; second += 1) {
+        computer.pass(SECOND)
+        computer.step((SECOND * slew) / 1_000_000n)
+        const time = clock()
+        assert.ok(time > last)
+        assert.ok(distance(time, computer.time) <= CLOSE_NS)
+        last = time
+      }
+    }
+  })
+
+  it('follows a step forward at once', () => {
+    const computer = new Computer()
+    const clock = createClock(computer)
+    clock()
+    computer.step(HOUR)
+    assert.ok(distance(clock(), computer.time) <= NS_PER_MS)
+    // And goes on from there.
+    computer.pass(SECOND)
+    assert.ok(distance(clock(), computer.time) <= NS_PER_MS)
+  })
+
+  it('stands still after a step backward until the wall clock has caught up', () => {
+    const computer = new Computer()
+    const clock = createClock(computer)
+    computer.pass(SECOND)
+    const before = clock()
+    computer.step(-60n * SECOND)
+    for (let second = 0; second < 59; second += 1) {
+      assert.equal(clock(), before)
+      computer.pass(SECOND)
+    }
+    assert.equal(clock(), before)
+    computer.pass(2n * SECOND)
+    assert.ok(clock() > before)
+    assert.ok(distance(clock(), computer.time) <= CLOSE_NS)
+  })
+
+  it('does not move when no time passes', () => {
+    const clock = createClock(new Computer())
+    assert.equal(clock(), clock())
+  })
+
+  it('tells moments apart that are less than a millisecond apart', () => {
+    const computer = new Computer()
+    const clock = createClock(computer)
+    const times = Array.from({ length: 2_000 }, () => {
+      computer.pass(1_000n)
+      return clock()
+    })
+    for (const [index, time] of times.entries()) {
+      const previous = times[index - 1]
+      if (previous !== undefined) assert.equal(time - previous, 1_000n)
+    }
+  })
+
+  it('is exact to the nanosecond between two moments, even after a step forward', () => {
+    const computer = new Computer()
+    const clock = createClock(computer)
+    computer.step(HOUR)
+    const first = clock()
+    computer.pass(1n)
+    assert.equal(clock() - first, 1n)
+  })
+
+  it('is made from a wall clock that has fractions of a millisecond, too', () => {
+    const clock = createClock({ wall: () => 1_700_000_000_000.75, monotonic: () => 5n })
+    assert.equal(clock(), 1_700_000_000_000n * NS_PER_MS)
+  })
+})
+
+describe('the clock of the process', () => {
+  it('shows nanoseconds since 1970 and never decreases', () => {
+    const before = BigInt(Date.now()) * NS_PER_MS
+    const times = Array.from({ length: 10_000 }, now)
+    const after = BigInt(Date.now()) * NS_PER_MS
+    for (const [index, time] of times.entries()) assert.ok(time >= (times[index - 1] ?? 0n))
+    assert.ok((times[0] ?? 0n) >= before - CLOSE_NS)
+    assert.ok((times.at(-1) ?? 0n) <= after + CLOSE_NS)
+  })
+
+  it('has a resolution below a millisecond', () => {
+    const times = new Set<bigint>()
+    const start = now()
+    while (now() < start + 2n * NS_PER_MS) times.add(now())
+    assert.ok(times.size > 4)
+  })
+})

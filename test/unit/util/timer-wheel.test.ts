@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
+import fc from 'fast-check'
+import { type Timed, Timetable } from '../../../lib/util/timer-wheel.ts'
+
+interface Item extends Timed {
+  readonly number: number
+}
+
+const itemOf = (number: number): Item => ({ number, slot: undefined })
+
+/** Two ticks: one to round up to, one for where the timer stands between two. */
+const LATEST_MS = 200
+
+describe('Timetable', () => {
+  let clock: FakeTimers.Clock
+  beforeEach(() => {
+    clock = FakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  })
+  afterEach(() => clock.uninstall())
+
+  it('wakes each thing once at its time, never early, whatever was set, moved and deleted', () => {
+    const step = fc.record({
+      op: fc.constantFrom('set', 'delete', 'pass'),
+      item: fc.nat(5),
+      ms: fc.nat(1_500),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const due = new Map<Item, number>()
+        const items = Array.from({ length: 6 }, (_, number) => itemOf(number))
+        const timetable = new Timetable<Item>((item, now) => {
+          const time = due.get(item)
+          assert.ok(time !== undefined, 'what is not scheduled is not woken')
+          assert.ok(now >= time && now <= time + LATEST_MS, `${now} for ${time}`)
+          due.delete(item)
+          return Number.POSITIVE_INFINITY
+        })
+        for (const { op, item: number, ms } of steps) {
+          const item = items[number] as Item
+          if (op === 'set') {
+            due.set(item, performance.now() + ms)
+            timetable.set(item, performance.now() + ms)
+          } else if (op === 'delete') {
+            due.delete(item)
+            timetable.delete(item)
+          } else {
+            clock.tick(ms)
+            for (const time of due.values()) assert.ok(time + LATEST_MS > performance.now(), 'missed')
+          }
+        }
+        clock.tick(1_500 + LATEST_MS)
+        assert.deepEqual([due.size, clock.countTimers()], [0, 0])
+      }),
+    )
+  })
+
+  it('wakes again when it was told to', () => {
+    const woken: number[] = []
+    const timetable = new Timetable<Item>((_, now) => {
+      woken.push(now)
+      return woken.length < 3 ? now + 1_000 : Number.POSITIVE_INFINITY
+    })
+    timetable.set(itemOf(1), performance.now() + 1_000)
+    clock.tick(10_000)
+    assert.equal(woken.length, 3)
+  })
+
+  it('does not schedule what was deleted while it was woken', () => {
+    let woken = 0
+    const timetable: Timetable<Item> = new Timetable((item, now) => {
+      woken += 1
+      timetable.delete(item)
+      return now + 100
+    })
+    timetable.set(itemOf(1), performance.now())
+    clock.tick(1_000)
+    assert.equal(woken, 1)
+  })
+
+  it('wakes all who are due after the process stood still, at once', () => {
+    const woken: number[] = []
+    const timetable = new Timetable<Item>(({ number }) => {
+      woken.push(number)
+      return Number.POSITIVE_INFINITY
+    })
+    for (const number of [3, 1, 2]) timetable.set(itemOf(number), performance.now() + number * 1_000)
+    // The clock jumps without a timer in between.
+    clock.jump(60_000)
+    assert.deepEqual(woken, [1, 2, 3])
+  })
+
+  it('runs one timer for all, and none while nothing is scheduled', () => {
+    const timetable = new Timetable<Item>(() => Number.POSITIVE_INFINITY)
+    assert.equal(clock.countTimers(), 0)
+    for (let number = 0; number < 100; number += 1) {
+      timetable.set(itemOf(number), performance.now() + number * 10)
+    }
+    assert.equal(clock.countTimers(), 1)
+    timetable.set(itemOf(100), Number.POSITIVE_INFINITY)
+    clock.tick(2_000)
+    assert.equal(clock.countTimers(), 0)
+    const item = itemOf(1)
+    timetable.set(item, performance.now() + 500)
+    timetable.delete(item)
+    assert.equal(clock.countTimers(), 0)
+  })
+})
