@@ -1,9 +1,55 @@
-/** The direction of dependencies: adapters → lib → eventemitter3 and Node; no way back, and no way round. */
+/**
+ * The rooms of lib, from the ground up. A room imports itself and the floors below it: no floor above, and no other
+ * room on its own floor. ARCHITECTURE.md has the picture.
+ */
+const FLOORS = [
+  { ground: '^lib/(util/|errors\\.ts|error-table\\.ts|ids\\.ts|diagnostics\\.ts)' },
+  { protocol: '^lib/protocol/' },
+  { ports: '^lib/ports/' },
+  { stream: '^lib/stream/', memory: '^lib/memory/', hooks: '^lib/hooks/' },
+  { session: '^lib/session/', history: '^lib/history/' },
+  { options: '^lib/options\\.ts$' },
+  { node: '^lib/node/' },
+  { operations: '^lib/operations/' },
+  { comet: '^lib/comet\\.ts$' },
+  { http: '^lib/http/', index: '^lib/index\\.ts$' },
+]
+
+const rooms = FLOORS.flatMap((floor, height) =>
+  Object.entries(floor).map(([room, path]) => ({
+    name: `room-${room}`,
+    comment: 'A room of lib imports itself and the floors below it.',
+    severity: 'error',
+    from: { path },
+    to: { path: '^lib/', pathNot: [path, ...FLOORS.slice(0, height).flatMap(Object.values)] },
+  })),
+)
+
+/** What browsers run, too. */
+const NEUTRAL = '^lib/(protocol/|errors\\.ts|error-table\\.ts|util/(validate|kind-of)\\.ts)'
+
+/** The direction of dependencies: adapters → lib → eventemitter3 and Node. No way back, and no way round. */
 module.exports = {
   forbidden: [
+    ...rooms,
+    {
+      name: 'every-file-has-a-room',
+      comment: 'A file of lib lies in a room, or is one of the files that are a room of their own.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: FLOORS.flatMap(Object.values) },
+      to: {},
+    },
+    {
+      name: 'protocol-is-neutral',
+      comment:
+        'The protocol and what it stands on run in browsers: they import each other and nothing of Node.',
+      severity: 'error',
+      from: { path: NEUTRAL },
+      to: { pathNot: NEUTRAL },
+    },
     {
       name: 'no-cycle',
-      comment: 'A file can be read, and understood, before those that import it.',
+      comment: 'A file can be read and understood before those that import it.',
       severity: 'error',
       from: {},
       to: { circular: true },

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request } from 'express'
-import { asError, type CometGate, checkHttpOptions, type HttpOptions, serve } from '../lib/http/handler.ts'
+import { type AdapterComet, asError, checkHttpOptions, type HttpOptions } from '../lib/http/exchange.ts'
+import { serve } from '../lib/http/handler.ts'
 import { pathOf } from '../lib/http/mount.ts'
 
 /** Options of {@link cometExpress}. `identify` is given Express' Request, or any where its types are not installed. */
@@ -13,7 +14,7 @@ export interface CometExpressOptions<Req = Request> extends HttpOptions<Req> {}
  * @throws CometError INVALID_OPTION
  */
 export function cometExpress<Req extends IncomingMessage = Request>(
-  comet: CometGate,
+  comet: AdapterComet,
   options: CometExpressOptions<Req>,
 ): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void {
   checkHttpOptions(comet, options)

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context as KoaContext } from 'koa'
 import type { Answer } from '../lib/http/answer.ts'
-import { type CometGate, checkHttpOptions, type HttpOptions, handle } from '../lib/http/handler.ts'
+import { type AdapterComet, checkHttpOptions, type HttpOptions } from '../lib/http/exchange.ts'
+import { handle } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 
 /** What Comet uses of a Koa context. */
@@ -29,7 +30,7 @@ export interface CometKoaOptions<Ctx = KoaContext> extends HttpOptions<Ctx> {
  * @throws CometError INVALID_OPTION
  */
 export function cometKoa<Ctx extends Context = KoaContext>(
-  comet: CometGate,
+  comet: AdapterComet,
   options: CometKoaOptions<Ctx>,
 ): (ctx: Context, next: () => Promise<unknown>) => Promise<unknown> {
   checkHttpOptions(comet, options, ['path'])

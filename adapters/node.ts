@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { errorAnswer, send } from '../lib/http/answer.ts'
-import { asError, type CometGate, checkHttpOptions, type HttpOptions, serve } from '../lib/http/handler.ts'
+import { type AdapterComet, asError, checkHttpOptions, type HttpOptions } from '../lib/http/exchange.ts'
+import { serve } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 import { CometError } from '../lib/index.ts'
 
@@ -20,7 +21,7 @@ export interface CometHandlerOptions extends HttpOptions<Request> {
  * Without a `next`, a request that is not for Comet is answered with 404, and an error with 500 and to `'error'`.
  */
 export function cometHandler(
-  comet: CometGate,
+  comet: AdapterComet,
   options: CometHandlerOptions,
 ): (req: Request, res: Response, next?: (error?: unknown) => void) => void {
   checkHttpOptions(comet, options, ['path'])
@@ -43,7 +44,7 @@ export function cometHandler(
   }
 }
 
-function fail(comet: CometGate, res: Response, error: unknown): void {
+function fail(comet: AdapterComet, res: Response, error: unknown): void {
   comet.report(error)
   if (res.headersSent) res.end()
   else send(res, errorAnswer(new CometError('INTERNAL')))

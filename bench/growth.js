@@ -41,7 +41,7 @@ class Transport {
 
 /** @param {number} size @returns {Promise<Record<string, Operation>>} what is done to a Comet with so many sessions */
 async function cometOf(size) {
-  const comet = new Comet({ heartbeatInterval: 0, maxConnectionAge: 0, backlogEvents: 10, offlineGrace: 0 })
+  const comet = new Comet({ heartbeatInterval: 0, maxConnectionAge: 0, historyEvents: 10, offlineGrace: 0 })
   /** @param {number} number */
   const come = async (number) => {
     const transport = new Transport()

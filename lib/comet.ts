@@ -1,203 +1,209 @@
-import { CometError } from './errors.ts'
 import type { HookListener, HookMap } from './hooks/hooks.ts'
-import { checkId, checkUid, type Uid } from './ids.ts'
-import { Hub, type HubWork } from './node/node.ts'
+import { Node, type NodeCallbacks } from './node/node.ts'
 import { type CometDump, type CometStats, dump, stats } from './node/stats.ts'
-import { closeSession } from './operations/close.ts'
-import {
-  askAll,
-  askHome,
-  askSession,
-  type DisconnectOptions,
-  disconnectAll,
-  handleCommand,
-} from './operations/cluster-commands.ts'
+import { closeAllSessions, closeSession } from './operations/close.ts'
+import { orIfGone, requestOwner } from './operations/cluster-calls.ts'
+import type { DisconnectOptions } from './operations/cluster-commands.ts'
+import { handleCommand } from './operations/cluster-handlers.ts'
 import { type ConnectRequest, connect } from './operations/connect.ts'
-import { endSessions } from './operations/drain.ts'
+import { disconnect } from './operations/disconnect.ts'
 import {
   type EventMap,
   type Publication,
   type PublishOptions,
   type PublishTarget,
+  publish,
   targetOf,
-  toEnvelope,
 } from './operations/publish.ts'
-import { heard } from './operations/uplink.ts'
+import { enterUser, leaveUser } from './operations/rooms.ts'
+import { sayHeard } from './operations/uplink.ts'
 import { type CometOptions, checkMilliseconds, resolveOptions } from './options.ts'
 import type { Member } from './ports/presence.ts'
-import type { Target } from './protocol/event.ts'
 import { parsePacket } from './protocol/packet.ts'
-import { checkTarget } from './protocol/target.ts'
+import type { Target } from './protocol/target.ts'
 import { checkIdentity, type Identified } from './session/identity.ts'
+import { checkId, checkTarget, checkUid, type Uid } from './util/validate.ts'
 
-/** Whom `enter` and `leave` are about: a user, all its sessions and later ones, or one session. */
+/** The subject of `enter` and `leave`: a user (all its sessions, later ones too), or one session. */
 export type Occupant = { readonly uid: Uid } | { readonly sid: string }
 
-/** A packet that came in. */
-export interface UplinkRequest {
+/** A packet that an adapter received. */
+export interface PacketRequest {
   readonly sid: string
-  /** Who sent it, as `identify` answered. */
+  /** The sender: the answer of `identify`. */
   readonly identity: Identified
-  /** The packet, parsed from JSON but not checked. */
+  /** The packet, parsed from JSON. Comet checks it. */
   readonly packet: unknown
 }
 
-const work: HubWork = {
-  handle: handleCommand,
-  end: (hub, session, code) => void closeSession(hub, session, { code }),
+const callbacks: NodeCallbacks = {
+  onCommand: handleCommand,
+  onSessionEnd: (node, session, code) => void closeSession(node, session, { code }),
 }
 
-/** One node of real-time push: give it to an adapter, publish to it, listen to it. */
+/**
+ * One node of real-time push: mount it with an adapter, publish to it, listen to it.
+ *
+ * @example
+ * const comet = new Comet({ canEnter: ({ uid, rid }) => isMember(uid, rid) })
+ * app.use('/comet', cometExpress(comet, { identify: (req) => req.user?.id }))
+ * await comet.publish({ rid: 'lobby', evt: 'hello' })
+ */
 export class Comet<Events = EventMap> {
   /**
-   * Settles when the broker is subscribed: events published from then on reach this node. Never an unhandled
-   * rejection.
+   * Settles when the broker is subscribed: events published from then on reach this node. It may be ignored: a
+   * rejection goes to `'error'` too, and is never unhandled.
    */
   readonly ready: Promise<void>
-  readonly #hub: Hub
+  readonly #node: Node
   #closed: Promise<void> | undefined
 
-  /** @throws CometError INVALID_OPTION */
+  /** @throws CometError INVALID_OPTION, which names the option and what it may be */
   constructor(options?: CometOptions) {
-    this.#hub = new Hub(resolveOptions(options), work)
-    this.ready = this.#hub.broker.ready
-    this.ready.catch((error) => this.#hub.hooks.report(error))
+    this.#node = new Node(resolveOptions(options), callbacks)
+    this.ready = this.#node.broker.ready
+    this.ready.catch((error) => this.#node.hooks.report(error))
   }
 
   /**
    * Publishes an event to a user (`uid`), else to a room (`rid`), else to the world.
    *
-   * A caller need not await it: a failure goes to `'error'` too, and never crashes the host.
+   * The promise may be ignored: a failure goes to `'error'` too, and never crashes the app.
    *
-   * @returns resolves when the broker took the event
-   * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, EVENT_TOO_LARGE, SHUTTING_DOWN (by rejecting)
+   * @returns settles when the broker took the event
+   * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, INVALID_ID (of `except`), EVENT_TOO_LARGE,
+   *   SHUTTING_DOWN (by rejecting)
    */
   publish(event: Publication<Events>, options: PublishOptions = {}): Promise<void> {
-    const published = this.#publish(event, options)
-    published.catch((error) => this.#hub.hooks.reportRejection(error))
+    const published = publish(this.#node, event, options)
+    published.catch((error) => this.#node.hooks.reportRejection(error))
     return published
   }
 
-  /** Adds a hook. What it throws goes to `'error'` and reaches nobody else. */
+  /**
+   * Adds a hook. An error that it throws, or rejects with, goes to `'error'` and affects nothing else.
+   *
+   * @throws CometError INVALID_OPTION when there is no such hook, or the listener is no function
+   */
   on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
-    this.#hub.hooks.on(name, listener)
+    this.#node.hooks.on(name, listener)
     return this
   }
 
-  /** Adds a hook for the next time only. */
+  /** Adds a hook that is called once. See {@link on}. */
   once<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
-    this.#hub.hooks.once(name, listener)
+    this.#node.hooks.once(name, listener)
     return this
   }
 
   /** Removes a hook. */
   off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
-    this.#hub.hooks.off(name, listener)
+    this.#node.hooks.off(name, listener)
     return this
   }
 
   /**
-   * Puts a user, all its sessions and later ones, into a room until it leaves or goes offline; or one session.
+   * Puts a user (all its sessions, later ones too) into a room until it leaves or goes offline; or one session.
+   * `canEnter` is not asked.
    *
    * @returns false when the user or session is not online
+   * @throws CometError INVALID_ID, UNAVAILABLE, OWNER_UNREACHABLE
    */
   async enter(occupant: Occupant, rid: string): Promise<boolean> {
-    const hub = this.#hub
+    const node = this.#node
     const room = this.#checkRid(rid)
-    const whom = checkTarget('The occupant', occupant, ['uid', 'sid'], hub.options.maxIdBytes)
-    if ('sid' in whom) return await askSession(hub, { type: 'enter', ...whom, rid: room })
-    const { uid } = whom
-    if (!(await hub.presence.enter({ uid }, room))) return false
-    await askAll(hub, { type: 'enterUser', uid, rid: room })
-    return true
+    const target = checkTarget('The occupant', occupant, ['uid', 'sid'], node.options.maxIdBytes)
+    if ('uid' in target) return await enterUser(node, target.uid, room)
+    return await orIfGone(requestOwner(node, target.sid, 'enter', { ...target, rid: room }), false)
   }
 
   /**
-   * Takes a user out of a room, whatever held it there; or lets go of one session's hold.
+   * Takes a user and all its sessions out of a room, whoever put them there; or one session, which stays in the room
+   * if its user is a member.
    *
-   * @returns false when it was not in the room
+   * @returns false when the user or session was not in the room
+   * @throws CometError INVALID_ID, OWNER_UNREACHABLE
    */
   async leave(occupant: Occupant, rid: string): Promise<boolean> {
-    const hub = this.#hub
+    const node = this.#node
     const room = this.#checkRid(rid)
-    const whom = checkTarget('The occupant', occupant, ['uid', 'sid'], hub.options.maxIdBytes)
-    if ('sid' in whom) return await askSession(hub, { type: 'leave', ...whom, rid: room })
-    const { uid } = whom
-    // Here at once: what is published right after must not reach the user. Elsewhere after presence, which may have
-    // told a session that is just being admitted of the room until then.
-    hub.registry.leaveUser(uid, room)
-    const left = await hub.presence.leave({ uid }, room)
-    await askAll(hub, { type: 'leaveUser', uid, rid: room })
-    return left
+    const target = checkTarget('The occupant', occupant, ['uid', 'sid'], node.options.maxIdBytes)
+    if ('uid' in target) return await leaveUser(node, target.uid, room)
+    return await orIfGone(requestOwner(node, target.sid, 'leave', { ...target, rid: room }), false)
   }
 
   /**
-   * Disconnects a user, a session, or everybody in a room, at once and without grace.
+   * Disconnects a user, a session, or everybody in a room: at once, without grace. The clients stay away unless
+   * `reconnect: true` is given.
    *
    * @returns how many streams were ended
+   * @throws CometError INVALID_ID, OWNER_UNREACHABLE
    */
   async disconnect(
     target: { readonly uid: Uid } | { readonly sid: string } | { readonly rid: string },
     options: DisconnectOptions = {},
   ): Promise<number> {
-    return await disconnectAll(
-      this.#hub,
-      checkTarget('The target', target, ['uid', 'sid', 'rid'], this.#hub.options.maxIdBytes),
-      options,
-    )
-  }
-
-  /** Another route of the host heard this user: HEARD is out when this returns. */
-  heard(uid: Uid): void {
-    heard(this.#hub, this.#checkUid(uid))
-  }
-
-  /** Whether a user is online on any node, grace included. */
-  async isOnline(uid: Uid): Promise<boolean> {
-    return await this.#hub.presence.isOnline(this.#checkUid(uid))
-  }
-
-  /** The users in a room over all nodes, grace included, in the order they entered it. */
-  async members(rid: string): Promise<Member[]> {
-    return await this.#hub.presence.members(this.#checkRid(rid))
-  }
-
-  /** The number of users in a room over all nodes, grace included. */
-  async count(rid: string): Promise<number> {
-    return await this.#hub.presence.count(this.#checkRid(rid))
+    const { maxIdBytes } = this.#node.options
+    const checked = checkTarget('The target', target, ['uid', 'sid', 'rid'], maxIdBytes)
+    return await disconnect(this.#node, checked, options)
   }
 
   /**
-   * What is still kept of what a target was sent, oldest first: of a user, a room, or without either the world.
+   * Emits HEARD for a user that another route of the app heard. The hooks were called when this returns.
    *
-   * @param options.limit how many of the latest at most. Default: all
+   * @throws CometError INVALID_ID
+   */
+  heard(uid: Uid): void {
+    sayHeard(this.#node, this.#checkUid(uid))
+  }
+
+  /** Tells whether a user is online on any node, grace included. @throws CometError INVALID_ID */
+  async isOnline(uid: Uid): Promise<boolean> {
+    return await this.#node.presence.isOnline(this.#checkUid(uid))
+  }
+
+  /** Lists the users in a room over all nodes, grace included, in the order they entered. @throws CometError INVALID_ID */
+  async members(rid: string): Promise<Member[]> {
+    return await this.#node.presence.members(this.#checkRid(rid))
+  }
+
+  /** Counts the users in a room over all nodes, grace included. @throws CometError INVALID_ID */
+  async count(rid: string): Promise<number> {
+    return await this.#node.presence.count(this.#checkRid(rid))
+  }
+
+  /**
+   * Lists the events that the history stores for a user (`uid`), else a room (`rid`), else the world, oldest first.
+   *
+   * @param options.limit the number of latest events. Default: all
    * @throws CometError INVALID_TARGET
    */
   history(
     target: PublishTarget,
     { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number } = {},
   ): { readonly position: string; readonly evt: string }[] {
-    const { backlog, options } = this.#hub
-    const kept = backlog.recent(targetOf(target, options.maxIdBytes) as Target, limit)
-    return kept.map(({ position, evt }) => ({ position, evt }))
+    const { history, options } = this.#node
+    const entries = history.recent(targetOf(target, options.maxIdBytes) as Target, limit)
+    return entries.map(({ position, evt }) => ({ position, evt }))
   }
 
-  /** The sessions and rooms of this node, for debugging. */
+  /** Lists the sessions and rooms of this node, for debugging. */
   dump(): CometDump {
-    return dump(this.#hub)
+    return dump(this.#node)
   }
 
-  /** This node in numbers, for monitoring. */
+  /** Counts what is on this node and what happened since its start, for monitoring. */
   stats(): CometStats {
-    return stats(this.#hub)
+    return stats(this.#node)
   }
 
   /**
-   * Ends all streams, says who went offline (with other nodes on the broker: leaves that to the grace), and leaves
-   * the broker. Newcomers are sent away for now. Many clients are not ended at once but spread over the drain time,
-   * so that they do not all come back at once.
+   * Ends all streams, emits the OFFLINE of their users (with other nodes on the broker they stay in grace instead), and
+   * leaves the broker. From the call on newcomers get the temporary answer. The streams end in waves over the drain
+   * time, so that the clients do not all reconnect at once.
    *
-   * @param options.drain milliseconds it may take, stalled clients included. Default: 5,000
+   * @param options.drain the time that it may take, in milliseconds; clients that read nothing are cut then.
+   *   Default: 5,000
    * @returns settles when nothing of this Comet is left. Idempotent.
    * @throws CometError INVALID_OPTION (by rejecting); nothing is closed then
    */
@@ -217,58 +223,49 @@ export class Comet<Events = EventMap> {
    * @throws CometError when the client is not admitted
    */
   connect(request: ConnectRequest): Promise<void> {
-    return connect(this.#hub, request)
+    return connect(this.#node, request)
   }
 
   /**
    * For adapters: handles a packet, on whichever node owns the session.
    *
-   * @returns the answer as JSON, or undefined when there is none
-   * @throws CometError
+   * @returns the answer as JSON text, or undefined when there is none
+   * @throws CometError when the packet is refused
    */
-  async uplink({ sid, identity, packet }: UplinkRequest): Promise<string | undefined> {
-    const { uid, anonymous, info } = checkIdentity(identity, this.#hub.options.maxIdBytes)
-    const uplink = { sid, uid, anonymous, info, packet: parsePacket(packet) }
-    const answer = await askHome(this.#hub, sid, { type: 'uplink', uplink })
-    return (answer as string | null) ?? undefined
+  async receive({ sid, identity, packet }: PacketRequest): Promise<string | undefined> {
+    const { uid, anonymous, info } = checkIdentity(identity, this.#node.options.maxIdBytes)
+    const incoming = { sid, uid, anonymous, info, packet: parsePacket(packet) }
+    return await requestOwner(this.#node, sid, 'uplink', incoming)
   }
 
-  /** For adapters: the limits and the pause that their answers go by. */
-  get limits(): { readonly maxUplinkBytes: number; readonly retry: number } {
-    return { maxUplinkBytes: this.#hub.options.maxUplinkBytes, retry: this.#hub.retry() }
+  /** For adapters: the limits of their answers. `retry` is a reconnect delay in milliseconds, another one each time. */
+  get limits(): { readonly maxPacketBytes: number; readonly retry: number } {
+    return { maxPacketBytes: this.#node.options.maxPacketBytes, retry: this.#node.reconnectDelay() }
   }
 
-  /** For adapters: says an error to `'error'` that has no caller to be told. */
+  /** For adapters: emits an error to `'error'` that no caller can be told. */
   report(error: unknown): void {
-    this.#hub.hooks.report(error)
-  }
-
-  async #publish(event: Publication<Events>, options: PublishOptions): Promise<void> {
-    const hub = this.#hub
-    const envelope = toEnvelope(event, options, hub.options)
-    if (hub.closed) throw new CometError('SHUTTING_DOWN', 'This Comet was closed.')
-    await hub.broker.publish(envelope)
-    hub.counters.published += 1
+    this.#node.hooks.report(error)
   }
 
   async #close(drain: number): Promise<void> {
-    const hub = this.#hub
-    hub.closing = true
-    await endSessions(hub, drain)
-    await hub.presence.close()
-    // Hooks that heard who left may still be at it, a few promises away from telling others.
+    const node = this.#node
+    node.closing = true
+    await closeAllSessions(node, drain)
+    await node.presence.close()
+    // A hook that hears who left may publish it a few promises later.
     await new Promise(setImmediate)
-    hub.closed = true
-    await hub.controller.close()
-    await hub.broker.close()
-    hub.backlog.close()
+    node.closed = true
+    await node.controller.close()
+    await node.broker.close()
+    node.history.close()
   }
 
   #checkUid(uid: unknown): string {
-    return checkUid('uid', uid, this.#hub.options.maxIdBytes)
+    return checkUid('uid', uid, this.#node.options.maxIdBytes)
   }
 
   #checkRid(rid: unknown): string {
-    return checkId('rid', rid, this.#hub.options.maxIdBytes)
+    return checkId('rid', rid, this.#node.options.maxIdBytes)
   }
 }

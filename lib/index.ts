@@ -1,7 +1,7 @@
-export { Comet, type Occupant, type UplinkRequest } from './comet.ts'
-export { CometError, type CometErrorCode } from './errors.ts'
+export { Comet, type Occupant, type PacketRequest } from './comet.ts'
+export type { CometErrorCode } from './error-table.ts'
+export { CometError } from './errors.ts'
 export type { ClientMessage, HookListener, HookMap, RoomActivityEvent } from './hooks/hooks.ts'
-export type { Uid } from './ids.ts'
 export { MemoryBroker } from './memory/broker.ts'
 export type { CometDump, CometStats } from './node/stats.ts'
 export type { DisconnectOptions, SessionTarget } from './operations/cluster-commands.ts'
@@ -14,30 +14,25 @@ export type {
   PublishTarget,
 } from './operations/publish.ts'
 export type { CometOptions, EnterRequest } from './options.ts'
-export type { Broker, BrokerLink, BrokerNode, Delivery, Envelope } from './ports/broker.ts'
-export type { Command, Controller, ControllerLink, ControllerNode } from './ports/controller.ts'
+export type { Broker, BrokerConnection, BrokerHandler, Delivery, Envelope } from './ports/broker.ts'
+export type { Command, Controller, ControllerConnection, ControllerHandler } from './ports/controller.ts'
 export type {
   Admission,
   GraceTarget,
-  Hold,
   Member,
+  MembershipOwner,
   Presence,
-  PresenceLink,
-  PresenceNode,
+  PresenceConnection,
+  PresenceHandler,
   PresenceSession,
-  SessionHold,
+  SessionConnection,
 } from './ports/presence.ts'
 export type { Transport, TransportListener } from './ports/transport.ts'
-export type { Batch } from './ports/write-batch.ts'
+export type { WriteBatch } from './ports/write-batch.ts'
 export type { CometCloseCode } from './protocol/close-codes.ts'
-export {
-  type Event,
-  type Event as CometEvent,
-  parseEvent,
-  stringifyEvent,
-  type Target,
-} from './protocol/event.ts'
+export { type Event, type Event as CometEvent, parseEvent, stringifyEvent } from './protocol/event.ts'
 export { type Message, parseMessage, stringifyMessage } from './protocol/message.ts'
+export type { Target } from './protocol/target.ts'
 export {
   parseUserActivityEvent,
   stringifyUserActivityEvent,
@@ -45,3 +40,4 @@ export {
 } from './protocol/user-activity-event.ts'
 export type { Identified, Identity } from './session/identity.ts'
 export type { SessionInfo } from './session/session.ts'
+export type { Uid } from './util/validate.ts'

@@ -1,12 +1,13 @@
 import cluster from 'node:cluster'
 import { CometError } from './errors.ts'
 import type { ClientMessage } from './hooks/hooks.ts'
-import { checkId, kindOf } from './ids.ts'
 import { MemoryBroker } from './memory/broker.ts'
 import type { Broker } from './ports/broker.ts'
 import type { Controller } from './ports/controller.ts'
 import type { Presence } from './ports/presence.ts'
 import type { SessionInfo } from './session/session.ts'
+import { kindOf } from './util/kind-of.ts'
+import { checkId } from './util/validate.ts'
 
 /** What `canEnter` is asked. */
 export interface EnterRequest {
@@ -51,7 +52,7 @@ export interface CometOptions {
   /** The largest `evt` that may be published, in UTF-8. Default: 1 MiB. */
   readonly maxEventBytes?: number
   /** The largest packet a client may send. Default: 64 KiB. */
-  readonly maxUplinkBytes?: number
+  readonly maxPacketBytes?: number
   /** Sessions of one user on a node; those in grace do not count. Default: 16. */
   readonly maxSessionsPerUser?: number
   /** What happens to one more: its user's oldest is closed for good, or it is answered with 429. */
@@ -67,22 +68,24 @@ export interface CometOptions {
   /** How long a connection may live, 80 to 100 % of it at random. Default: 600,000; 0 is off. */
   readonly maxConnectionAge?: number
   /** How many events of one target are kept for clients that come back. Default: 1,000; 0 keeps none. */
-  readonly backlogEvents?: number
+  readonly historyEvents?: number
   /** How much is kept in all. Default: 64 MiB. */
-  readonly backlogBytes?: number
+  readonly historyBytes?: number
   /** How long an event is kept. Default: 300,000. */
-  readonly backlogAge?: number
+  readonly historyAge?: number
   /** Whether events of a room are kept; `true` and nothing else is a yes. Who may enter a room may read what is kept. Default: all are. */
-  readonly history?: (rid: string) => boolean
+  readonly keepHistory?: (target: { readonly rid: string }) => boolean
   /** The longest uid, rid and clientId, in UTF-8. Default: 256. */
   readonly maxIdBytes?: number
   /** Packets a session may send in a second; twice as many in a burst. Default: 20. */
-  readonly uplinkRate?: number
+  readonly packetRate?: number
 }
 
 /** Every option with its value. */
-export type ResolvedOptions = Required<Omit<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'history'>> &
-  Pick<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'history'>
+export type ResolvedOptions = Required<
+  Omit<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'keepHistory'>
+> &
+  Pick<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'keepHistory'>
 
 /** Timers of Node fire at once when they are given more. */
 const LARGEST = 2_147_483_647
@@ -94,18 +97,18 @@ const NUMBERS = {
   retry: { default: 2_000, least: 1_000 },
   commandTimeout: { default: 5_000, least: 1 },
   maxEventBytes: { default: 1_048_576, least: 1 },
-  maxUplinkBytes: { default: 65_536, least: 1 },
+  maxPacketBytes: { default: 65_536, least: 1 },
   maxIdBytes: { default: 256, least: 1 },
-  uplinkRate: { default: 20, least: 1 },
+  packetRate: { default: 20, least: 1 },
   maxSessionsPerUser: { default: 16, least: 1 },
   maxSessions: { default: LARGEST, least: 1 },
   maxRoomsPerSession: { default: 64, least: 0 },
   maxBufferedBytes: { default: 1_048_576, least: 1 },
   writeTimeout: { default: 30_000, least: 1 },
   maxConnectionAge: { default: 600_000, least: 0 },
-  backlogEvents: { default: 1_000, least: 0 },
-  backlogBytes: { default: 67_108_864, least: 0 },
-  backlogAge: { default: 300_000, least: 1 },
+  historyEvents: { default: 1_000, least: 0 },
+  historyBytes: { default: 67_108_864, least: 0 },
+  historyAge: { default: 300_000, least: 1 },
 } as const
 
 const NAMES = new Set([
@@ -118,7 +121,7 @@ const NAMES = new Set([
     'controller',
     'namespace',
     'server',
-    'history',
+    'keepHistory',
     'onExcess',
   ],
 ])
@@ -135,14 +138,14 @@ export function resolveOptions(options: CometOptions = {}): ResolvedOptions {
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) throw invalid(`There is no option ${JSON.stringify(name)}.`)
   }
-  const { canEnter, onMessage, history, onExcess = 'evict-oldest', namespace = 'comet', server } = options
+  const { canEnter, onMessage, keepHistory, onExcess = 'evict-oldest', namespace = 'comet', server } = options
   if (onExcess !== 'evict-oldest' && onExcess !== 'reject') {
     throw invalid("Option onExcess must be 'evict-oldest' or 'reject'.")
   }
   return {
     canEnter: checkFunction('canEnter', canEnter),
     onMessage: checkFunction('onMessage', onMessage),
-    history: checkFunction('history', history),
+    keepHistory: checkFunction('keepHistory', keepHistory),
     onExcess,
     ...resolvePorts(options),
     namespace: checkText('namespace', namespace),

@@ -1,130 +1,98 @@
 import type { Delivery } from '../ports/broker.ts'
-import type { Target } from '../protocol/event.ts'
+import type { Target } from '../protocol/target.ts'
 import { targetIn, targetKey } from '../protocol/target.ts'
-import { costOfEntry, Entry, type Kept } from './history-entry.ts'
+import { costOfEntry, HistoryEntry, LowWaterMark, type TargetHistory } from './history-entry.ts'
 
-/** How much a {@link Backlog} keeps. */
-export interface BacklogBounds {
-  /** Events of one target. */
+/** The bounds of a {@link History}. */
+export interface HistoryBounds {
+  /** Events per target. 0 stores none. */
   readonly count: number
-  /** Bytes in all, with what it takes to keep track of them. */
+  /** Bytes in all, with the memory that entries and targets take beside their texts. */
   readonly bytes: number
   /** Milliseconds. */
   readonly age: number
 }
 
-/** Compares two positions, as for sort; undefined when they are not of one order (the broker began anew). */
+/** Compares two positions, as for sort; undefined when they are not of one order (the broker began a new one). */
 export type ComparePositions = (a: string, b: string) => number | undefined
 
-/** What a client has missed. */
+/** The events that a client missed. */
 export interface Missed {
   /** In the order they were delivered. */
-  readonly events: readonly Kept[]
-  /** The targets of which something was evicted since. */
+  readonly events: readonly HistoryEntry[]
+  /** The targets that lost at least one event since. */
   readonly gaps: readonly Target[]
 }
 
-/** What one target was sent of late. */
-interface Window {
-  readonly key: string
-  readonly target: Target
-  /** Oldest first, from `head` on. */
-  entries: (Entry<Window> | undefined)[]
-  head: number
-  readonly floor: Floor
-}
-
-/** Where an event stands in the order of all that were delivered. */
-interface Place {
-  readonly position: string
-  readonly ordinal: number
-}
-
-/** Where the latest event stands that is not kept: what came after it is complete. */
-class Floor implements Place {
-  position: string
-  ordinal: number
-
-  constructor({ position, ordinal }: Place) {
-    this.position = position
-    this.ordinal = ordinal
-  }
-
-  /** The event at a place is not kept. */
-  raise({ position, ordinal }: Place): void {
-    if (ordinal <= this.ordinal) return
-    this.position = position
-    this.ordinal = ordinal
-  }
-}
-
-/** What it takes to keep a target beside its texts, in bytes, as measured. */
-const WINDOW_BYTES = 300
+/** The memory that a target takes beside its texts, in bytes; measured with `test/support/history-heap.ts`. */
+const TARGET_BYTES = 300
 
 /**
- * What was published of late, by target, so that a client that comes back gets what it missed. It outlives empty
- * rooms and offline users.
+ * The recent events of each target, from which a client that reconnects gets what it missed. It outlives empty rooms
+ * and offline users.
  *
- * Whether a target is complete since a position is judged for each by itself: a busy world does not cost a user its
- * own events. All operations but {@link since} and {@link recent} take a constant number of steps, amortised.
+ * Each target is judged by itself: a busy world does not make a user's own events incomplete. Every method except
+ * {@link since} and {@link recent} takes a constant number of steps (amortized).
  */
-export class Backlog {
-  readonly #bounds: BacklogBounds
+export class History {
+  readonly #bounds: HistoryBounds
   readonly #compare: ComparePositions
-  readonly #windows = new Map<string, Window>()
-  /** All entries as a list by age, so that one may leave it from the middle. */
-  #oldest: Entry<Window> | undefined
-  #newest: Entry<Window> | undefined
-  /** For targets without a window: the latest event that is not kept, of any that have none. */
-  readonly #floor: Floor
+  readonly #targets = new Map<string, TargetHistory>()
+  /** The ends of the list of all entries by age. */
+  #oldest: HistoryEntry | undefined
+  #newest: HistoryEntry | undefined
+  /** Of all targets that have no entry: the newest event that any of them lost. */
+  readonly #lowWaterMark: LowWaterMark
   #bytes = 0
   #count = 0
-  /** Runs while something is kept, so that what is too old goes even when nothing comes after it. */
+  /** Runs while something is stored, so that old entries go even when nothing new comes. */
   #expiry: NodeJS.Timeout | undefined
 
-  /** @param start the position from which on this node hears events */
-  constructor(bounds: BacklogBounds, compare: ComparePositions, start: string) {
+  /** @param start the position from which this node hears events */
+  constructor(bounds: HistoryBounds, compare: ComparePositions, start: string) {
     this.#bounds = bounds
     this.#compare = compare
-    this.#floor = new Floor({ position: start, ordinal: 0 })
+    this.#lowWaterMark = new LowWaterMark({ position: start, ordinal: 0 })
   }
 
-  /** What is kept now. */
   get size(): { readonly events: number; readonly targets: number; readonly bytes: number } {
-    return { events: this.#count, targets: this.#windows.size, bytes: this.#bytes }
+    return { events: this.#count, targets: this.#targets.size, bytes: this.#bytes }
   }
 
   /**
-   * Keeps an event, which has the highest ordinal so far.
+   * Stores an event.
    *
-   * @returns undefined when it is not kept, because none are or it is larger than all may be
+   * @param ordinal higher than that of every event before
+   * @returns undefined when the bounds leave no room for it; its target is incomplete from here on
    */
-  append(delivery: Delivery, frame: Buffer, ordinal: number): Kept | undefined {
+  append(delivery: Delivery, frame: Buffer, ordinal: number): HistoryEntry | undefined {
     const key = targetKey(delivery)
-    if (this.#bounds.count < 1 || costOfEntry(delivery, frame) + costOfWindow(key) > this.#bounds.bytes) {
-      const floor = this.#windows.get(key)?.floor ?? this.#floor
-      floor.raise({ position: delivery.position, ordinal })
+    if (this.#bounds.count < 1 || costOfEntry(delivery, frame) + costOfTarget(key) > this.#bounds.bytes) {
+      const mark = this.#targets.get(key)?.lowWaterMark ?? this.#lowWaterMark
+      mark.raise({ position: delivery.position, ordinal })
       return undefined
     }
-    const window = this.#windowOf(key, delivery)
-    const entry = new Entry(delivery, frame, window, ordinal, this.#newest)
+    const history = this.#historyOf(key, delivery)
+    const entry = new HistoryEntry(delivery, frame, history, ordinal, this.#newest)
     if (this.#newest === undefined) this.#oldest = entry
     else this.#newest.newer = entry
     this.#newest = entry
-    window.entries.push(entry)
+    history.entries.push(entry)
     this.#count += 1
     this.#bytes += entry.cost
-    if (window.entries.length - window.head > this.#bounds.count) this.#evict(window)
+    if (history.entries.length - history.head > this.#bounds.count) this.#evictOldest(history)
     this.expire()
-    while (this.#oldest !== undefined && this.#bytes > this.#bounds.bytes) this.#evict(this.#oldest.window)
+    while (this.#oldest !== undefined && this.#bytes > this.#bounds.bytes) {
+      this.#evictOldest(this.#oldest.history)
+    }
     this.#expiry ??= this.#expireIn(this.#bounds.age)
     return entry
   }
 
-  /** Evicts what is too old. */
+  /** Evicts the entries that are older than the bound. */
   expire(): void {
     const limit = performance.now() - this.#bounds.age
-    while (this.#oldest !== undefined && this.#oldest.time <= limit) this.#evict(this.#oldest.window)
+    while (this.#oldest !== undefined && this.#oldest.time <= limit) this.#evictOldest(this.#oldest.history)
   }
 
   /** Stops the timer. */
@@ -132,30 +100,31 @@ export class Backlog {
     clearTimeout(this.#expiry)
   }
 
-  /** What the targets were sent after a position. */
+  /** Finds what the targets were sent after a position, and which of them are incomplete. */
   since(position: string, targets: Iterable<Target>): Missed {
     this.expire()
-    const entries: Entry<Window>[] = []
+    const entries: HistoryEntry[] = []
     const gaps: Target[] = []
     for (const target of targets) {
-      const window = this.#windows.get(targetKey(target))
-      const floor = this.#compare((window?.floor ?? this.#floor).position, position)
-      if (floor === undefined || floor > 0) gaps.push(target)
-      if (floor !== undefined && window !== undefined) {
-        for (let at = this.#firstAfter(window, position); at < window.entries.length; at += 1) {
-          entries.push(window.entries[at] as Entry<Window>)
+      const history = this.#targets.get(targetKey(target))
+      const order = this.#compare((history?.lowWaterMark ?? this.#lowWaterMark).position, position)
+      if (order === undefined || order > 0) gaps.push(target)
+      if (order !== undefined && history !== undefined) {
+        for (let at = this.#firstAfter(history, position); at < history.entries.length; at += 1) {
+          entries.push(history.entries[at] as HistoryEntry)
         }
       }
     }
     return { events: entries.sort((a, b) => a.ordinal - b.ordinal), gaps }
   }
 
-  /** The last events of a target, at most `limit`, oldest first. */
-  recent(target: Target, limit: number): readonly Kept[] {
+  /** Finds the last events of a target, at most `limit`, oldest first. */
+  recent(target: Target, limit: number): readonly HistoryEntry[] {
     this.expire()
-    const window = this.#windows.get(targetKey(target))
-    if (window === undefined || limit <= 0) return []
-    return window.entries.slice(Math.max(window.head, window.entries.length - limit)) as Entry<Window>[]
+    const history = this.#targets.get(targetKey(target))
+    if (history === undefined || limit <= 0) return []
+    const { entries, head } = history
+    return entries.slice(Math.max(head, entries.length - limit)) as HistoryEntry[]
   }
 
   #expireIn(milliseconds: number): NodeJS.Timeout {
@@ -167,22 +136,23 @@ export class Backlog {
     return timer.unref()
   }
 
-  #windowOf(key: string, delivery: Delivery): Window {
-    let window = this.#windows.get(key)
-    if (window === undefined) {
-      window = { key, target: targetIn(delivery), entries: [], head: 0, floor: new Floor(this.#floor) }
-      this.#windows.set(key, window)
-      this.#bytes += costOfWindow(key)
+  #historyOf(key: string, delivery: Delivery): TargetHistory {
+    let history = this.#targets.get(key)
+    if (history === undefined) {
+      const lowWaterMark = new LowWaterMark(this.#lowWaterMark)
+      history = { key, target: targetIn(delivery), entries: [], head: 0, lowWaterMark }
+      this.#targets.set(key, history)
+      this.#bytes += costOfTarget(key)
     }
-    return window
+    return history
   }
 
-  /** Evicts the oldest entry of a window, and the window with its last one. */
-  #evict(window: Window): void {
-    const entry = window.entries[window.head] as Entry<Window>
-    window.entries[window.head] = undefined
-    window.head += 1
-    window.floor.raise(entry)
+  /** Evicts a target's oldest entry, and the target with its last one. */
+  #evictOldest(history: TargetHistory): void {
+    const entry = history.entries[history.head] as HistoryEntry
+    history.entries[history.head] = undefined
+    history.head += 1
+    history.lowWaterMark.raise(entry)
     if (entry.older === undefined) this.#oldest = entry.newer
     else entry.older.newer = entry.newer
     if (entry.newer === undefined) this.#newest = entry.older
@@ -190,30 +160,30 @@ export class Backlog {
     entry.evict()
     this.#count -= 1
     this.#bytes -= entry.cost
-    if (window.head === window.entries.length) {
-      this.#windows.delete(window.key)
-      this.#bytes -= costOfWindow(window.key)
-      this.#floor.raise(window.floor)
-    } else if (window.head * 2 > window.entries.length) {
-      // Half of it is empty: to move the rest costs no more than the evictions since the last move.
-      window.entries = window.entries.slice(window.head)
-      window.head = 0
+    if (history.head === history.entries.length) {
+      this.#targets.delete(history.key)
+      this.#bytes -= costOfTarget(history.key)
+      this.#lowWaterMark.raise(history.lowWaterMark)
+    } else if (history.head * 2 > history.entries.length) {
+      // Half of the array is empty. Moving the rest costs no more than the evictions since the last move did.
+      history.entries = history.entries.slice(history.head)
+      history.head = 0
     }
   }
 
-  /** The index of the first entry after a position, by bisection. */
-  #firstAfter({ entries, head }: Window, position: string): number {
+  /** Finds the index of the first entry after a position, by binary search. */
+  #firstAfter({ entries, head }: TargetHistory, position: string): number {
     let [low, high] = [head, entries.length]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#compare((entries[middle] as Entry<Window>).position, position) ?? 1) > 0) high = middle
+      if ((this.#compare((entries[middle] as HistoryEntry).position, position) ?? 1) > 0) high = middle
       else low = middle + 1
     }
     return low
   }
 }
 
-/** Its key, and its target. */
-function costOfWindow(key: string): number {
-  return 4 * key.length + WINDOW_BYTES
+/** Computes what a target counts towards the bound, in bytes: its key, its id and the collections. */
+function costOfTarget(key: string): number {
+  return 4 * key.length + TARGET_BYTES
 }

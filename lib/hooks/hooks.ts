@@ -1,7 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import { CometError } from '../errors.ts'
-import { kindOf } from '../ids.ts'
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
+import { kindOf } from '../util/kind-of.ts'
 
 /** A UserActivityEvent about a room. */
 export type RoomActivityEvent = UserActivityEvent & { readonly rid: string }

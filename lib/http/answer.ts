@@ -1,5 +1,5 @@
 import type { CometError } from '../errors.ts'
-import { Batch } from '../ports/write-batch.ts'
+import { WriteBatch } from '../ports/write-batch.ts'
 import { encodeBlock } from '../stream/sse.ts'
 import type { Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
@@ -48,10 +48,10 @@ export function send(res: Response, { status, headers, json }: Answer): void {
  * Sends a client away that should come back: a stream that ends at once. After an error status EventSource would
  * never try again (WHATWG HTML 9.2.3, "fail the connection").
  */
-export function answerNotNow(transport: ResponseTransport, error: CometError, retry: number): void {
+export function answerTemporary(transport: ResponseTransport, error: CometError, retry: number): void {
   const { code, message } = error
   const data = JSON.stringify({ code, reason: message, reconnect: true })
   const block = encodeBlock({ event: 'comet.close', retry: Math.max(retry, LEAST_PAUSE_MS), data })
-  transport.open(new Batch([block]))
+  transport.open(new WriteBatch([block]))
   transport.end()
 }

@@ -79,6 +79,6 @@ function parseJson(text: string): unknown {
 function tooLarge(maxBytes: number): CometError {
   return new CometError(
     'PACKET_TOO_LARGE',
-    `A packet must have at most ${maxBytes} bytes (option maxUplinkBytes).`,
+    `A packet must have at most ${maxBytes} bytes (option maxPacketBytes).`,
   )
 }

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Transport, TransportListener } from '../ports/transport.ts'
-import type { Batch } from '../ports/write-batch.ts'
+import type { WriteBatch } from '../ports/write-batch.ts'
 import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
-import { isDirect } from './socket-bypass.ts'
+import { mayBypassResponse } from './socket-bypass.ts'
 
 /** How long an ended stream may take to send its rest before the connection is cut. */
 const LINGER_MS = 5_000
@@ -18,7 +18,7 @@ const HEADERS = [
 /**
  * A stream as the body of an HTTP response.
  *
- * Where it can, it writes its chunks to the socket itself (see {@link isDirect}): they are made once for all
+ * Where it can, it writes its chunks to the socket itself (see {@link mayBypassResponse}): they are made once for all
  * sessions, and the way through the response costs more than the write.
  *
  * Behind Express every response has a hidden class of its own, so that whatever is asked of it is looked up anew: what
@@ -63,7 +63,7 @@ export class ResponseTransport implements Transport {
     if (this.#over) listener.onClose()
   }
 
-  open(first: Batch): boolean {
+  open(first: WriteBatch): boolean {
     const res = this.#res
     for (const [name, value] of HEADERS) res.setHeader(name, value)
     if (isHttp2(res)) {
@@ -80,13 +80,13 @@ export class ResponseTransport implements Transport {
     socket.cork()
     res.writeHead(200)
     res.flushHeaders()
-    if (isDirect(res, socket)) this.#socket = socket
+    if (mayBypassResponse(res, socket)) this.#socket = socket
     const goOn = this.#send(first)
     socket.uncork()
     return goOn
   }
 
-  write(batch: Batch): boolean {
+  write(batch: WriteBatch): boolean {
     return !this.#isEnded() && this.#send(batch)
   }
 
@@ -130,7 +130,7 @@ export class ResponseTransport implements Transport {
     this.#listener?.onClose()
   }
 
-  #send(batch: Batch): boolean {
+  #send(batch: WriteBatch): boolean {
     const goOn =
       this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch.chunk)
     if (!goOn) this.#hold()

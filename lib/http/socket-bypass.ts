@@ -2,17 +2,16 @@ import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /**
- * Whether the chunks of a response's body may be written past the response to the socket of its request, now that its
- * head is out.
+ * Tells whether the chunks of a response may be written to the socket, past the response, now that its head is out.
  *
  * That is safe where the bytes that the response would write are known: the body is chunked (RFC 9112, section 7.1),
- * in no coding, and must not be transformed, and nobody has put something of their own in the place of `write`. The
- * compression middleware has, but writes as Node does where there is no coding.
+ * without a Content-Encoding, must not be transformed, and nobody has replaced `write`. The compression middleware has
+ * replaced it, but writes as Node does where it does not compress.
  *
- * @returns false where the response must be used: for HTTP/1.0, for one that waits behind another on its connection,
- *   and where any of the above does not hold
+ * @returns false where the response must be used: for HTTP/1.0, for a response that waits behind another one on its
+ *   connection (pipelining), and where any of the above does not hold
  */
-export function isDirect(res: ServerResponse, socket: Socket): boolean {
+export function mayBypassResponse(res: ServerResponse, socket: Socket): boolean {
   if (res.socket !== socket) return false
   const headers = res.getHeaders()
   return (
@@ -23,7 +22,7 @@ export function isDirect(res: ServerResponse, socket: Socket): boolean {
   )
 }
 
-/** It gives a response the method `flush`, together with a `write` of its own. */
+/** Recognizes the compression middleware: it adds the method `flush` together with its own `write`. */
 function isCompression(res: ServerResponse & { flush?: unknown }): boolean {
   return typeof res.flush === 'function'
 }

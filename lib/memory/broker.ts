@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Broker, BrokerLink, BrokerNode, Envelope } from '../ports/broker.ts'
+import type { Broker, BrokerConnection, BrokerHandler, Envelope } from '../ports/broker.ts'
 import type { Controller } from '../ports/controller.ts'
 import type { Presence } from '../ports/presence.ts'
 import { MemoryController } from './controller.ts'
@@ -9,7 +9,7 @@ import { MemoryPresence } from './presence.ts'
 interface Subscriber {
   readonly id: string
   readonly namespace: string
-  readonly node: BrokerNode
+  readonly node: BrokerHandler
   /** Of the latest event it was delivered: nodes are delivered to one after the other. */
   position: string
 }
@@ -29,7 +29,7 @@ export class MemoryBroker implements Broker {
   /** What is published amid a delivery, by a hook for one, is delivered after it: to all nodes in one order. */
   readonly #queue: { readonly namespace: string; readonly envelope: Envelope }[] = []
 
-  join(node: BrokerNode): BrokerLink {
+  join(node: BrokerHandler): BrokerConnection {
     const subscriber = { id: node.id, namespace: node.namespace, node, position: this.#position() }
     const leave = this.#nodes.join(subscriber)
     return {

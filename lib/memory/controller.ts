@@ -1,12 +1,12 @@
 import { CometError } from '../errors.ts'
-import type { Command, Controller, ControllerLink, ControllerNode } from '../ports/controller.ts'
+import type { Command, Controller, ControllerConnection, ControllerHandler } from '../ports/controller.ts'
 import { Namespaces } from './namespaces.ts'
 
 /** A controller within the process: a command is a function call with a deadline. */
 export class MemoryController implements Controller {
-  readonly #nodes = new Namespaces<ControllerNode>()
+  readonly #nodes = new Namespaces<ControllerHandler>()
 
-  join(node: ControllerNode): ControllerLink {
+  join(node: ControllerHandler): ControllerConnection {
     const leave = this.#nodes.join(node)
     return {
       request: (id, command, timeout) => this.#request(node.namespace, id, command, timeout),
@@ -21,7 +21,7 @@ export class MemoryController implements Controller {
     return await withDeadline(owner.handle(command), timeout)
   }
 
-  async #broadcast(sender: ControllerNode, command: Command, timeout: number): Promise<unknown[]> {
+  async #broadcast(sender: ControllerHandler, command: Command, timeout: number): Promise<unknown[]> {
     const asked = Array.from(this.#nodes.of(sender.namespace))
       .filter((node) => node !== sender)
       .map((node) => withDeadline(node.handle(command), timeout))

@@ -1,23 +1,36 @@
-import type { Admission, GraceTarget, Hold, PresenceSession, SessionHold } from '../ports/presence.ts'
+import type {
+  Admission,
+  GraceTarget,
+  MembershipOwner,
+  PresenceSession,
+  SessionConnection,
+} from '../ports/presence.ts'
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { now } from '../util/clock.ts'
-import { Few } from '../util/small-set.ts'
+import { SmallSet } from '../util/small-set.ts'
 
 const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
-/** A session, live or in grace, and the rooms it holds. */
-class Stay {
-  readonly user: User
+/** A session that presence knows, connected or in grace. */
+class PresentSession {
+  readonly user: PresentUser
   readonly sid: string
   readonly clientId: string | undefined
-  /** The node and the connection that the session is on. */
+  /** The node and the connection that the session is on. A takeover changes both. */
   node: string
   connection: string
+  /** The session's memberships. Undefined until it enters its first room. */
   rooms: Set<string> | undefined
-  /** Set while in grace; runs the stay out. */
+  /** Set while the session is in grace; removes the session when it fires. */
   timer: NodeJS.Timeout | undefined
 
-  constructor(user: User, sid: string, clientId: string | undefined, node: string, connection: string) {
+  constructor(
+    user: PresentUser,
+    sid: string,
+    clientId: string | undefined,
+    node: string,
+    connection: string,
+  ) {
     this.user = user
     this.sid = sid
     this.clientId = clientId
@@ -26,16 +39,19 @@ class Stay {
   }
 }
 
-/** A user's stays, and what is made only for those who need it: most have one session, and are in few rooms. */
-export class User extends Few<Stay> {
+/** A user's sessions. The other collections are allocated on first use: most users have one session and few rooms. */
+export class PresentUser extends SmallSet<PresentSession> {
   readonly uid: string
   info: unknown
-  /** The user-level memberships. */
+  /** The rooms that the user is a member of, apart from its sessions. */
   memberships: Set<string> | undefined
-  /** How many holds there are on each room; a room without one is not in it. */
-  holds: Map<string, number> | undefined
-  /** The stay of each clientId. */
-  clients: Map<string, Stay> | undefined
+  /**
+   * The number of memberships by room, those of the sessions and the user's own. A room is in here exactly while the
+   * user is in it.
+   */
+  membershipCounts: Map<string, number> | undefined
+  /** The session of each `clientId`. */
+  clients: Map<string, PresentSession> | undefined
 
   constructor(uid: string) {
     super()
@@ -43,161 +59,173 @@ export class User extends Few<Stay> {
   }
 }
 
-/** One namespace's users and rooms. Every method is synchronous, hence atomic. */
-export class World {
-  readonly users = new Map<string, User>()
-  readonly rooms = new Map<string, Set<User>>()
-  readonly stays = new Map<string, Stay>()
+/** Receives the transitions of one step. */
+export type Report = (events: readonly UserActivityEvent[]) => void
 
-  connect(session: PresenceSession, rooms: readonly string[], node: string, report: Report): Admission {
-    const { uid, connection, info, clientId } = session
+/**
+ * The users, sessions and rooms of one namespace, and the transitions between them.
+ *
+ * Every method is synchronous, so each is one atomic step. Each calls `report` once, with all transitions of the
+ * step, after its last change: a listener that calls back finds the step complete.
+ */
+export class PresenceState {
+  readonly users = new Map<string, PresentUser>()
+  readonly rooms = new Map<string, Set<PresentUser>>()
+  readonly sessions = new Map<string, PresentSession>()
+
+  /** Adds a session, or moves the one that has the same user and `clientId` to the new connection. */
+  connect(arrival: PresenceSession, rooms: readonly string[], node: string, report: Report): Admission {
+    const { uid, connection, info, clientId } = arrival
     const step = new Step(uid)
-    const user = this.users.get(uid) ?? new User(uid)
+    const user = this.users.get(uid) ?? new PresentUser(uid)
     if (user.size === 0) {
       this.users.set(uid, user)
       step.add(ONLINE)
     }
     user.info = info
-    const taken = clientId === undefined ? undefined : user.clients?.get(clientId)
-    const former =
-      taken === undefined || taken.timer !== undefined
+    const known = clientId === undefined ? undefined : user.clients?.get(clientId)
+    const previous =
+      known === undefined || known.timer !== undefined
         ? undefined
-        : { node: taken.node, connection: taken.connection }
-    const stay = taken ?? this.#begin(user, connection, clientId, node)
-    clearTimeout(stay.timer)
-    stay.timer = undefined
-    stay.node = node
-    stay.connection = connection
-    for (const rid of rooms) this.#enter(stay, rid, step)
+        : { node: known.node, connection: known.connection }
+    const session = known ?? this.#add(user, connection, clientId, node)
+    clearTimeout(session.timer)
+    session.timer = undefined
+    session.node = node
+    session.connection = connection
+    for (const rid of rooms) this.#enter(session, rid, step)
+    // First: a listener may call back and leave a room, which must not be in the answer then.
     report(step.events)
-    const { sid } = stay
-    const held = Array.from(stay.rooms ?? [])
-    const memberships = Array.from(user.memberships ?? [])
-    return former === undefined
-      ? { sid, rooms: held, memberships }
-      : { sid, rooms: held, memberships, former }
+    return {
+      sid: session.sid,
+      rooms: Array.from(session.rooms ?? []),
+      memberships: Array.from(user.memberships ?? []),
+      ...(previous === undefined ? {} : { previous }),
+    }
   }
 
-  /** Lets a session go at once. */
-  remove(stay: Stay, report: Report): void {
-    const { user, sid, clientId, rooms } = stay
-    if (this.stays.get(sid) !== stay) return
-    clearTimeout(stay.timer)
-    this.stays.delete(sid)
-    user.delete(stay)
+  /** Removes a session at once. Idempotent. */
+  remove(session: PresentSession, report: Report): void {
+    const { user, sid, clientId, rooms } = session
+    if (this.sessions.get(sid) !== session) return
+    clearTimeout(session.timer)
+    this.sessions.delete(sid)
+    user.delete(session)
     if (clientId !== undefined) user.clients?.delete(clientId)
     const step = new Step(user.uid)
-    for (const rid of rooms ?? []) this.#release(user, rid, step)
+    for (const rid of rooms ?? []) this.#removeMembership(user, rid, step)
     if (user.size === 0) {
-      for (const rid of user.memberships ?? []) this.#release(user, rid, step)
+      for (const rid of user.memberships ?? []) this.#removeMembership(user, rid, step)
       this.users.delete(user.uid)
       step.add(OFFLINE)
     }
     report(step.events)
   }
 
-  /** Lets a session go after its grace. */
-  runOut(stay: Stay, grace: number, report: Report): void {
-    clearTimeout(stay.timer)
-    stay.timer = setTimeout(() => this.remove(stay, report), grace)
-    stay.timer.unref()
+  /** Puts a session in grace: removes it after `grace` milliseconds, unless a takeover comes first. */
+  removeAfter(session: PresentSession, grace: number, report: Report): void {
+    clearTimeout(session.timer)
+    session.timer = setTimeout(() => this.remove(session, report), grace)
+    session.timer.unref()
   }
 
-  enter(hold: Hold, rid: string, report: Report): boolean {
-    const step = new Step(hold.uid)
-    if (hold.sid === undefined) {
-      const user = this.users.get(hold.uid)
+  /** Adds a membership. @returns false when the owner is not there */
+  enter(owner: MembershipOwner, rid: string, report: Report): boolean {
+    const step = new Step(owner.uid)
+    if (owner.sid === undefined) {
+      const user = this.users.get(owner.uid)
       if (user === undefined) return false
       user.memberships ??= new Set()
-      if (!user.memberships.has(rid)) this.#hold(user, rid, step)
+      if (!user.memberships.has(rid)) this.#addMembership(user, rid, step)
       user.memberships.add(rid)
     } else {
-      const stay = this.stayOf(hold)
-      if (stay === undefined) return false
-      this.#enter(stay, rid, step)
+      const session = this.sessionOf(owner)
+      if (session === undefined) return false
+      this.#enter(session, rid, step)
     }
     report(step.events)
     return true
   }
 
-  leave(hold: Hold, rid: string, report: Report): boolean {
-    const user = this.users.get(hold.uid)
+  /** Removes a session's membership, or every membership of a user. @returns false when there was none */
+  leave(owner: MembershipOwner, rid: string, report: Report): boolean {
+    const user = this.users.get(owner.uid)
     if (user === undefined) return false
-    const step = new Step(hold.uid)
+    const step = new Step(owner.uid)
     let left = false
-    const holders =
-      hold.sid === undefined
+    const roomSets =
+      owner.sid === undefined
         ? [user.memberships, ...Array.from(user.members, ({ rooms }) => rooms)]
-        : [this.stayOf(hold)?.rooms]
-    for (const rooms of holders) {
+        : [this.sessionOf(owner)?.rooms]
+    for (const rooms of roomSets) {
       if (!rooms?.delete(rid)) continue
-      this.#release(user, rid, step)
+      this.#removeMembership(user, rid, step)
       left = true
     }
     report(step.events)
     return left
   }
 
-  /** The session's stay, unless another connection has it. */
-  stayOf({ uid, sid, connection }: SessionHold): Stay | undefined {
-    const stay = this.stays.get(sid)
-    return stay?.connection === connection && stay.user.uid === uid ? stay : undefined
+  /** Finds a session. @returns undefined when it is gone, or is on another connection now */
+  sessionOf({ uid, sid, connection }: SessionConnection): PresentSession | undefined {
+    const session = this.sessions.get(sid)
+    return session?.connection === connection && session.user.uid === uid ? session : undefined
   }
 
-  /** The sessions in grace that a target names. */
-  inGrace(target: GraceTarget): Stay[] {
+  /** Finds the sessions in grace that a target names. */
+  inGrace(target: GraceTarget): PresentSession[] {
     if ('sid' in target) {
-      const stay = this.stays.get(target.sid)
-      return stay?.timer === undefined ? [] : [stay]
+      const session = this.sessions.get(target.sid)
+      return session?.timer === undefined ? [] : [session]
     }
     const users = 'uid' in target ? [this.users.get(target.uid)] : (this.rooms.get(target.rid) ?? [])
-    const found: Stay[] = []
+    const found: PresentSession[] = []
     for (const user of users) {
-      for (const stay of user?.members ?? []) {
-        if (stay.timer === undefined) continue
-        if ('uid' in target || stay.rooms?.has(target.rid) || user?.memberships?.has(target.rid)) {
-          found.push(stay)
+      for (const session of user?.members ?? []) {
+        if (session.timer === undefined) continue
+        if ('uid' in target || session.rooms?.has(target.rid) || user?.memberships?.has(target.rid)) {
+          found.push(session)
         }
       }
     }
     return found
   }
 
-  #begin(user: User, sid: string, clientId: string | undefined, node: string): Stay {
-    const stay = new Stay(user, sid, clientId, node, sid)
-    user.add(stay)
-    this.stays.set(sid, stay)
+  #add(user: PresentUser, sid: string, clientId: string | undefined, node: string): PresentSession {
+    const session = new PresentSession(user, sid, clientId, node, sid)
+    user.add(session)
+    this.sessions.set(sid, session)
     if (clientId !== undefined) {
       user.clients ??= new Map()
-      user.clients.set(clientId, stay)
+      user.clients.set(clientId, session)
     }
-    return stay
+    return session
   }
 
-  #enter(stay: Stay, rid: string, step: Step): void {
-    stay.rooms ??= new Set()
-    if (stay.rooms.has(rid)) return
-    stay.rooms.add(rid)
-    this.#hold(stay.user, rid, step)
+  #enter(session: PresentSession, rid: string, step: Step): void {
+    session.rooms ??= new Set()
+    if (session.rooms.has(rid)) return
+    session.rooms.add(rid)
+    this.#addMembership(session.user, rid, step)
   }
 
-  #hold(user: User, rid: string, step: Step): void {
-    user.holds ??= new Map()
-    const holds = user.holds.get(rid) ?? 0
-    user.holds.set(rid, holds + 1)
-    if (holds > 0) return
+  #addMembership(user: PresentUser, rid: string, step: Step): void {
+    user.membershipCounts ??= new Map()
+    const count = user.membershipCounts.get(rid) ?? 0
+    user.membershipCounts.set(rid, count + 1)
+    if (count > 0) return
     const room = this.rooms.get(rid) ?? new Set()
     this.rooms.set(rid, room.add(user))
     step.add(ENTER_ROOM, rid)
   }
 
-  #release(user: User, rid: string, step: Step): void {
-    const holds = user.holds?.get(rid) ?? 0
-    if (holds > 1) {
-      user.holds?.set(rid, holds - 1)
+  #removeMembership(user: PresentUser, rid: string, step: Step): void {
+    const count = user.membershipCounts?.get(rid) ?? 0
+    if (count > 1) {
+      user.membershipCounts?.set(rid, count - 1)
       return
     }
-    user.holds?.delete(rid)
+    user.membershipCounts?.delete(rid)
     const room = this.rooms.get(rid)
     room?.delete(user)
     if (room?.size === 0) this.rooms.delete(rid)
@@ -205,10 +233,7 @@ export class World {
   }
 }
 
-/** Takes the transitions of one step. */
-export type Report = (events: readonly UserActivityEvent[]) => void
-
-/** The transitions of one step share one stamp. */
+/** Collects the transitions of one step. They share one time stamp. */
 class Step {
   readonly events: UserActivityEvent[] = []
   readonly #uid: string

@@ -1,56 +1,56 @@
-import type { Member, Presence, PresenceLink, PresenceNode } from '../ports/presence.ts'
+import type { Member, Presence, PresenceConnection, PresenceHandler } from '../ports/presence.ts'
 import { Namespaces } from './namespaces.ts'
-import { type Report, type User, World } from './presence-state.ts'
+import { PresenceState, type PresentUser, type Report } from './presence-state.ts'
 
-/** A presence within the process. */
+/** A Presence within the process, for the Comets that share it. */
 export class MemoryPresence implements Presence {
-  readonly #nodes = new Namespaces<PresenceNode>()
-  readonly #worlds = new Map<string, World>()
+  readonly #nodes = new Namespaces<PresenceHandler>()
+  readonly #states = new Map<string, PresenceState>()
 
-  join(node: PresenceNode): PresenceLink {
+  join(node: PresenceHandler): PresenceConnection {
     const leave = this.#nodes.join(node)
-    const world = this.#worlds.get(node.namespace) ?? new World()
-    this.#worlds.set(node.namespace, world)
+    const state = this.#states.get(node.namespace) ?? new PresenceState()
+    this.#states.set(node.namespace, state)
     const report = reportTo(node)
     return {
-      connect: async (session, rooms) => world.connect(session, rooms, node.id, report),
-      disconnect: async (session, grace) => {
-        const stay = world.stayOf(session)
-        if (stay === undefined) return
-        if (grace <= 0) world.remove(stay, report)
-        else world.runOut(stay, grace, (events) => reportTo(this.#hearer(node))(events))
+      connect: async (session, rooms) => state.connect(session, rooms, node.id, report),
+      disconnect: async (connection, grace) => {
+        const session = state.sessionOf(connection)
+        if (session === undefined) return
+        if (grace <= 0) state.remove(session, report)
+        else state.removeAfter(session, grace, (events) => reportTo(this.#successorOf(node))(events))
       },
       endGrace: async (target) => {
-        for (const stay of world.inGrace(target)) world.remove(stay, report)
+        for (const session of state.inGrace(target)) state.remove(session, report)
       },
-      enter: async (hold, rid) => world.enter(hold, rid, report),
-      leave: async (hold, rid) => world.leave(hold, rid, report),
-      locate: async (sid) => world.stays.get(sid)?.node,
-      isOnline: async (uid) => world.users.has(uid),
-      members: async (rid) => Array.from(world.rooms.get(rid) ?? [], memberOf),
-      count: async (rid) => world.rooms.get(rid)?.size ?? 0,
+      enter: async (owner, rid) => state.enter(owner, rid, report),
+      leave: async (owner, rid) => state.leave(owner, rid, report),
+      locate: async (sid) => state.sessions.get(sid)?.node,
+      isOnline: async (uid) => state.users.has(uid),
+      members: async (rid) => Array.from(state.rooms.get(rid) ?? [], memberOf),
+      count: async (rid) => state.rooms.get(rid)?.size ?? 0,
       close: async () => {
         leave()
         if (Array.from(this.#nodes.of(node.namespace)).length > 0) return
-        for (const stay of world.stays.values()) world.remove(stay, report)
-        this.#worlds.delete(node.namespace)
+        for (const session of state.sessions.values()) state.remove(session, report)
+        this.#states.delete(node.namespace)
       },
     }
   }
 
-  /** Who hears what a node caused: another one where that node has left meanwhile. */
-  #hearer(node: PresenceNode): PresenceNode {
+  /** Finds the node that hears the end of a grace: the one that began it, or another one when that has left. */
+  #successorOf(node: PresenceHandler): PresenceHandler {
     const [other] = this.#nodes.of(node.namespace)
     return this.#nodes.get(node.namespace, node.id) ?? other ?? node
   }
 }
 
-function reportTo(node: PresenceNode): Report {
+function reportTo(node: PresenceHandler): Report {
   return (events) => {
     if (events.length > 0) node.onActivity(events)
   }
 }
 
-function memberOf({ uid, info }: User): Member {
+function memberOf({ uid, info }: PresentUser): Member {
   return info === undefined ? { uid } : { uid, info }
 }

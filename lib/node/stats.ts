@@ -1,34 +1,41 @@
 import type { CometCloseCode } from '../protocol/close-codes.ts'
 import type { SessionInfo } from '../session/session.ts'
-import type { Hub } from './node.ts'
+import type { Node } from './node.ts'
 
-/** What is on this node now, in full. */
+/** Everything on this node, as `comet.dump()` answers it. */
 export interface CometDump {
+  /** Every connected session. Those in grace are not among them. */
   readonly sessions: SessionInfo[]
-  /** The rooms with the sessions that get what is published to them. */
+  /** The rooms, each with the sessions that get what is published to it. */
   readonly rooms: { readonly rid: string; readonly sids: string[] }[]
 }
 
-/** This node in numbers. */
+/** This node in numbers, as `comet.stats()` answers it. */
 export interface CometStats {
   /** The node's random id. */
   readonly node: string
-  /** Sessions, users and rooms on this node now; nothing in grace is among them. */
+  /** Sessions that are connected now. Those in grace do not count. */
   readonly sessions: number
+  /** Users with a connected session now. */
   readonly users: number
+  /** Rooms with a connected session now. */
   readonly rooms: number
-  /** Since the start: sessions that were admitted, packets that were handled, events published here, and frames owed to sessions. */
+  /** Sessions that were admitted since the start. */
   readonly connections: number
+  /** Packets that were handled since the start. */
   readonly packets: number
+  /** Events that were published on this node since the start. */
   readonly published: number
+  /** Frames that were handed to sessions since the start: one event to ten sessions counts ten. */
   readonly delivered: number
-  /** Since the start: how many sessions ended for each reason. */
+  /** Sessions that ended since the start, by close code. A code that never occurred is absent. */
   readonly closes: Partial<Record<CometCloseCode, number>>
-  /** What is kept for clients that come back. */
-  readonly backlog: { readonly events: number; readonly targets: number; readonly bytes: number }
+  /** What the history stores now, in events, targets and bytes. */
+  readonly history: { readonly events: number; readonly targets: number; readonly bytes: number }
 }
 
-export function dump({ registry }: Hub): CometDump {
+/** Lists the sessions and rooms of a node. */
+export function dump({ registry }: Node): CometDump {
   return {
     sessions: Array.from(registry.all(), (session) => session.toInfo()),
     rooms: Array.from(registry.rooms(), ([rid, sessions]) => ({
@@ -38,7 +45,8 @@ export function dump({ registry }: Hub): CometDump {
   }
 }
 
-export function stats({ id, registry, counters, closes, backlog }: Hub): CometStats {
+/** Counts what is on a node, and what happened since its start. */
+export function stats({ id, registry, counters, closes, history }: Node): CometStats {
   const { sessionCount, userCount, roomCount } = registry
   return {
     node: id,
@@ -47,6 +55,6 @@ export function stats({ id, registry, counters, closes, backlog }: Hub): CometSt
     rooms: roomCount,
     ...counters,
     closes: { ...closes },
-    backlog: backlog.size,
+    history: history.size,
   }
 }

@@ -1,54 +1,53 @@
 import { CometError, isCometError } from '../errors.ts'
-import type { Hub } from '../node/node.ts'
+import type { Node } from '../node/node.ts'
 import type { Admission } from '../ports/presence.ts'
 import type { Session } from '../session/session.ts'
-import type { Mark, Marked } from '../session/stay-away-token.ts'
-import { replaceSession, type Superseded } from './close.ts'
-import { askAll, askNode, askOwner } from './cluster-commands.ts'
+import type { StayAwayClient, StayAwayToken } from '../session/stay-away-token.ts'
+import { closeTakenOver } from './close.ts'
+import { requestAll, requestIssuer, requestNode } from './cluster-calls.ts'
 
 /**
- * Whether a mark tells that this client was told not to come back. The node that gave the mark knows.
+ * Tells whether a client that brings a stay-away token must stay away. The node that issued the token verifies it.
  *
- * One that was replaced may come back when who replaced it is gone: that may have been a request of its own, given up
- * long before it got here.
+ * After a takeover it must stay away only while the connection that took over is there: that may have been a request of
+ * the client's own, given up long before it arrived.
  */
-export async function isKeptAway(
-  hub: Hub,
-  { text, kind, connection }: Mark,
-  { uid, anonymous, clientId }: Marked,
+export async function mustStayAway(
+  node: Node,
+  { text, kind, connection }: StayAwayToken,
+  { uid, anonymous, clientId }: StayAwayClient,
 ): Promise<boolean> {
   try {
-    const marked = { uid, anonymous, clientId }
-    const isGenuine = await askOwner(hub, connection, { type: 'verify', mark: text, marked })
-    if (isGenuine !== true) return false
-    return kind === 'away' || (await askAll(hub, { type: 'serves', marked })).includes(true)
+    const client = { uid, anonymous, clientId }
+    if (!(await requestIssuer(node, connection, 'verify', { token: text, client }))) return false
+    return kind === 'away' || (await requestAll(node, 'serves', { client })).includes(true)
   } catch (error) {
-    // That node is gone: nobody can tell, so the client is a newcomer.
+    // The issuing node is gone. Nobody can verify the token, so the client is a newcomer.
     if (isCometError(error)) return false
     throw error
   }
 }
 
 /**
- * Makes sure that there is room for one more session, by the limits of the node and of its user.
+ * Makes room for one more session, by the limits of its user and of the node.
  *
- * @returns the sessions that are to be ended for it
- * @throws CometError UNAVAILABLE, TOO_MANY_SESSIONS
+ * @returns the user's oldest sessions, which must be closed for it
+ * @throws CometError TOO_MANY_SESSIONS, UNAVAILABLE
  */
-export function makeRoom(hub: Hub, session: Session): readonly Session[] {
-  const { maxSessions, maxSessionsPerUser, onExcess } = hub.options
-  const own = Array.from(hub.registry.ofUser(session.uid))
-  // One that this session takes over makes room by itself.
+export function enforceSessionLimits(node: Node, session: Session): readonly Session[] {
+  const { maxSessions, maxSessionsPerUser, onExcess } = node.options
+  const own = Array.from(node.registry.ofUser(session.uid))
+  // A session that this one takes over makes room by itself.
   const others = own.filter(({ clientId }) => clientId === undefined || clientId !== session.clientId)
   const excess = others.slice(0, Math.max(0, others.length - maxSessionsPerUser + 1))
   if (excess.length > 0 && onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
-  const remaining = hub.registry.sessionCount - own.length + others.length - excess.length
+  const remaining = node.registry.sessionCount - own.length + others.length - excess.length
   if (remaining >= maxSessions) throw new CometError('UNAVAILABLE', 'The server is at capacity.')
   return excess
 }
 
-/** Whether the host was asked about a client for so long that it has come again meanwhile. */
-export function isOvertaken({ registry }: Hub, { uid, clientId, number }: Session): boolean {
+/** Tells whether a later connection of the same client was registered while the app was asked about this one. */
+export function wasTakenOver({ registry }: Node, { uid, clientId, number }: Session): boolean {
   if (clientId === undefined) return false
   for (const other of registry.ofUser(uid)) {
     if (other.clientId === clientId && other.number > number) return true
@@ -57,35 +56,42 @@ export function isOvertaken({ registry }: Hub, { uid, clientId, number }: Sessio
 }
 
 /**
- * A session that presence has admitted gets the rooms it holds, and the sid and rooms of the one it takes over, which
- * ends if it is not yet gone.
+ * Applies presence's answer to a session: its rooms, and on a takeover the sid of the previous connection, which is
+ * closed.
  */
-export function admit(hub: Hub, session: Session, { sid, rooms, memberships, former }: Admission): void {
-  const { registry } = hub
+export function applyAdmission(node: Node, session: Session, admission: Admission): void {
+  const { sid, rooms, memberships, previous } = admission
+  const { registry } = node
   const { uid, dismissed } = session
   session.present = true
   session.dismissed = undefined
-  if (former !== undefined) supersede(hub, former.node, { sid, connection: former.connection })
+  if (previous !== undefined) closePrevious(node, previous.node, { sid, connection: previous.connection })
   if (session.closed) {
-    // Presence knows of it only now, and is told by this sid that it has ended.
+    // It ended before presence answered. The caller tells presence so, by this sid.
     session.sid = sid
     return
   }
-  // Presence may have lost sight of a connection: of one whose admission failed on the way back.
+  // Presence may not know of a connection whose own admission failed on its way back.
   const other = registry.get(sid)
-  if (other !== undefined && other !== session) replaceSession(hub, other)
+  if (other !== undefined && other !== session) closeTakenOver(node, other)
   registry.rename(session, sid)
-  hub.uplinks.keep(sid)
+  node.uplinkStates.keep(sid)
   for (const rid of rooms) {
     if (!dismissed?.has(rid)) registry.enter(session, rid)
-    // Whether it was left before presence heard of this session or after, nobody knows: it is left, then, for both.
-    else hub.presence.leave(session, rid).catch((error) => hub.hooks.report(error))
+    // The user left the room before or after presence heard of this session; nobody can tell. Left is the safe answer.
+    else node.presence.leave(session, rid).catch((error) => node.hooks.report(error))
   }
   for (const rid of memberships) if (!dismissed?.has(rid)) registry.enterUser(uid, rid)
 }
 
-function supersede(hub: Hub, node: string, { sid, connection }: Superseded): void {
-  const superseded = { sid, connection }
-  if (node === hub.id) replaceSession(hub, superseded)
-  else askNode(hub, node, { type: 'replace', superseded }).catch((error) => hub.hooks.report(error))
+function closePrevious(
+  node: Node,
+  nodeId: string,
+  previous: { readonly sid: string; readonly connection: string },
+): void {
+  // Here in the same step: until it is closed, the session would get every event twice.
+  if (nodeId === node.id) closeTakenOver(node, previous)
+  else {
+    requestNode(node, nodeId, 'closeTakenOver', previous).catch((error) => node.hooks.report(error))
+  }
 }

@@ -1,74 +1,118 @@
-import type { Hub } from '../node/node.ts'
+import { debug } from '../diagnostics.ts'
+import type { Node } from '../node/node.ts'
 import { CLOSE_CODES, type CometCloseCode } from '../protocol/close-codes.ts'
 import type { Session } from '../session/session.ts'
 import { encodeControl } from '../stream/sse.ts'
+import type { TakenOver } from './cluster-commands.ts'
 
 /** Why a session ends. */
 export interface CloseCause {
   readonly code: CometCloseCode
-  /** Said to the client. Default: the code's meaning. */
+  /** The text that the client gets. Default: the meaning of the code. */
   readonly reason?: string
-  /** Whether the client should come back. Default: as the code says. */
+  /** Whether the client should reconnect by itself. Default: as the table of close codes says. */
   readonly reconnect?: boolean
 }
 
 /**
- * The one way a session ends, whatever ended it. Idempotent: only the first call counts.
+ * Ends a session. This is the one close path: whatever ends a session calls it. Idempotent: only the first call counts.
+ *
+ * Routing ends in this call, before anything asynchronous; presence is told after.
  *
  * @returns settles when presence knows; false when the session had ended before
  */
-export async function closeSession(hub: Hub, session: Session, cause: CloseCause): Promise<boolean> {
+export async function closeSession(node: Node, session: Session, cause: CloseCause): Promise<boolean> {
   const { code } = cause
-  if (!session.close(code === 'GONE' ? undefined : farewell(hub, session, cause))) return false
+  if (!session.close(code === 'GONE' ? undefined : encodeFarewell(node, session, cause))) return false
   session.ended = code
-  hub.registry.remove(session)
-  hub.upkeep.remove(session)
-  const mayComeBack = session.clientId !== undefined && (code === 'REPLACED' || CLOSE_CODES[code].grace)
-  hub.uplinks.release(session.sid, mayComeBack ? hub.options.offlineGrace : 0)
-  hub.closes[code] = (hub.closes[code] ?? 0) + 1
-  await leavePresence(hub, session)
+  debug('session %s of %j closed: %s', session.sid, session.uid, code)
+  node.registry.remove(session)
+  node.liveness.remove(session)
+  const mayComeBack = session.clientId !== undefined && (code === 'TAKEN_OVER' || CLOSE_CODES[code].grace)
+  node.uplinkStates.release(session.sid, mayComeBack ? node.options.offlineGrace : 0)
+  node.closes[code] = (node.closes[code] ?? 0) + 1
+  await leavePresence(node, session)
   return true
 }
 
-/** Lets presence know that a session it has heard of has ended. Idempotent. */
-export async function leavePresence(hub: Hub, session: Session): Promise<void> {
+/** Tells presence that a session has ended. Does nothing for one that presence does not know. Idempotent. */
+export async function leavePresence(node: Node, session: Session): Promise<void> {
   const { present, ended } = session
   if (!present || ended === undefined) return
   session.present = false
   try {
-    await hub.presence.disconnect(session, CLOSE_CODES[ended].grace ? hub.options.offlineGrace : 0)
+    await node.presence.disconnect(session, CLOSE_CODES[ended].grace ? node.options.offlineGrace : 0)
   } catch (error) {
-    hub.hooks.report(error)
+    node.hooks.report(error)
   }
 }
 
-/** The last frame. A client that should not come back gets a mark for an id, since EventSource comes all the same. */
-function farewell(hub: Hub, session: Session, cause: CloseCause): Buffer {
+/** Encodes `comet.close`. A client that should stay away gets a token as its id, because EventSource reconnects regardless. */
+function encodeFarewell(node: Node, session: Session, cause: CloseCause): Buffer {
   const { code, reason = CLOSE_CODES[code].meaning, reconnect = CLOSE_CODES[code].reconnect } = cause
-  const data = { code, reason, reconnect }
-  return encodeControl('close', data, {
-    // By the connection and not the sid: it names this node, which can tell the mark.
-    id: reconnect
-      ? undefined
-      : hub.marks.issue(code === 'REPLACED' ? 'replaced' : 'away', session.connection, session),
-    // Nothing has said it yet to a client whose stream begins with its end.
-    retry: session.opening ? hub.retry() : undefined,
-  })
+  const kind = code === 'TAKEN_OVER' ? 'takeover' : 'away'
+  return encodeControl(
+    'close',
+    { code, reason, reconnect },
+    {
+      // For the connection and not the sid: it names this node, which can verify the token.
+      id: reconnect ? undefined : node.stayAwayTokens.issue(kind, session.connection, session),
+      // A client whose stream begins with its end has not been told yet.
+      retry: session.opening ? node.reconnectDelay() : undefined,
+    },
+  )
 }
 
-/** A connection whose session is on another one now. */
-export interface Superseded {
-  readonly sid: string
-  readonly connection: string
-}
-
-/** Ends a connection that was superseded: presence is about the other one now. */
-export function replaceSession(hub: Hub, { sid, connection }: Superseded): void {
-  // Before it has taken over what it came for, it goes by its connection's id.
+/** Closes a connection that was taken over. Presence follows the new connection already, so it is not told. */
+export function closeTakenOver(node: Node, { sid, connection }: TakenOver): void {
+  // Until it has taken over a session itself, a connection is registered by its own id.
   for (const id of [connection, sid]) {
-    const session = hub.registry.get(id)
+    const session = node.registry.get(id)
     if (session?.connection !== connection) continue
     session.present = false
-    closeSession(hub, session, { code: 'REPLACED' })
+    closeSession(node, session, { code: 'TAKEN_OVER' })
   }
+}
+
+/** The number of sessions that end together during a drain: few enough for their reconnects to be no burden. */
+const WAVE = 50
+
+/** The part of the drain time that the waves are spread over. The rest is for what is still to be sent. */
+const SPREAD = 0.8
+
+/**
+ * Ends all sessions of a node, wave by wave.
+ *
+ * @param drain the time that it may take, in milliseconds. Then connections that have not read everything are cut
+ */
+export async function closeAllSessions(node: Node, drain: number): Promise<void> {
+  const start = performance.now()
+  const sessions = Array.from(node.registry.all())
+  const waves = Math.ceil(sessions.length / WAVE)
+  const ended: Promise<unknown>[] = []
+  for (let wave = 0; wave < waves; wave += 1) {
+    // Counted from the start, so that the time of the waves themselves does not add up.
+    if (wave > 0) await sleep(start + (drain * SPREAD * wave) / waves - performance.now())
+    for (const session of sessions.slice(wave * WAVE, (wave + 1) * WAVE)) {
+      ended.push(closeSession(node, session, { code: 'SHUTDOWN' }))
+    }
+  }
+  // A presence that does not answer must not delay the app's own shutdown.
+  await atMost(start + drain - performance.now(), Promise.all(ended))
+  const rest = Math.max(0, start + drain - performance.now())
+  await Promise.all(sessions.map((session) => session.whenGone(rest)))
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}
+
+/** Settles with the promise, or when the time is over. */
+async function atMost(milliseconds: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([promise, over])
+  clearTimeout(timer)
 }

@@ -1,146 +1,171 @@
+import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
 import type { Missed } from '../history/history.ts'
-import { checkId, newSid } from '../ids.ts'
-import type { Hub } from '../node/node.ts'
+import { newSid } from '../ids.ts'
+import type { Node } from '../node/node.ts'
 import type { Transport } from '../ports/transport.ts'
 import { checkIdentity, type Identification, type Identified } from '../session/identity.ts'
 import { Session } from '../session/session.ts'
-import { parseMark } from '../session/stay-away-token.ts'
-import { note } from '../stream/replay.ts'
+import { parseStayAwayToken } from '../session/stay-away-token.ts'
+import { controlItem } from '../stream/replay.ts'
 import { encodeControl, encodeGap } from '../stream/sse.ts'
-import { admit, isKeptAway, isOvertaken, makeRoom } from './admission.ts'
+import { checkId } from '../util/validate.ts'
+import { applyAdmission, enforceSessionLimits, mustStayAway, wasTakenOver } from './admission.ts'
 import { closeSession, leavePresence } from './close.ts'
-import { leaveRoom, mayEnter, recentOf, refusal } from './rooms.ts'
+import { leaveRoom, mayEnter, recentItemsOf, refusal } from './rooms.ts'
 
 /** A client that asks for a stream. */
 export interface ConnectRequest {
-  /** Who it is, as `identify` answered. */
+  /** The answer of `identify`. */
   readonly identity: Identified
   readonly transport: Transport
-  /** The rooms it asks to enter. Default: none. */
+  /**
+   * The rooms that the client asks to enter. `canEnter` is asked about each.
+   *
+   * @default []
+   */
   readonly rids?: readonly string[]
-  /** What the page calls itself. Default: nothing, and it takes over no session. */
+  /**
+   * The page's name for itself, by which a reconnect takes over its session.
+   *
+   * @default undefined: the connection takes over no session
+   */
   readonly clientId?: string
-  /** The position of the last event it got. Default: none, it is new. */
+  /**
+   * The position of the last event that the client got.
+   *
+   * @default undefined: the client is new
+   */
   readonly position?: string
-  /** How many of the last events of each room it wants when it is new. Default: 0. */
+  /**
+   * The number of last events of each room that a new client wants.
+   *
+   * @default 0
+   */
   readonly recent?: number
-  /** Whether it answers heartbeats. Default: false. */
+  /**
+   * Whether the client answers heartbeats.
+   *
+   * @default false
+   */
   readonly answersHeartbeats?: boolean
 }
 
 /**
- * Admits a client: ONLINE and ENTER_ROOM are out, then the stream begins with `comet.ready`, goes on with what the
- * client missed, and is live. When the client goes away meanwhile, nothing of it is left.
+ * Admits a client. ONLINE and ENTER_ROOM are out before the stream starts with `comet.ready`; then come the events that
+ * the client missed, and from there on it is live. A client that goes away meanwhile leaves nothing behind.
  *
- * @returns settles when the stream has begun, or need not begin any more
+ *     validate → authorize → enforceSessionLimits → register → joinPresence → limitRooms → startStream
+ *     (the app may answer late in authorize; presence may answer late in joinPresence)
+ *
+ * @returns settles when the stream has started, or need not start any more
  * @throws CometError when the client is not admitted; the transport is untouched then
  */
-export async function connect(hub: Hub, request: ConnectRequest): Promise<void> {
+export async function connect(node: Node, request: ConnectRequest): Promise<void> {
   const { transport, position } = request
-  const newcomer = check(hub, request)
+  const newcomer = validate(node, request)
   const { identity, session } = newcomer
-  const { entered, refused } = await arrive(hub, newcomer, position)
-  // The client has gone, or was disconnected by the host meanwhile.
+  const { entered, refused } = await authorize(node, newcomer, position)
+  // The client has gone, or the app disconnected it meanwhile.
   if (transport.closed || session.closed) return
-  if (hub.closing) throw new CometError('SHUTTING_DOWN')
-  const excess = makeRoom(hub, session)
+  if (node.closing) throw new CometError('SHUTTING_DOWN')
+  const excess = enforceSessionLimits(node, session)
 
-  // From here on the session is owed what is published, and whatever ends it takes the one close path.
-  const start = hub.broker.position()
-  register(hub, session, transport, identity.rooms, entered)
-  const announced = announce(hub, session, identity.info)
-  // After presence was asked about this one: a user who exchanges its only session is not offline in between.
-  for (const oldest of excess) closeSession(hub, oldest, { code: 'EVICTED' })
-  const held = await announced
+  // From here on events reach the session, and whatever ends it takes the one close path.
+  const start = node.broker.position()
+  register(node, session, transport, identity.rooms, entered)
+  const joined = joinPresence(node, session, identity.info)
+  // After presence was asked: a user that exchanges its only session does not go offline in between.
+  for (const oldest of excess) closeSession(node, oldest, { code: 'EVICTED' })
+  const rooms = await joined
   const tooMany =
-    held.length > hub.options.maxRoomsPerSession ? await limitRooms(hub, session, held, entered) : []
+    rooms.length > node.options.maxRoomsPerSession ? await limitRooms(node, session, rooms, entered) : []
   if (session.closed) return
-  begin(hub, session, { position, start, refused: refused.concat(tooMany), recent: request.recent ?? 0 })
-  // The client may have gone with the first bytes.
-  if (!session.closed) hub.upkeep.add(session, identity, request.answersHeartbeats === true)
+  startStream(node, session, {
+    position,
+    start,
+    refused: refused.concat(tooMany),
+    recent: request.recent ?? 0,
+  })
+  // The client may go with the first bytes.
+  if (!session.closed) node.liveness.add(session, identity, request.answersHeartbeats === true)
 }
 
 const NONE: ReadonlySet<string> = new Set()
 
-const NOTHING_ASKED: Asked = { entered: [], refused: [] }
-
-/** A client whose request was checked. */
+/** A client whose request was validated. */
 interface Newcomer {
   readonly identity: Identification
-  /** The rooms it asks to enter. */
-  readonly asked: ReadonlySet<string>
+  /** The rooms that the client asks to enter. */
+  readonly rids: ReadonlySet<string>
+  /** Made, but not registered yet. */
   readonly session: Session
 }
 
-/**
- * Checks what a client asks for.
- *
- * @returns its session, which nobody knows of yet
- */
-function check(hub: Hub, { identity: identified, transport, rids, clientId }: ConnectRequest): Newcomer {
-  const { maxIdBytes } = hub.options
+function validate(node: Node, { identity: identified, transport, rids, clientId }: ConnectRequest): Newcomer {
+  const { maxIdBytes } = node.options
   const identity = checkIdentity(identified, maxIdBytes)
   const asked = rids?.length ? new Set(rids.map((rid) => checkId('rid', rid, maxIdBytes))) : NONE
   if (clientId !== undefined) checkId('clientId', clientId, maxIdBytes)
-  if (hub.closing) throw new CometError('SHUTTING_DOWN')
-  return { identity, asked, session: new Session(hub, transport, newSid(hub.id), identity, clientId) }
+  if (node.closing) throw new CometError('SHUTTING_DOWN')
+  return { identity, rids: asked, session: new Session(node, transport, newSid(node.id), identity, clientId) }
 }
 
-/** Which rooms a client that asked for them may enter, and which not. */
-interface Asked {
+/** The rooms that a client asked for, by the answer of `canEnter`. */
+interface AuthorizedRooms {
   readonly entered: readonly string[]
   readonly refused: readonly string[]
 }
 
-/** Finds out whether the client may come, and where to. It is not let in when it is disconnected meanwhile. */
-async function arrive(
-  hub: Hub,
-  { identity, asked, session }: Newcomer,
+const NO_ROOMS: AuthorizedRooms = { entered: [], refused: [] }
+
+/** Finds out whether the client may connect, and which rooms it may enter. Meanwhile `disconnect` can find it. */
+async function authorize(
+  node: Node,
+  { identity, rids, session }: Newcomer,
   position: string | undefined,
-): Promise<Asked> {
-  hub.arrivals.add(session)
+): Promise<AuthorizedRooms> {
+  node.connecting.add(session)
   try {
-    const mark = position === undefined ? undefined : parseMark(position)
-    if (mark !== undefined && (await isKeptAway(hub, mark, session))) throw new CometError('KEPT_AWAY')
-    const answer = asked.size === 0 ? NOTHING_ASKED : await ask(hub, session, asked, identity)
-    await hub.gathering.join()
-    return answer
+    const token = position === undefined ? undefined : parseStayAwayToken(position)
+    if (token !== undefined && (await mustStayAway(node, token, session))) throw new CometError('STAY_AWAY')
+    const rooms = rids.size === 0 ? NO_ROOMS : await authorizeRooms(node, session, rids, identity)
+    await node.connectBatcher.join()
+    return rooms
   } finally {
-    hub.arrivals.delete(session)
+    node.connecting.delete(session)
   }
 }
 
-/** Asks `canEnter` for each room. */
-async function ask(
-  hub: Hub,
+async function authorizeRooms(
+  node: Node,
   session: Session,
   rids: ReadonlySet<string>,
   { info, rooms }: Identification,
-): Promise<Asked> {
-  // Hosts are not asked about somebody who has gone while it was being identified.
-  if (session.lost) return NOTHING_ASKED
+): Promise<AuthorizedRooms> {
+  // The client went away while it was identified: the app need not be asked.
+  if (session.clientGone) return NO_ROOMS
   const asked = Array.from(rids)
-  // The rooms that identify named come first, and need no asking.
-  const free = Math.max(0, hub.options.maxRoomsPerSession - rooms.length)
+  // The rooms of `identify` come first and need no asking.
+  const free = Math.max(0, node.options.maxRoomsPerSession - rooms.length)
   const answers = await Promise.all(
-    asked.slice(0, free).map(async (rid) => ({ rid, ...(await mayEnter(hub, session, rid, info)) })),
+    asked.slice(0, free).map(async (rid) => ({ rid, ...(await mayEnter(node, session, rid, info)) })),
   )
-  // Let in without it, the client would miss what the room is told meanwhile, and not know. And a 403 would stop
-  // EventSource for good, which only a real no should do.
+  // Admitted without the room, the client would miss its events and not know. And a 403 would stop EventSource for
+  // good, which only a real no should do.
   if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')
   const entered = answers.filter(({ allowed }) => allowed).map(({ rid }) => rid)
   const refused = asked.filter((rid) => !entered.includes(rid))
   if (entered.length === 0) {
     if (free === 0) throw new CometError('TOO_MANY_ROOMS')
-    throw refusal(hub, refused)
+    throw refusal(node, refused)
   }
   return { entered, refused }
 }
 
-/** Has a session routed to. */
+/** Makes the session reachable: from here on the router delivers to it. */
 function register(
-  { registry, counters, options }: Hub,
+  { registry, counters, options }: Node,
   session: Session,
   transport: Transport,
   rooms: readonly string[],
@@ -154,56 +179,58 @@ function register(
 }
 
 /**
- * Tells presence, which may find that the session takes over another, and what rooms its user is a member of.
+ * Tells presence of the session. Presence may find that it takes over another, and which rooms its user is a member of.
  *
- * @returns the rooms that the session holds, in the order it entered them
+ * @returns the rooms of the session's own memberships, in the order it entered them
+ * @throws CometError UNAVAILABLE when presence fails; the session is closed then
  */
-async function announce(hub: Hub, session: Session, info: unknown): Promise<readonly string[]> {
+async function joinPresence(node: Node, session: Session, info: unknown): Promise<readonly string[]> {
   if (session.anonymous) return []
-  if (isOvertaken(hub, session)) {
-    await closeSession(hub, session, { code: 'REPLACED' })
+  if (wasTakenOver(node, session)) {
+    await closeSession(node, session, { code: 'TAKEN_OVER' })
     return []
   }
   const { uid, connection, clientId } = session
   try {
-    const admission = await hub.presence.connect(
+    const admission = await node.presence.connect(
       { uid, connection, info, clientId },
       Array.from(session.rooms),
     )
-    admit(hub, session, admission)
-    // It may have ended while presence did not know of it yet.
-    if (session.closed) await leavePresence(hub, session)
+    applyAdmission(node, session, admission)
+    // It may have ended before presence knew of it.
+    if (session.closed) await leavePresence(node, session)
     return admission.rooms
   } catch (cause) {
-    await closeSession(hub, session, { code: 'GONE' })
-    hub.hooks.report(cause)
+    await closeSession(node, session, { code: 'GONE' })
+    node.hooks.report(cause)
     throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
   }
 }
 
 /**
- * Has a session that took over another, and has the rooms of both, leave those that are too many.
+ * Takes a session that has too many rooms, its own and those of the session it took over, out of the last of those
+ * that it asked for.
  *
- * @returns the rooms it left: of those that it entered itself
+ * @returns the rooms that it left
  */
 async function limitRooms(
-  hub: Hub,
+  node: Node,
   session: Session,
-  held: readonly string[],
+  rooms: readonly string[],
   entered: readonly string[],
 ): Promise<readonly string[]> {
-  const tooMany = held.slice(hub.options.maxRoomsPerSession).filter((rid) => entered.includes(rid))
+  const tooMany = rooms.slice(node.options.maxRoomsPerSession).filter((rid) => entered.includes(rid))
   for (const rid of tooMany) {
-    await leaveRoom(hub, session, rid).catch((error) => hub.hooks.report(error))
+    await leaveRoom(node, session, rid).catch((error) => node.hooks.report(error))
   }
   return tooMany
 }
 
-/** Where a stream begins. */
-interface Beginning {
-  /** What the client gave as the position of the last event it got. */
+/** Where a stream starts. */
+interface StreamStart {
+  /** The position that the client brought. */
   readonly position: string | undefined
-  /** The position from which on the session was owed what is published. */
+  /** The position from which on events reach the session. */
   readonly start: string
   readonly refused: readonly string[]
   readonly recent: number
@@ -211,30 +238,33 @@ interface Beginning {
 
 const NOTHING_MISSED: Missed = { events: [], gaps: [] }
 
-/** Begins the stream: what the client missed is determined and the session goes on from there in the same step. */
-function begin(hub: Hub, session: Session, { position, start, refused, recent }: Beginning): void {
-  const { events, gaps } = position === undefined ? NOTHING_MISSED : hub.missed(session, position)
-  const past = position === undefined ? recentOf(hub, session, session.rooms, recent) : []
-  // Only who has got all of the past comes back with a position, and not for all of it again.
-  if (past.length > 0) past.push(note(encodeControl('heartbeat', {}, { id: start })))
+/** Starts the stream. What the client missed is determined in the same step, so that nothing falls in between. */
+function startStream(node: Node, session: Session, { position, start, refused, recent }: StreamStart): void {
+  const { events, gaps } = position === undefined ? NOTHING_MISSED : node.router.missed(session, position)
+  const past = position === undefined ? recentItemsOf(node, session, session.rooms, recent) : []
+  // Past events carry no id. This heartbeat sets it after the last one, so that a client that is cut before asks for
+  // all of them again.
+  if (past.length > 0) past.push(controlItem(encodeControl('heartbeat', {}, { id: start })))
   const isBehind = session.resume([...past, ...events])
   const ready = {
     sid: session.sid,
     uid: session.uid,
-    rooms: Array.from(hub.registry.roomsOf(session)),
+    rooms: Array.from(node.registry.roomsOf(session)),
     refused,
     recovered: position !== undefined && gaps.length === 0,
-    heartbeat: hub.options.heartbeatInterval,
+    heartbeat: node.options.heartbeatInterval,
   }
-  // Whoever is cut amid what follows must come back for it: the id is that of what the client has. With a gap to be
-  // said it is none, so that the client keeps the one it came with until it was told.
-  const id = isBehind ? (position ?? start) : hub.broker.position()
+  // A client that is cut during the replay must come back for the rest, so its id is the position it had. With a gap
+  // `comet.ready` has no id: the client keeps the one it came with until it was told of the gap.
+  const id = isBehind ? (position ?? start) : node.broker.position()
   const blocks = [
     encodeControl('ready', ready, {
-      retry: hub.retry(),
+      retry: node.reconnectDelay(),
       id: gaps.length > 0 || past.length > 0 ? undefined : id,
     }),
   ]
   if (gaps.length > 0) blocks.push(encodeGap(gaps, { id: isBehind ? undefined : id }))
+  debug('session %s of %j opened: rooms %j, recovered %s', ready.sid, ready.uid, ready.rooms, ready.recovered)
+  if (gaps.length > 0) debug('session %s has a gap: %j', ready.sid, gaps)
   session.open(blocks)
 }

@@ -1,53 +1,75 @@
 import { randomUUID } from 'node:crypto'
 import { CometError } from '../errors.ts'
-import { checkId, checkUid, kindOf, type Uid } from '../ids.ts'
+import type { Node } from '../node/node.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Envelope } from '../ports/broker.ts'
 import { stringifyMessage } from '../protocol/message.ts'
-import { checkTarget } from '../protocol/target.ts'
 import { now } from '../util/clock.ts'
+import { kindOf } from '../util/kind-of.ts'
+import { checkId, checkTarget, checkUid, exceedsBytes, type Uid } from '../util/validate.ts'
 
-/** The events of an application by their name, each with the type of its data. */
+/** The events of an app by name, each with the type of its data. */
 export type EventMap = Record<string, unknown>
 
-/** The type and data of a Message: any, or where the application names its events, one of them. */
+/** The type and data of a Message: any, or one of those that the app's event map names. */
 type Content<Events> = string extends keyof Events
   ? {
       /** The type of event. */
       readonly event?: string
-      /** The data; what is not a string is JSON-encoded. */
+      /** The data. Anything but a string is encoded as JSON. */
       readonly data?: unknown
     }
   : { [Name in keyof Events & string]: { readonly event: Name } & Data<Events[Name]> }[keyof Events & string]
 
 type Data<T> = undefined extends T ? { readonly data?: T } : { readonly data: T }
 
-/** A Message to publish. What is left out of `server`, `id` and `time` is completed. */
+/** A Message to publish. Comet fills in `server`, `id` and `time`. */
 export type MessageInput<Events = EventMap> = Content<Events> & {
-  /** Default: the option `server`. */
+  /**
+   * The server that generated the event.
+   *
+   * @default the option `server`
+   */
   readonly server?: string
-  /** Default: a random one. */
+  /**
+   * The event's id.
+   *
+   * @default a random UUID
+   */
   readonly id?: string
-  /** Nanoseconds since January 1, 1970 UTC. Default: now. */
+  /**
+   * When the event happened, in nanoseconds since January 1, 1970 UTC.
+   *
+   * @default now
+   */
   readonly time?: bigint
 }
 
 /**
- * Whom an event is for: a user, else a room, else the world. With both, `uid` decides. A `uid` or `rid` that is
- * there must not be undefined, null or empty: what was meant for one must not reach all.
+ * The receivers of an event: a user, else a room, else the world. With both keys, `uid` decides. A key that is present
+ * must not be undefined, null or empty: an event for one must not reach all by mistake.
  */
 export type PublishTarget =
   | { readonly uid: Uid; readonly rid?: string }
   | { readonly uid?: never; readonly rid: string }
   | { readonly uid?: never; readonly rid?: never }
 
-/** An event to publish: text that reaches the client as it is, or a Message. */
+/** An event to publish: a text, which reaches clients unchanged except for line ends, or a Message. */
 export type Publication<Events = EventMap> = PublishTarget & { readonly evt: string | MessageInput<Events> }
 
+/** Options of `comet.publish`. */
 export interface PublishOptions {
-  /** Passes over a user or one session, such as the one who caused the event. Default: nobody. */
+  /**
+   * A user or a session that the event passes over, such as its author.
+   *
+   * @default undefined: nobody
+   */
   readonly except?: { readonly uid: Uid } | { readonly sid: string }
-  /** For what matters only now, such as typing notices: never kept for later. Default: false. */
+  /**
+   * Whether the event matters only now, as a typing notice does. It is not stored in the history then.
+   *
+   * @default false
+   */
   readonly transient?: boolean
 }
 
@@ -56,7 +78,20 @@ const OPTION_KEYS = ['except', 'transient'] as const
 const MESSAGE_KEYS = ['server', 'event', 'data', 'id', 'time'] as const
 
 /**
- * Checks what is to be published.
+ * Publishes an event.
+ *
+ * @returns settles when the broker took it
+ * @throws CometError as {@link toEnvelope}, or SHUTTING_DOWN
+ */
+export async function publish(node: Node, event: unknown, options: unknown): Promise<void> {
+  const envelope = toEnvelope(event, options, node.options)
+  if (node.closed) throw new CometError('SHUTTING_DOWN', 'This Comet was closed.')
+  await node.broker.publish(envelope)
+  node.counters.published += 1
+}
+
+/**
+ * Checks an event and the options of `publish`, and encodes the event for the broker.
  *
  * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, INVALID_ID (of `except`), EVENT_TOO_LARGE
  */
@@ -72,7 +107,7 @@ export function toEnvelope(
   }
   return {
     ...targetOf(event, options.maxIdBytes),
-    evt: checkEvt(event.evt, options),
+    evt: encodeEvt(event.evt, options),
     ...(except === undefined
       ? {}
       : { except: checkTarget('Option except', except, ['uid', 'sid'], options.maxIdBytes) }),
@@ -81,7 +116,7 @@ export function toEnvelope(
 }
 
 /**
- * Checks a target: a `uid` or `rid` that is there must not be undefined, null or empty.
+ * Checks the target of an event: a `uid` or `rid` that is present must not be undefined, null or empty.
  *
  * @throws CometError INVALID_TARGET
  */
@@ -97,18 +132,17 @@ export function targetOf(event: object, maxIdBytes: number): { uid?: string; rid
   }
 }
 
-function checkEvt(evt: unknown, options: ResolvedOptions): string {
-  const text = typeof evt === 'string' ? evt : stringifyMessage(complete(evt, options))
+function encodeEvt(evt: unknown, options: ResolvedOptions): string {
+  const text = typeof evt === 'string' ? evt : stringifyMessage(completeMessage(evt, options))
   const { maxEventBytes } = options
-  // UTF-8 takes at most three bytes for a UTF-16 unit: most events need no counting.
-  if (text.length * 3 <= maxEventBytes || Buffer.byteLength(text) <= maxEventBytes) return text
+  if (!exceedsBytes(text, maxEventBytes)) return text
   throw new CometError(
     'EVENT_TOO_LARGE',
     `evt must have at most ${maxEventBytes} bytes (option maxEventBytes).`,
   )
 }
 
-function complete(evt: unknown, options: ResolvedOptions) {
+function completeMessage(evt: unknown, options: ResolvedOptions) {
   const message = checkObject('evt, unless it is a string,', evt, MESSAGE_KEYS)
   const { server = options.server, event, data, id = randomUUID(), time = now() } = message
   return { server, event, data: encodeData(data), id, time } as Parameters<typeof stringifyMessage>[0]
@@ -125,7 +159,7 @@ function encodeData(data: unknown): string | undefined {
   throw new CometError('INVALID_EVENT', `evt.data is not JSON, but ${kindOf(data)}.`)
 }
 
-/** A key that is not known is refused: `{ user: 'alice' }` must not tell everybody, and no data be lost unseen. */
+/** Checks that a value is a plain object with known keys: `{ user: 'alice' }` must not be published to everybody. */
 function checkObject(name: string, value: unknown, known: readonly string[]): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new CometError('INVALID_EVENT', `${name} must be an object, not ${kindOf(value)}.`)
@@ -138,7 +172,7 @@ function checkObject(name: string, value: unknown, known: readonly string[]): Re
       `${name} may have ${known.join(', ')}, but not ${JSON.stringify(unknown)}.`,
     )
   }
-  // A Date, a Map or a Promise keeps what it holds from being seen.
+  // A Date, a Map or a Promise has no keys of its own: what it holds would be lost.
   if (keys.length === 0 && !isPlain(value)) {
     throw new CometError('INVALID_EVENT', `${name} must be a plain object, not a ${value.constructor?.name}.`)
   }

@@ -1,21 +1,27 @@
 import { CometError, isCometError } from '../errors.ts'
-import type { Kept } from '../history/history-entry.ts'
-import { type Hub, isExcepted } from '../node/node.ts'
+import type { HistoryEntry } from '../history/history-entry.ts'
+import type { Node } from '../node/node.ts'
+import { isExcepted } from '../node/router.ts'
 import type { Session } from '../session/session.ts'
-import type { Owed } from '../stream/replay.ts'
+import type { ReplayItem } from '../stream/replay.ts'
 import { encodeBlock } from '../stream/sse.ts'
+import { requestAll } from './cluster-calls.ts'
 
-/**
- * Asks the host whether a client may enter a room: closed by default, and what throws does not open it. A CometError
- * is a no; anything else is a failure, after which the client may try again.
- */
+/** What `canEnter` said of one room. */
+interface Permission {
+  readonly allowed: boolean
+  /** `canEnter` threw something other than a CometError: the client may try again. */
+  readonly failed: boolean
+}
+
+/** Asks `canEnter` whether a client may enter a room. Without it, or when it throws, the room stays closed. */
 export async function mayEnter(
-  hub: Hub,
+  node: Node,
   session: Session,
   rid: string,
   info: unknown,
-): Promise<{ allowed: boolean; failed: boolean }> {
-  const { canEnter } = hub.options
+): Promise<Permission> {
+  const { canEnter } = node.options
   if (canEnter === undefined) return { allowed: false, failed: false }
   const { uid } = session
   try {
@@ -23,77 +29,106 @@ export async function mayEnter(
     return { allowed: (await canEnter(request)) === true, failed: false }
   } catch (error) {
     if (isCometError(error)) return { allowed: false, failed: false }
-    hub.hooks.report(error)
+    node.hooks.report(error)
     return { allowed: false, failed: true }
   }
 }
 
-/** The error for rooms that may not be entered; it names the option where that is the reason. */
-export function refusal(hub: Hub, rids: readonly string[]): CometError {
+/** Makes the error for rooms that may not be entered. It names the option when that is the reason. */
+export function refusal(node: Node, rids: readonly string[]): CometError {
   const why =
-    hub.options.canEnter === undefined ? 'there is no option canEnter to allow it' : 'canEnter said no'
+    node.options.canEnter === undefined ? 'there is no option canEnter to allow it' : 'canEnter said no'
   return new CometError(
     'ROOM_REFUSED',
     `May not enter ${rids.map((rid) => JSON.stringify(rid)).join(', ')}: ${why}.`,
   )
 }
 
-/** The last events of rooms for a session that enters them anew. */
-export function recentOf(hub: Hub, session: Session, rids: Iterable<string>, limit: number): Owed[] {
+/** Collects the last events of rooms, at most `limit` of each, for a session that enters them anew. */
+export function recentItemsOf(
+  node: Node,
+  session: Session,
+  rids: Iterable<string>,
+  limit: number,
+): ReplayItem[] {
   if (limit <= 0) return []
-  const events = Array.from(rids, (rid) => hub.backlog.recent({ rid }, limit)).flat()
-  return pastOf(
+  const events = Array.from(rids, (rid) => node.history.recent({ rid }, limit)).flat()
+  return pastItems(
     session,
     events.sort((a, b) => a.ordinal - b.ordinal),
   )
 }
 
-/** Events as part of the past: without an `id:`, which would set the client back to where they stand. */
-export function pastOf(session: Session, events: readonly Kept[]): Owed[] {
-  return events.filter(({ except }) => !isExcepted(session, except)).map((event) => new Past(event))
+/** Makes replay items of past events. Their blocks have no `id:`, which would move the client's position back. */
+export function pastItems(session: Session, events: readonly HistoryEntry[]): ReplayItem[] {
+  return events.filter(({ except }) => !isExcepted(session, except)).map((event) => new PastItem(event))
 }
 
-class Past implements Owed {
+class PastItem implements ReplayItem {
   readonly ordinal = 0
-  readonly held = 0
-  readonly #event: Kept
+  readonly ownBytes = 0
+  readonly #event: HistoryEntry
 
-  constructor(event: Kept) {
+  constructor(event: HistoryEntry) {
     this.#event = event
   }
 
-  get target(): Owed['target'] {
+  get target(): ReplayItem['target'] {
     return this.#event.target
   }
 
   get frame(): Buffer | undefined {
-    return this.#event.isKept ? encodeBlock({ data: this.#event.evt }) : undefined
+    return this.#event.isEvicted ? undefined : encodeBlock({ data: this.#event.evt })
   }
 }
 
-/** The host or the client put a session into a room. @returns false when the session is gone */
-export async function enterRoom(hub: Hub, session: Session, rid: string): Promise<boolean> {
+/**
+ * Puts a session of this node into a room, for the app or the client.
+ *
+ * @returns false when the session is gone
+ * @throws CometError UNAVAILABLE when presence fails; the session is not in the room then
+ */
+export async function enterRoom(node: Node, session: Session, rid: string): Promise<boolean> {
   if (session.closed) return false
   if (session.rooms.has(rid)) return true
   // Routing first, in the same step: presence may take its time, and a leave that comes meanwhile must find it.
-  hub.registry.enter(session, rid)
+  node.registry.enter(session, rid)
   if (session.anonymous) return true
   try {
-    const entered = await hub.presence.enter(session, rid)
-    if (!entered) hub.registry.leave(session, rid)
+    const entered = await node.presence.enter(session, rid)
+    if (!entered) node.registry.leave(session, rid)
     return entered
   } catch (cause) {
-    hub.registry.leave(session, rid)
+    node.registry.leave(session, rid)
     throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
   }
 }
 
 /**
- * @returns false when the session was not in the room by itself
- * @throws CometError NO_SUCH_SESSION when it is on another connection now, which is in the room still
+ * Takes a session of this node out of a room.
+ *
+ * @returns false when the session itself was not in the room
+ * @throws CometError NO_SUCH_SESSION when it is on another connection now, which is still in the room
  */
-export async function leaveRoom(hub: Hub, session: Session, rid: string): Promise<boolean> {
-  if (!hub.registry.leave(session, rid)) return false
-  if (session.anonymous || (await hub.presence.leave(session, rid))) return true
+export async function leaveRoom(node: Node, session: Session, rid: string): Promise<boolean> {
+  if (!node.registry.leave(session, rid)) return false
+  if (session.anonymous || (await node.presence.leave(session, rid))) return true
   throw new CometError('NO_SUCH_SESSION')
+}
+
+/** Makes a user a member of a room on all nodes. @returns false when the user is not online */
+export async function enterUser(node: Node, uid: string, rid: string): Promise<boolean> {
+  if (!(await node.presence.enter({ uid }, rid))) return false
+  await requestAll(node, 'enterUser', { uid, rid })
+  return true
+}
+
+/** Takes a user and all its sessions out of a room on all nodes. @returns false when it was not in the room */
+export async function leaveUser(node: Node, uid: string, rid: string): Promise<boolean> {
+  // Here at once: what the app publishes right after must not reach the user. Elsewhere after presence, which until
+  // then may tell a session that is just admitted to enter the room.
+  node.registry.leaveUser(uid, rid)
+  const left = await node.presence.leave({ uid }, rid)
+  await requestAll(node, 'leaveUser', { uid, rid })
+  return left
 }

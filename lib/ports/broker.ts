@@ -22,7 +22,7 @@ export interface Delivery extends Envelope {
 }
 
 /** What a broker needs to know of a node that joins it. */
-export interface BrokerNode {
+export interface BrokerHandler {
   readonly id: string
   /** Nodes hear each other when they have the same namespace. */
   readonly namespace: string
@@ -31,7 +31,7 @@ export interface BrokerNode {
 }
 
 /** One node's way to the broker. */
-export interface BrokerLink {
+export interface BrokerConnection {
   /** Settles once events published from now on reach this node. */
   readonly ready: Promise<void>
   /** The position of the last event delivered to this node, or where it started. */
@@ -54,7 +54,7 @@ export interface BrokerLink {
  * other keep that order, whether it awaits them or not.
  */
 export interface Broker {
-  join(node: BrokerNode): BrokerLink
+  join(node: BrokerHandler): BrokerConnection
   /** The presence and the controller that span the same nodes; taken where the options name none. */
   readonly presence?: Presence
   readonly controller?: Controller

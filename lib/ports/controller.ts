@@ -2,7 +2,7 @@
 export type Command = Readonly<Record<string, unknown>> & { readonly type: string }
 
 /** What a controller needs to know of a node that joins it. */
-export interface ControllerNode {
+export interface ControllerHandler {
   readonly id: string
   readonly namespace: string
   /** Carries out a command and answers it, in JSON; a rejection travels back to the caller as a CometError. */
@@ -10,7 +10,7 @@ export interface ControllerNode {
 }
 
 /** One node's way to the others. */
-export interface ControllerLink {
+export interface ControllerConnection {
   /**
    * Asks one node.
    *
@@ -25,7 +25,7 @@ export interface ControllerLink {
   close(): Promise<void>
 }
 
-/** Port: commands to the node that owns a session, and to all nodes. Those of one sender arrive in order. */
+/** Port: commands to the node that owns a session, and to all nodes. Those of one sender authorize in order. */
 export interface Controller {
-  join(node: ControllerNode): ControllerLink
+  join(node: ControllerHandler): ControllerConnection
 }

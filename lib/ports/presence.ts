@@ -1,15 +1,15 @@
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
 
 /** A session, by the connection that it is on. */
-export interface SessionHold {
+export interface SessionConnection {
   readonly uid: string
   readonly sid: string
-  /** What a connection that was superseded says of the session counts no more: this tells them apart. */
+  /** What a connection that was takenOver says of the session counts no more: this tells them apart. */
   readonly connection: string
 }
 
 /** What keeps a user in a room: one of its sessions, or without `sid` its user-level membership. */
-export type Hold = SessionHold | { readonly uid: string; readonly sid?: never }
+export type MembershipOwner = SessionConnection | { readonly uid: string; readonly sid?: never }
 
 /** A connection that came. */
 export interface PresenceSession {
@@ -30,8 +30,8 @@ export interface Admission {
   readonly rooms: readonly string[]
   /** The rooms of its user's membership, which it is in too. */
   readonly memberships: readonly string[]
-  /** Where the session was that it took over, unless in grace: that connection is superseded and is to be ended. */
-  readonly former?: { readonly node: string; readonly connection: string }
+  /** Where the session was that it took over, unless in grace: that connection is takenOver and is to be ended. */
+  readonly previous?: { readonly node: string; readonly connection: string }
 }
 
 /** A user in a room. */
@@ -42,7 +42,7 @@ export interface Member {
 }
 
 /** What a presence needs to know of a node that joins it. */
-export interface PresenceNode {
+export interface PresenceHandler {
   readonly id: string
   readonly namespace: string
   /**
@@ -54,7 +54,7 @@ export interface PresenceNode {
 }
 
 /** One node's way to presence. Each method is one atomic step; steps take effect in the order of the calls. */
-export interface PresenceLink {
+export interface PresenceConnection {
   /**
    * A session came, holding `rooms`. When there is a session, live or in grace, of the same user and `clientId`, it
    * takes that one over: its sid and holds.
@@ -62,19 +62,19 @@ export interface PresenceLink {
   connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission>
   /**
    * A session went. It keeps its holds for `grace` milliseconds; 0 lets go of them at once. Nothing happens when the
-   * connection was superseded.
+   * connection was takenOver.
    */
-  disconnect(session: SessionHold, grace: number): Promise<void>
+  disconnect(session: SessionConnection, grace: number): Promise<void>
   /** Lets go of the sessions in grace that a target names: a user's, those in a room, or one. */
   endGrace(target: GraceTarget): Promise<void>
-  /** @returns false when the holder is not there, or its connection was superseded: nothing was held */
-  enter(hold: Hold, rid: string): Promise<boolean>
+  /** @returns false when the holder is not there, or its connection was takenOver: nothing was held */
+  enter(hold: MembershipOwner, rid: string): Promise<boolean>
   /**
    * Lets go of a session's hold, or without `sid` of every hold of the user.
    *
-   * @returns false when there was none, or the session's connection was superseded
+   * @returns false when there was none, or the session's connection was takenOver
    */
-  leave(hold: Hold, rid: string): Promise<boolean>
+  leave(hold: MembershipOwner, rid: string): Promise<boolean>
   /** The node that a session is on, or was when its grace began; undefined when there is no such session. */
   locate(sid: string): Promise<string | undefined>
   /** True from ONLINE to OFFLINE, grace included. */
@@ -98,5 +98,5 @@ export type GraceTarget = { readonly uid: string } | { readonly sid: string } | 
  * - OFFLINE has the user's LEAVE_ROOMs right before it, and ends its user-level memberships.
  */
 export interface Presence {
-  join(node: PresenceNode): PresenceLink
+  join(node: PresenceHandler): PresenceConnection
 }

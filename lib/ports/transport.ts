@@ -1,4 +1,4 @@
-import type { Batch } from './write-batch.ts'
+import type { WriteBatch } from './write-batch.ts'
 
 /** What a Transport tells the session that uses it. */
 export interface TransportListener {
@@ -32,7 +32,7 @@ export interface Transport {
    *
    * @returns as `write`
    */
-  open(first: Batch): boolean
+  open(first: WriteBatch): boolean
 
   /**
    * Writes bytes as they are, in the order of the calls. Many transports are given the same batch.
@@ -42,7 +42,7 @@ export interface Transport {
    *
    * @returns false when they could not all be sent at once: hold back until `onDrain`
    */
-  write(batch: Batch): boolean
+  write(batch: WriteBatch): boolean
 
   /** Ends the stream after what was written so far has been sent, or a few seconds later without it. */
   end(): void

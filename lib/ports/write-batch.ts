@@ -5,7 +5,7 @@ const CRLF = '\r\n'
  * What goes out in one write: frames, joined. Sessions that are owed the same share it, so that each form of it is made
  * once, whatever number of transports ask for it.
  */
-export class Batch {
+export class WriteBatch {
   /** In bytes. */
   readonly length: number
   private readonly frames: readonly Buffer[]

@@ -12,13 +12,17 @@ interface CloseCode {
 export const CLOSE_CODES = {
   GONE: { meaning: 'The connection is gone.', reconnect: true, grace: true },
   BYE: { meaning: 'The client said BYE.', reconnect: false, grace: false },
-  KICKED: { meaning: 'The server disconnected the client.', reconnect: false, grace: false },
+  DISCONNECTED: { meaning: 'The server disconnected the client.', reconnect: false, grace: false },
   EVICTED: {
     meaning: 'The user opened more sessions than maxSessionsPerUser.',
     reconnect: false,
     grace: false,
   },
-  REPLACED: { meaning: 'A new connection with the same clientId took over.', reconnect: false, grace: false },
+  TAKEN_OVER: {
+    meaning: 'A new connection with the same clientId took over.',
+    reconnect: false,
+    grace: false,
+  },
   SILENT: { meaning: 'The client was silent for three heartbeat intervals.', reconnect: true, grace: true },
   SLOW: { meaning: 'The client reads too slowly.', reconnect: true, grace: true },
   AGED: { meaning: 'The connection is older than maxConnectionAge.', reconnect: true, grace: true },

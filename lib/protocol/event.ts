@@ -1,15 +1,5 @@
 import { encodeString, parseObject, stringField, stringifyFields } from './json.ts'
-
-/**
- * Whom something is for: a user, else a room, else the world. With both, `uid` decides.
- *
- * The union makes the compiler refuse `{ uid: user?.id }`: a target that may be missing must not become the
- * world by accident.
- */
-export type Target =
-  | { readonly uid: string; readonly rid?: string }
-  | { readonly uid?: never; readonly rid: string }
-  | { readonly uid?: never; readonly rid?: never }
+import type { Target } from './target.ts'
 
 /**
  * An asynchronous message to users (seed: object Event). As an object, an absent `uid` or `rid` is absent;

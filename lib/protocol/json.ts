@@ -1,5 +1,5 @@
 import { CometError } from '../errors.ts'
-import { kindOf } from '../ids.ts'
+import { kindOf } from '../util/kind-of.ts'
 
 const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n

@@ -1,4 +1,4 @@
-import { kindOf } from '../ids.ts'
+import { kindOf } from '../util/kind-of.ts'
 import { invalid, stringField } from './json.ts'
 
 /** What a client sends up: the body of a POST. */

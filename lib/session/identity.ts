@@ -1,5 +1,7 @@
 import { CometError, isCometError } from '../errors.ts'
-import { checkId, checkUid, kindOf, newSecret, type Uid } from '../ids.ts'
+import { newSecret } from '../ids.ts'
+import { kindOf } from '../util/kind-of.ts'
+import { checkId, checkUid, type Uid } from '../util/validate.ts'
 
 /** Who a client is, in full. */
 export interface Identity {

@@ -1,39 +1,49 @@
 import type { CometCloseCode } from '../protocol/close-codes.ts'
 import { encodeControl } from '../stream/sse.ts'
-import { Timetable } from '../util/timer-wheel.ts'
-import { Pulse } from './heartbeat-groups.ts'
+import { TimerWheel } from '../util/timer-wheel.ts'
+import { HeartbeatGroups } from './heartbeat-groups.ts'
 import type { Identification } from './identity.ts'
-import type { Duties, Session } from './session.ts'
+import type { LivenessTimers, Session } from './session.ts'
 
-/** For how many intervals a client may be silent that said it answers heartbeats. */
+/** The number of heartbeat intervals that a client with `hb=1` may be silent. */
 const SILENT_INTERVALS = 3
 
-interface UpkeepHost {
+/** The part of the node that Liveness uses. */
+interface LivenessContext {
   readonly options: { readonly heartbeatInterval: number; readonly maxConnectionAge: number }
   readonly broker: { position(): string }
-  end(session: Session, code: CometCloseCode): void
+  endSession(session: Session, code: CometCloseCode): void
 }
 
-/** Heartbeats, and the end of sessions that are silent, old or expired: two timers for all. */
-export class Upkeep {
-  readonly #host: UpkeepHost
-  readonly #timetable = new Timetable<Duties>((duties, now) => this.#attend(duties, now))
-  /** The heartbeats that nobody answers. */
-  readonly #pulse: Pulse<Session>
-  /** The latest heartbeat: all sessions of a turn share it. */
-  #beat: { readonly position: string; readonly frame: Buffer } | undefined
+/**
+ * Sends heartbeats, and ends sessions that are silent (SILENT), old (AGED) or expired (EXPIRED). All sessions share
+ * two timers.
+ */
+export class Liveness {
+  readonly #context: LivenessContext
+  readonly #wheel = new TimerWheel<LivenessTimers>((timers, now) => this.#check(timers, now))
+  /** The sessions whose clients do not answer heartbeats. */
+  readonly #groups: HeartbeatGroups<Session>
+  /** The latest heartbeat. All sessions of a turn share it. */
+  #heartbeat: { readonly position: string; readonly frame: Buffer } | undefined
 
-  constructor(host: UpkeepHost) {
-    this.#host = host
-    this.#pulse = new Pulse(host.options.heartbeatInterval, (session) => session.beat(this.#heartbeat()))
+  constructor(context: LivenessContext) {
+    this.#context = context
+    this.#groups = new HeartbeatGroups(context.options.heartbeatInterval, (session) =>
+      session.beat(this.#encodeHeartbeat()),
+    )
   }
 
-  /** @param answers whether the client said it answers heartbeats */
+  /**
+   * Begins to watch a session. Called once, when its stream has started.
+   *
+   * @param answers whether the client said that it answers heartbeats (`hb=1`)
+   */
   add(session: Session, { expiresAt }: Identification, answers: boolean): void {
     const now = Math.floor(performance.now())
-    const { heartbeatInterval, maxConnectionAge } = this.#host.options
+    const { heartbeatInterval, maxConnectionAge } = this.#context.options
     const beats = heartbeatInterval > 0
-    if (beats && !answers) this.#pulse.add(session)
+    if (beats && !answers) this.#groups.add(session)
     // A client that answers is known to be alive: its connection need not be renewed to find out.
     const aged =
       (answers && beats) || maxConnectionAge === 0
@@ -41,51 +51,52 @@ export class Upkeep {
         : now + Math.ceil(maxConnectionAge * (0.8 + Math.random() / 5))
     const expired = expiresAt === undefined ? Number.POSITIVE_INFINITY : now + expiresAt - Date.now()
     const [deadline, code] = aged < expired ? ([aged, 'AGED'] as const) : ([expired, 'EXPIRED'] as const)
-    const heard = answers && beats ? now : undefined
-    // At random, so that those who came together do not answer together.
+    const lastSeen = answers && beats ? now : undefined
+    // At random, so that clients that connected together do not answer together.
     const beat =
-      heard === undefined ? Number.POSITIVE_INFINITY : now + Math.ceil(heartbeatInterval * Math.random())
-    const duties: Duties = { session, deadline, code, beat, heard, slot: undefined }
-    session.duties = duties
-    this.#timetable.set(duties, this.#next(duties))
+      lastSeen === undefined ? Number.POSITIVE_INFINITY : now + Math.ceil(heartbeatInterval * Math.random())
+    const timers: LivenessTimers = { session, deadline, code, beat, lastSeen, slot: undefined }
+    session.timers = timers
+    this.#wheel.set(timers, this.#nextTime(timers))
   }
 
+  /** Idempotent; also for a session that was never added. */
   remove(session: Session): void {
-    this.#pulse.delete(session)
-    if (session.duties !== undefined) this.#timetable.delete(session.duties)
+    this.#groups.delete(session)
+    if (session.timers !== undefined) this.#wheel.delete(session.timers)
   }
 
-  /** The client was heard, or read on. */
-  heard({ duties }: Session): void {
-    if (duties?.heard !== undefined) duties.heard = Math.ceil(performance.now())
+  /** The client sent a packet, or read what it was sent. */
+  markAlive({ timers }: Session): void {
+    if (timers?.lastSeen !== undefined) timers.lastSeen = Math.ceil(performance.now())
   }
 
-  #attend(duties: Duties, now: number): number {
-    const { session } = duties
-    if (duties.deadline <= now) this.#host.end(session, duties.code)
-    else if (this.#silentAt(duties) <= now) this.#host.end(session, 'SILENT')
-    else if (duties.beat <= now) {
-      duties.beat = Math.ceil(now) + this.#host.options.heartbeatInterval
-      session.beat(this.#heartbeat())
+  #check(timers: LivenessTimers, now: number): number {
+    const { session } = timers
+    if (timers.deadline <= now) this.#context.endSession(session, timers.code)
+    else if (this.#silentAt(timers) <= now) this.#context.endSession(session, 'SILENT')
+    else if (timers.beat <= now) {
+      timers.beat = Math.ceil(now) + this.#context.options.heartbeatInterval
+      session.beat(this.#encodeHeartbeat())
     }
-    return this.#next(duties)
+    return this.#nextTime(timers)
   }
 
-  #next(duties: Duties): number {
-    return Math.min(duties.deadline, duties.beat, this.#silentAt(duties))
+  #nextTime(timers: LivenessTimers): number {
+    return Math.min(timers.deadline, timers.beat, this.#silentAt(timers))
   }
 
-  /** When the client, unless it is heard till then, has been silent for too long. */
-  #silentAt({ heard }: Duties): number {
-    if (heard === undefined) return Number.POSITIVE_INFINITY
-    return heard + SILENT_INTERVALS * this.#host.options.heartbeatInterval
+  /** Computes when the client counts as silent, unless it is seen before. */
+  #silentAt({ lastSeen }: LivenessTimers): number {
+    if (lastSeen === undefined) return Number.POSITIVE_INFINITY
+    return lastSeen + SILENT_INTERVALS * this.#context.options.heartbeatInterval
   }
 
-  #heartbeat(): Buffer {
-    const position = this.#host.broker.position()
-    if (this.#beat?.position !== position) {
-      this.#beat = { position, frame: encodeControl('heartbeat', {}, { id: position }) }
+  #encodeHeartbeat(): Buffer {
+    const position = this.#context.broker.position()
+    if (this.#heartbeat?.position !== position) {
+      this.#heartbeat = { position, frame: encodeControl('heartbeat', {}, { id: position }) }
     }
-    return this.#beat.frame
+    return this.#heartbeat.frame
   }
 }

@@ -1,19 +1,22 @@
-import { Few } from '../util/small-set.ts'
+import { SmallSet } from '../util/small-set.ts'
 import type { Session } from './session.ts'
 
-/** A user's sessions. */
-class User extends Few<Session> {
-  /** The rooms that all of them are in. */
+/** A user's sessions on this node. */
+class LocalUser extends SmallSet<Session> {
+  /** The rooms of the user's own membership: all its sessions are in them, later ones too. */
   memberships: Set<string> | undefined
 }
 
 /**
- * Which sessions of this node an event reaches: by session, user and room. A session is in a room by itself or
- * through its user's membership. Every operation takes a constant number of steps for each room it touches.
+ * The sessions of this node that an event reaches: by sid, user and room. A session is in a room because it entered it,
+ * or because its user did.
+ *
+ * Each method takes a constant number of steps per room that it touches. All are synchronous, so the indexes agree
+ * whenever other code runs.
  */
 export class Registry {
   readonly #sessions = new Map<string, Session>()
-  readonly #users = new Map<string, User>()
+  readonly #users = new Map<string, LocalUser>()
   readonly #rooms = new Map<string, Set<Session>>()
 
   get sessionCount(): number {
@@ -48,7 +51,7 @@ export class Registry {
     return this.#rooms
   }
 
-  /** The rooms a session is in, its user's among them. */
+  /** The rooms that a session is in, those of its user included. */
   roomsOf(session: Session): ReadonlySet<string> {
     const memberships = this.#users.get(session.uid)?.memberships
     if (memberships === undefined) return session.rooms
@@ -57,13 +60,13 @@ export class Registry {
 
   add(session: Session): void {
     this.#sessions.set(session.sid, session)
-    const user = this.#users.get(session.uid) ?? new User()
+    const user = this.#users.get(session.uid) ?? new LocalUser()
     if (user.size === 0) this.#users.set(session.uid, user)
     user.add(session)
     for (const rid of user.memberships ?? []) this.#put(session, rid)
   }
 
-  /** Gives a session another sid. */
+  /** Gives a session the sid of the one that it took over. */
   rename(session: Session, sid: string): void {
     if (session.sid === sid) return
     this.#sessions.delete(session.sid)
@@ -71,6 +74,7 @@ export class Registry {
     session.sid = sid
   }
 
+  /** Idempotent. */
   remove(session: Session): void {
     if (this.#sessions.get(session.sid) !== session) return
     this.#sessions.delete(session.sid)
@@ -80,20 +84,22 @@ export class Registry {
     if (user?.size === 0) this.#users.delete(session.uid)
   }
 
+  /** Puts a session into a room. Does nothing for a session that is not registered, or not any more. */
   enter(session: Session, rid: string): void {
-    // Not by its sid alone: another session may have taken that over.
+    // Not by the sid alone: another session may have taken it over.
     if (this.#sessions.get(session.sid) !== session) return
     session.addRoom(rid)
     this.#put(session, rid)
   }
 
+  /** @returns false when the session itself was not in the room */
   leave(session: Session, rid: string): boolean {
     const left = session.deleteRoom(rid)
     if (!this.#users.get(session.uid)?.memberships?.has(rid)) this.#take(session, rid)
     return left
   }
 
-  /** Puts all of a user's sessions into a room, later ones too. */
+  /** Puts all sessions of a user into a room, later ones too. Does nothing for a user without a session here. */
   enterUser(uid: string, rid: string): void {
     const user = this.#users.get(uid)
     if (user === undefined) return
@@ -105,7 +111,7 @@ export class Registry {
     }
   }
 
-  /** Takes all of a user's sessions out of a room, whatever put them there. */
+  /** Takes all sessions of a user out of a room, whether they or the user entered it. */
   leaveUser(uid: string, rid: string): void {
     const user = this.#users.get(uid)
     user?.memberships?.delete(rid)

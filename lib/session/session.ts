@@ -1,74 +1,80 @@
 import type { Transport } from '../ports/transport.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
-import { Stream, type StreamHost } from '../stream/stream.ts'
+import { Stream, type StreamContext } from '../stream/stream.ts'
 import type { Timed } from '../util/timer-wheel.ts'
 import type { Identification } from './identity.ts'
 
-/** What hosts get to see of a session. */
+/** A session as the app sees it. */
 export interface SessionInfo {
-  /** The session's id. A client needs it to send packets; it is of no use to another user. */
+  /** The session's id, which the client needs to send packets. It is of no use to another user. */
   readonly sid: string
   readonly uid: string
   readonly anonymous: boolean
-  /** The rooms it is in by itself; the user-level ones are not among them. */
+  /** The rooms that the session itself entered. The user's own memberships are not among them. */
   readonly rooms: readonly string[]
   readonly clientId?: string
 }
 
-/** What a session needs of the node it is on; one for all sessions. */
-export interface SessionHost extends StreamHost {
-  readonly upkeep: { heard(session: Session): void }
-  /** Has a session ended by the one close path. */
-  end(session: Session, code: CometCloseCode): void
+/** The part of the node that sessions use. All sessions of a node share it. */
+export interface SessionContext extends StreamContext {
+  readonly liveness: { markAlive(session: Session): void }
+  /** Ends a session by the one close path. */
+  endSession(session: Session, code: CometCloseCode): void
 }
 
-/** What is done for a session from time to time. Times are whole milliseconds, which take no memory of their own. */
-export interface Duties extends Timed {
+/** When something is due for a session. Times are whole milliseconds of `performance.now()`, which V8 stores inline. */
+export interface LivenessTimers extends Timed {
   readonly session: Session
-  /** When the session ends, whatever happens, and why. */
+  /** When the session ends, whatever happens, and with which code. */
   readonly deadline: number
   readonly code: CometCloseCode
-  /** When the next heartbeat is due that the client is to answer; infinite for one that does not. */
+  /** When the next heartbeat is due for a client that answers; infinite for one that does not. */
   beat: number
-  /** When the client was last heard; undefined for one that does not answer heartbeats. */
-  heard: number | undefined
+  /** When the client was last seen; undefined for one that does not answer heartbeats. */
+  lastSeen: number | undefined
 }
 
 const NONE: ReadonlySet<string> = new Set()
 
-/** How many sessions there have been in this process. */
+/** The number of sessions that were made in this process. */
 let made = 0
 
-/** One client's stream, and whose it is. What only some have is made when they need it: idle sessions are many. */
+/**
+ * A connected client: its stream, user and rooms. Optional parts are allocated on first use to keep idle sessions
+ * small (0.8 kB, see docs/performance.md).
+ */
 export class Session extends Stream {
-  declare protected readonly host: SessionHost
-  /** Its connection's id, or the sid of the session it took over. */
+  declare protected readonly context: SessionContext
+  /** The connection's id, until a takeover: then the sid of the session that was taken over. */
   sid: string
-  /** What tells it from the other connections of the same session. */
+  /** Tells this connection from the others of the same session. */
   readonly connection: string
   readonly uid: string
   readonly anonymous: boolean
   readonly clientId: string | undefined
-  /** Higher than that of any session whose client came before. */
+  /** Higher than that of every session that was made before in this process. */
   readonly number: number
-  /** Whether presence knows of it. */
+  /** Whether presence knows of the session. */
   present = false
-  /** The rooms that its user left before presence knew of it: what presence says of them then is out of date. */
+  /**
+   * The rooms that the user left while presence had not answered yet: the answer must not put the session back into
+   * them. Undefined when there are none.
+   */
   dismissed: Set<string> | undefined
-  /** The upkeep's own. */
-  duties: Duties | undefined
-  /** Why it ended. */
+  /** Set and read by Liveness only. */
+  timers: LivenessTimers | undefined
+  /** Why the session ended; undefined while it goes on. */
   ended: CometCloseCode | undefined
   #rooms: Set<string> | undefined
 
   constructor(
-    host: SessionHost,
+    context: SessionContext,
     transport: Transport,
     connection: string,
     { uid, anonymous }: Identification,
     clientId?: string,
   ) {
-    super(host, transport)
+    super(context, transport)
     this.sid = connection
     this.connection = connection
     this.uid = uid
@@ -78,23 +84,23 @@ export class Session extends Stream {
     this.number = made
   }
 
-  /** The rooms it is in by itself, in the order it entered them. */
+  /** The rooms that the session itself entered, in order. */
   get rooms(): ReadonlySet<string> {
     return this.#rooms ?? NONE
   }
 
-  /** For the registry. */
+  /** For the Registry only, which keeps its own index in step. */
   addRoom(rid: string): void {
     this.#rooms ??= new Set()
     this.#rooms.add(rid)
   }
 
-  /** For the registry. */
+  /** For the Registry only. */
   deleteRoom(rid: string): boolean {
     return this.#rooms?.delete(rid) ?? false
   }
 
-  /** For the registry. */
+  /** For the Registry only. */
   dismiss(rid: string): void {
     this.dismissed ??= new Set()
     this.dismissed.add(rid)
@@ -106,10 +112,10 @@ export class Session extends Stream {
   }
 
   protected override end(code: CometCloseCode): void {
-    this.host.end(this, code)
+    this.context.endSession(this, code)
   }
 
-  protected override heard(): void {
-    this.host.upkeep.heard(this)
+  protected override markAlive(): void {
+    this.context.liveness.markAlive(this)
   }
 }

@@ -1,53 +1,55 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** Whom a mark keeps away. */
-export interface Marked {
+/** The client that a stay-away token was issued to. It has no effect for any other. */
+export interface StayAwayClient {
   readonly uid: string
   readonly anonymous: boolean
   readonly clientId?: string | undefined
 }
 
-/** For how long a mark keeps away: for good, or for as long as the connection is there that took over. */
-export type MarkKind = 'away' | 'replaced'
+/** How long a token keeps its client away: for good, or while the connection that took over is there. */
+export type StayAwayKind = 'away' | 'takeover'
 
-const MARK = /^(away|replaced):([^:]+):([\w-]{22})$/
-
-/**
- * Marks by which clients that were told not to come back are known when EventSource does all the same: it gives
- * back the last `id:` it got as Last-Event-ID. A mark is signed by the node and holds only for the user it was
- * given to, so nobody can shut out somebody else with it.
- */
-export class Marks {
-  readonly #secret = randomBytes(32)
-
-  issue(kind: MarkKind, connection: string, marked: Marked): string {
-    return `${kind}:${connection}:${this.#sign(kind, connection, marked).toString('base64url')}`
-  }
-
-  verify(mark: string, marked: Marked): boolean {
-    const [, kind = '', connection = '', signature = ''] = MARK.exec(mark) ?? []
-    const given = Buffer.from(signature, 'base64url')
-    const expected = this.#sign(kind, connection, marked)
-    return given.length === expected.length && timingSafeEqual(given, expected)
-  }
-
-  #sign(kind: string, connection: string, { uid, anonymous, clientId = '' }: Marked): Buffer {
-    // An anonymous client has another uid each time it comes.
-    const whom = JSON.stringify([kind, connection, anonymous ? null : uid, clientId])
-    return createHmac('sha256', this.#secret).update(whom).digest().subarray(0, 16)
-  }
-}
-
-/** What a client gave as its position, when it has the form of a mark. Whether it is genuine the node knows that gave it. */
-export interface Mark {
+/** A position that has the form of a stay-away token. Only the node that issued it can tell whether it is genuine. */
+export interface StayAwayToken {
   readonly text: string
-  readonly kind: MarkKind
-  /** The connection it was given to. */
+  readonly kind: StayAwayKind
+  /** The connection that it was issued to. It names the issuing node, as a sid does. */
   readonly connection: string
 }
 
-/** Reads a mark. @returns undefined for a position that is none */
-export function parseMark(text: string): Mark | undefined {
-  const [, kind, connection] = MARK.exec(text) ?? []
-  return connection === undefined ? undefined : { text, kind: kind as MarkKind, connection }
+const TOKEN = /^(away|takeover):([^:]+):([\w-]{22})$/
+
+/**
+ * Signed tokens, sent as the last `id:` of a closed stream. EventSource reconnects regardless and returns it as
+ * Last-Event-ID, so the server can answer 204 and end it for good (WHATWG HTML, section 9.2.3).
+ *
+ * The signature covers the client, so nobody is kept away by somebody else's token.
+ */
+export class StayAwayTokens {
+  readonly #secret = randomBytes(32)
+
+  issue(kind: StayAwayKind, connection: string, client: StayAwayClient): string {
+    return `${kind}:${connection}:${this.#sign(kind, connection, client).toString('base64url')}`
+  }
+
+  /** Tells whether this node issued the token to this client. */
+  verify(token: string, client: StayAwayClient): boolean {
+    const [, kind = '', connection = '', signature = ''] = TOKEN.exec(token) ?? []
+    const given = Buffer.from(signature, 'base64url')
+    const expected = this.#sign(kind, connection, client)
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+
+  #sign(kind: string, connection: string, { uid, anonymous, clientId = '' }: StayAwayClient): Buffer {
+    // The uid of an anonymous client is another one on each connection.
+    const signed = JSON.stringify([kind, connection, anonymous ? null : uid, clientId])
+    return createHmac('sha256', this.#secret).update(signed).digest().subarray(0, 16)
+  }
+}
+
+/** Parses a position. @returns undefined when it does not have the form of a token */
+export function parseStayAwayToken(text: string): StayAwayToken | undefined {
+  const [, kind, connection] = TOKEN.exec(text) ?? []
+  return connection === undefined ? undefined : { text, kind: kind as StayAwayKind, connection }
 }

@@ -1,26 +1,80 @@
-import { type Timed, Timetable } from '../util/timer-wheel.ts'
-import { UplinkState } from './uplink-state.ts'
+import { CometError } from '../errors.ts'
+import { type Timed, TimerWheel } from '../util/timer-wheel.ts'
 
-class Uplink implements Timed {
+/** The number of SENDs with an id that a session remembers, so that a repeated one has no second effect. */
+const REMEMBERED = 64
+
+/** The most characters that the remembered answers of a session may have together. */
+const REMEMBERED_LENGTH = 65_536
+
+/** The packets of one session: their order, their rate, and the answers to the latest SENDs. */
+export class UplinkState implements Timed {
   readonly sid: string
-  readonly state: UplinkState
+  /** The answers to the latest SENDs by id, oldest first. Undefined stands for an answer without content. */
+  readonly answers = new Map<string, string | undefined>()
   slot: number | undefined
+  /** Settles when the last packet was handled. */
+  #tail: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #answerLength = 0
+  #tokens: number
+  /** When the token bucket was filled last, on the clock of `performance.now()`. */
+  #filled = performance.now()
 
   constructor(sid: string, rate: number) {
     this.sid = sid
-    this.state = new UplinkState(rate)
+    this.#tokens = 2 * rate
+  }
+
+  /** Takes a token from a bucket that holds `2 * rate` of them and gets `rate` a second. @returns false when it is empty */
+  take(rate: number): boolean {
+    const time = performance.now()
+    this.#tokens = Math.min(2 * rate, this.#tokens + ((time - this.#filled) / 1000) * rate)
+    this.#filled = time
+    if (this.#tokens < 1) return false
+    this.#tokens -= 1
+    return true
+  }
+
+  /**
+   * Runs `work` after all that was enqueued before has settled.
+   *
+   * @throws CometError TOO_MANY_PACKETS when `limit` others wait already
+   */
+  async enqueue<T>(work: () => Promise<T>, limit: number): Promise<T> {
+    if (this.#waiting >= limit) {
+      throw new CometError('TOO_MANY_PACKETS', 'Too many packets wait for one that takes long.')
+    }
+    this.#waiting += 1
+    const done = this.#tail.then(work)
+    this.#tail = done.then(
+      () => this.#waiting--,
+      () => this.#waiting--,
+    )
+    return await done
+  }
+
+  /** Remembers the answer to a SEND, and forgets the oldest ones beyond the bounds. */
+  remember(id: string, answer: string | undefined): void {
+    this.answers.set(id, answer)
+    this.#answerLength += answer?.length ?? 0
+    for (const [oldest, its] of this.answers) {
+      if (this.answers.size <= REMEMBERED && this.#answerLength <= REMEMBERED_LENGTH) break
+      this.answers.delete(oldest)
+      this.#answerLength -= its?.length ?? 0
+    }
   }
 }
 
 /**
- * The uplinks of a node's sessions, by sid. One outlives its connection for as long as another may take over, so that
- * a packet sent again after a reconnect is known, and a reconnect brings no new allowance.
+ * The uplink states of a node's sessions, by sid. A state outlives its connection for as long as a takeover may come:
+ * a SEND that is repeated after a reconnect is recognized, and a reconnect brings no new packet allowance.
  */
-export class Uplinks {
+export class UplinkStates {
   readonly #rate: number
-  readonly #uplinks = new Map<string, Uplink>()
-  readonly #timetable = new Timetable<Uplink>(({ sid }) => {
-    this.#uplinks.delete(sid)
+  readonly #states = new Map<string, UplinkState>()
+  readonly #wheel = new TimerWheel<UplinkState>(({ sid }) => {
+    this.#states.delete(sid)
     return Number.POSITIVE_INFINITY
   })
 
@@ -29,27 +83,27 @@ export class Uplinks {
     this.#rate = rate
   }
 
-  /** The uplink of a session, made with its first packet. */
+  /** Finds a session's state, which is allocated with its first packet. */
   of(sid: string): UplinkState {
-    let uplink = this.#uplinks.get(sid)
-    if (uplink === undefined) {
-      uplink = new Uplink(sid, this.#rate)
-      this.#uplinks.set(sid, uplink)
+    let state = this.#states.get(sid)
+    if (state === undefined) {
+      state = new UplinkState(sid, this.#rate)
+      this.#states.set(sid, state)
     }
-    return uplink.state
+    return state
   }
 
-  /** A session was taken over. */
+  /** Keeps a state whose session was taken over. */
   keep(sid: string): void {
-    const uplink = this.#uplinks.get(sid)
-    if (uplink !== undefined) this.#timetable.delete(uplink)
+    const state = this.#states.get(sid)
+    if (state !== undefined) this.#wheel.delete(state)
   }
 
-  /** A session ended, and may be taken over for so many milliseconds. */
+  /** Drops the state of a session that ended. @param grace milliseconds during which a takeover may come */
   release(sid: string, grace: number): void {
-    const uplink = this.#uplinks.get(sid)
-    if (uplink === undefined) return
-    if (grace > 0) this.#timetable.set(uplink, performance.now() + grace)
-    else this.#uplinks.delete(sid)
+    const state = this.#states.get(sid)
+    if (state === undefined) return
+    if (grace > 0) this.#wheel.set(state, performance.now() + grace)
+    else this.#states.delete(sid)
   }
 }

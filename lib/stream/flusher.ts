@@ -1,39 +1,40 @@
-import { Pending } from './pending-frames.ts'
+import { PendingFrames } from './pending-frames.ts'
 
-/** Something that has bytes to write at the end of a turn: a Session. */
+/** Something that writes its pending bytes at the end of a turn: a Session. */
 interface Flushable {
   flush(): void
 }
 
-/** How long it may write in one turn, in milliseconds, before others get theirs. */
+/** The longest time for writing in one turn, in milliseconds, before I/O gets its turn. */
 const SLICE_MS = 8
 
-/** After how many writes it looks at the clock. */
+/** The number of writes between two looks at the clock. */
 const STRIDE = 64
 
 /**
- * Writes what is pending, one write a session and turn of the event loop: on `setImmediate`, so that what is
- * published by awaiting one `publish` after the other still goes out together.
+ * Flushes sessions on `setImmediate`: one write per session and turn of the event loop. Events that are published by
+ * awaiting one `publish` after the other still go out together.
  *
- * When there is much to write it is done in slices, with I/O in between. What is published meanwhile comes on top of
- * what a session still has pending.
+ * Many sessions are flushed in slices, with I/O in between. An event that is published between two slices joins what a
+ * session still has pending.
  */
 export class Flusher {
-  /** The tree in which the sessions stand that were added since the latest slice. */
-  #root = Pending.empty()
-  /** The sessions that are being flushed, up to `#next` of them done. */
+  /** The tree for sessions that are added from the latest slice on. */
+  #root = PendingFrames.empty()
+  /** The sessions of the current round. Those before `#next` are done. */
   #flushing: Flushable[] = []
   #next = 0
-  /** Those that come after them. */
+  /** The sessions of the next round. */
   #added: Flushable[] = []
   #isScheduled = false
 
   /**
-   * Has a session flushed at the end of this turn, or of a later one when there is much to write.
+   * Schedules a session, whose pending frames must be empty, for the end of this turn, or of a later turn when there
+   * is much to write.
    *
-   * @returns where it stands in the tree: nothing pending yet
+   * @returns the root of the tree that the session stands in now
    */
-  add(session: Flushable): Pending {
+  add(session: Flushable): PendingFrames {
     this.#added.push(session)
     this.#schedule()
     return this.#root
@@ -47,7 +48,7 @@ export class Flusher {
 
   readonly #flush = (): void => {
     this.#isScheduled = false
-    this.#root = Pending.empty()
+    this.#root = PendingFrames.empty()
     if (this.#next === this.#flushing.length) {
       this.#flushing = this.#added
       this.#next = 0

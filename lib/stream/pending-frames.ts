@@ -1,33 +1,35 @@
-import { Batch } from '../ports/write-batch.ts'
+import { WriteBatch } from '../ports/write-batch.ts'
 
 /**
- * What sessions have yet to be sent, as a path in a tree: sessions with the same frames pending stand on the same node,
- * and are given the same batch.
+ * A node in a tree of pending frames: the path from the root to it is what a session has yet to be sent. Sessions with
+ * the same pending frames stand on the same node and share one batch, which is joined once.
+ *
+ *     root ──hello──▶ n1 ──news──▶ n2      n1: sessions that got hello, n2: those that got hello and news
  */
-export class Pending {
-  private readonly parent: Pending | undefined
+export class PendingFrames {
+  private readonly parent: PendingFrames | undefined
   private readonly frame: Buffer | undefined
-  /** Most nodes have one child, so a Map is made only for a second one. */
-  private child: Pending | undefined
-  private children: Map<Buffer, Pending> | undefined
-  private shared: Batch | undefined
+  /** The first child. Most nodes have no other, so the Map is allocated for the second one only. */
+  private child: PendingFrames | undefined
+  private children: Map<Buffer, PendingFrames> | undefined
+  private shared: WriteBatch | undefined
 
-  private constructor(parent?: Pending, frame?: Buffer) {
+  private constructor(parent?: PendingFrames, frame?: Buffer) {
     this.parent = parent
     this.frame = frame
   }
 
-  /** The root of a new tree: nothing pending. */
-  static empty(): Pending {
-    return new Pending()
+  /** Creates the root of a new tree: nothing is pending. */
+  static empty(): PendingFrames {
+    return new PendingFrames()
   }
 
-  /** What is pending once `frame`, the same Buffer for all who get it, comes on top. */
-  with(frame: Buffer): Pending {
+  /** Finds or makes the node for one more frame, which is compared by identity: all who get it pass the same Buffer. */
+  with(frame: Buffer): PendingFrames {
     if (this.child?.frame === frame) return this.child
     const known = this.children?.get(frame)
     if (known !== undefined) return known
-    const child = new Pending(this, frame)
+    const child = new PendingFrames(this, frame)
     if (this.child === undefined) {
       this.child = child
     } else {
@@ -37,16 +39,19 @@ export class Pending {
     return child
   }
 
-  /** All that is pending, in order; undefined when there is nothing. */
-  batch(): Batch | undefined {
+  /** The pending frames as one batch, in order. Undefined at the root. */
+  batch(): WriteBatch | undefined {
     if (this.frame === undefined) return undefined
-    this.shared ??= this.parent?.frame === undefined ? new Batch([this.frame]) : new Batch(this.path())
+    this.shared ??=
+      this.parent?.frame === undefined ? new WriteBatch([this.frame]) : new WriteBatch(this.path())
     return this.shared
   }
 
   private path(): Buffer[] {
     const frames: Buffer[] = []
-    for (let at: Pending | undefined = this; at?.frame !== undefined; at = at.parent) frames.push(at.frame)
+    for (let at: PendingFrames | undefined = this; at?.frame !== undefined; at = at.parent) {
+      frames.push(at.frame)
+    }
     return frames.reverse()
   }
 }

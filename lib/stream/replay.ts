@@ -1,40 +1,43 @@
-import type { Target } from '../protocol/event.ts'
+import type { Target } from '../protocol/target.ts'
 import { targetKey } from '../protocol/target.ts'
 import { encodeGap } from './sse.ts'
 
-/** Something that a session is yet to be sent. */
-export interface Owed {
-  /** Its place among all that this node was delivered. */
-  /** 0 for what is of the past and comes in no order with the rest. */
+/** A frame that a session has yet to be sent. */
+export interface ReplayItem {
+  /**
+   * The event's place among all that this node was delivered. 0 for what has no place in that order: control frames,
+   * and the past events that a newcomer asked for.
+   */
   readonly ordinal: number
   readonly target: Target
-  /** Undefined once it is not kept any more. */
+  /** Undefined once the history has evicted the event. */
   readonly frame: Buffer | undefined
-  /** How many bytes are held for those alone who are owed it: none of what is in the backlog. */
-  readonly held: number
+  /** The bytes that are in memory for this replay alone: 0 for what the history stores. */
+  readonly ownBytes: number
 }
 
-/** Something that is said to a session amid a replay, and is no event. */
-export function note(frame: Buffer, target: Target = {}): Owed {
-  return { ordinal: 0, target, frame, held: 0 }
+/** Makes an item of a control frame. */
+export function controlItem(frame: Buffer, target: Target = {}): ReplayItem {
+  return { ordinal: 0, target, frame, ownBytes: 0 }
 }
 
-/** How much of a replay is written in one piece. */
-const SLICE_BYTES = 65_536
+/** The size of the pieces that a replay is written in, in bytes. */
+const PIECE_BYTES = 65_536
 
-/** How many events may be published while one replay goes on: to remember each takes some memory, too. */
+/** The most events that may be published during one replay: a reference to each takes memory, too. */
 const MOST_ADDED = 16_384
 
 /**
- * What a session has yet to be sent before it is live: what it missed, and what was published since, in order. What is
- * in the backlog is only referred to; when it is evicted before its turn comes, its target is named in a gap.
+ * The frames that a session gets before it is live: first what it missed, then what was published meanwhile, in order.
+ *
+ * Items only refer to the history. When an event is evicted before its turn comes, a gap names its target in its place.
  */
 export class Replay {
-  #items: Owed[] = []
+  #items: ReplayItem[] = []
   #next = 0
-  /** The latest ordinal of what was missed: all that comes after was published meanwhile. */
+  /** The highest ordinal among the missed events. Every higher one was published during the replay. */
   #missedUpTo = 0
-  /** What was added since the replay began, and waits. */
+  /** Counts of the items that were published during the replay and still wait. */
   #added = 0
   #addedBytes = 0
 
@@ -42,13 +45,13 @@ export class Replay {
     return this.#next === this.#items.length
   }
 
-  /** Whether too much is published meanwhile. @param maxBytes how much may be held for this one */
+  /** Tells whether too much was published during the replay. @param maxBytes the limit for bytes of its own */
   exceeds(maxBytes: number): boolean {
     return this.#addedBytes > maxBytes || this.#added > MOST_ADDED
   }
 
-  /** Puts what was missed before and amid what was added so far. */
-  begin(missed: readonly Owed[]): void {
+  /** Puts the missed events where they belong among those that were added so far. Called once, before `take`. */
+  begin(missed: readonly ReplayItem[]): void {
     if (missed.length > 0) {
       const all = Array.from(new Set([...missed, ...this.#items]))
       this.#items = all.sort((a, b) => a.ordinal - b.ordinal)
@@ -58,33 +61,33 @@ export class Replay {
     this.#addedBytes = 0
   }
 
-  /** Adds something that was published meanwhile. */
-  add(item: Owed): void {
+  /** Adds an event that was published during the replay. */
+  add(item: ReplayItem): void {
     this.#items.push(item)
     this.#added += 1
-    this.#addedBytes += item.held
+    this.#addedBytes += item.ownBytes
   }
 
-  /** Adds some of the past. */
-  recall(items: readonly Owed[]): void {
+  /** Adds past events that the client asked for. They do not count as published during the replay. */
+  addPast(items: readonly ReplayItem[]): void {
     for (const item of items) this.#items.push(item)
   }
 
-  /** The next piece to write, or undefined when all was taken. */
+  /** Takes the next piece to write. @returns undefined when nothing is left */
   take(): Buffer | undefined {
     const frames: Buffer[] = []
-    // Of those that are missed now, one gap is enough for each target until the client is told something of it again.
+    // One gap per target is enough, until the client gets an event of that target again.
     const lost = new Set<string>()
     const gaps: Target[] = []
-    const name = () => {
+    const flushGaps = () => {
       if (gaps.length > 0) frames.push(encodeGap(gaps.splice(0)))
     }
-    for (let size = 0; size < SLICE_BYTES && !this.isEmpty; this.#next += 1) {
-      const item = this.#items[this.#next] as Owed
-      const { frame, target, ordinal, held } = item
+    for (let size = 0; size < PIECE_BYTES && !this.isEmpty; this.#next += 1) {
+      const item = this.#items[this.#next] as ReplayItem
+      const { frame, target, ordinal, ownBytes } = item
       if (ordinal > this.#missedUpTo) {
         this.#added -= 1
-        this.#addedBytes -= held
+        this.#addedBytes -= ownBytes
       }
       if (frame === undefined) {
         const key = targetKey(target)
@@ -93,17 +96,17 @@ export class Replay {
         continue
       }
       if (lost.size > 0) lost.delete(targetKey(target))
-      name()
+      flushGaps()
       frames.push(frame)
       size += frame.length
     }
-    name()
-    this.#forget()
+    flushGaps()
+    this.#dropTaken()
     return frames.length > 1 ? Buffer.concat(frames) : frames[0]
   }
 
-  /** Lets go of what was taken, half of all at a time: to move the rest costs no more than to have taken them. */
-  #forget(): void {
+  /** Drops the taken items once they are half of all: moving the rest costs no more than taking them did. */
+  #dropTaken(): void {
     if (this.#next * 2 < this.#items.length) return
     this.#items = this.#items.slice(this.#next)
     this.#next = 0

@@ -1,23 +1,23 @@
-import type { Target } from '../protocol/event.ts'
+import type { Target } from '../protocol/target.ts'
 
-/** WHATWG HTML 9.2.5: a line ends in CRLF, LF or CR. */
+/** A line ends with CRLF, LF or CR (WHATWG HTML, section 9.2.5). */
 const LINE_END = /\r\n|\r|\n/
 
 /** A block of an event stream (WHATWG HTML, section 9.2). */
 export interface Block {
-  /** The event's name; without one it is a `message`. Must have no line end. */
+  /** The event's name, without line ends. Default: none, which browsers dispatch as `message`. */
   readonly event?: string
-  /** The position a client gives back as Last-Event-ID. Must have no line end and no NUL. */
+  /** The position that a client sends back as Last-Event-ID, without line ends and NUL. */
   readonly id?: string | undefined
-  /** How long a client waits before it reconnects, in milliseconds. */
+  /** The time that a client waits before it reconnects, in milliseconds. */
   readonly retry?: number | undefined
-  /** Any text. Line ends become LF; lone surrogates become U+FFFD, which is all UTF-8 has for them. */
+  /** Any text. Line ends become LF; lone surrogates become U+FFFD, because UTF-8 cannot encode them. */
   readonly data: string
 }
 
 /**
- * Encodes a block. A client gets `data` as it was but for the line ends: the space after the colon is the one
- * that a parser strips, and an empty `data` still is an event.
+ * Encodes a block. A client gets `data` unchanged except for line ends: each line starts with one space after the
+ * colon, which parsers strip, and a block with an empty `data` still dispatches an event.
  */
 export function encodeBlock({ event, id, retry, data }: Block): Buffer {
   let text = ''
@@ -29,7 +29,7 @@ export function encodeBlock({ event, id, retry, data }: Block): Buffer {
   return Buffer.from(`${text}\n`)
 }
 
-/** Encodes a control event of Comet: named, with JSON data. */
+/** Encodes a control event: a named block `comet.<name>` with JSON data. */
 export function encodeControl(
   name: 'ready' | 'heartbeat' | 'gap' | 'close',
   data: object,
@@ -38,7 +38,7 @@ export function encodeControl(
   return encodeBlock({ event: `comet.${name}`, id, retry, data: JSON.stringify(data) })
 }
 
-/** Names the targets of which a client has missed something for good. */
+/** Encodes `comet.gap`, which names the targets whose events are lost for the client. */
 export function encodeGap(
   targets: readonly Target[],
   block: { readonly id?: string | undefined } = {},

@@ -1,49 +1,57 @@
 import type { Transport, TransportListener } from '../ports/transport.ts'
-import { Batch } from '../ports/write-batch.ts'
+import { WriteBatch } from '../ports/write-batch.ts'
 import type { Flusher } from './flusher.ts'
-import type { Pending } from './pending-frames.ts'
-import { type Owed, Replay } from './replay.ts'
+import type { PendingFrames } from './pending-frames.ts'
+import { Replay, type ReplayItem } from './replay.ts'
 import { encodeControl } from './sse.ts'
-import { Outbox } from './write-queue.ts'
+import { WriteQueue } from './write-queue.ts'
 
-/** What a stream needs of the node it is on; one for all streams. */
-export interface StreamHost {
+// opening ──open()──▶ replaying ──replay empty──▶ live       a published event:
+//    │                    │  ▲                     │           opening, replaying → replay
+//    │                    │  └─────replay()────────┤           live → pending frames → one write a turn
+//    └──────close()───────┴────────────────────────┴─▶ closed  transport busy → write queue (maxBufferedBytes)
+
+/** The part of the node that streams use. All streams of a node share it. */
+export interface StreamContext {
   readonly flusher: Flusher
   readonly options: { readonly maxBufferedBytes: number }
 }
 
-/** Has no position: those of what is owed come in their turn. */
-const BARE_HEARTBEAT = new Batch([encodeControl('heartbeat', {})])
+/** A heartbeat without a position, for a stream in replay: the replay's own ids come in their turn. */
+const BARE_HEARTBEAT = new WriteBatch([encodeControl('heartbeat', {})])
 
-/** What one client is owed: it goes in ordered, and out in one write a turn of the event loop. */
+/**
+ * One client's outgoing frames, in order: first the replay, then live frames, at most one write per turn of the event
+ * loop. Nothing here throws.
+ */
 export abstract class Stream implements TransportListener {
-  protected readonly host: StreamHost
+  protected readonly context: StreamContext
   readonly #transport: Transport
-  /** Set while the transport holds back. */
-  #outbox: Outbox | undefined
-  #pending: Pending | undefined
-  /** Set while the stream has yet to catch up with what is published. */
+  /** Set while the transport is busy with an earlier write. */
+  #writeQueue: WriteQueue | undefined
+  #pending: PendingFrames | undefined
+  /** Undefined while the stream is live. */
   #replay: Replay | undefined = new Replay()
-  /** Whether a heartbeat goes out with the next piece of a replay. */
-  #beats = false
-  /** Whether it is about to be ended because it is read too slowly. */
+  /** Whether a heartbeat is due that goes out with the next piece of the replay. */
+  #owesHeartbeat = false
+  /** Whether the stream is about to be closed with SLOW. */
   #isTooSlow = false
   #state: 'opening' | 'open' | 'closed' = 'opening'
   #isGone = false
   #onGone: (() => void) | undefined
 
-  constructor(host: StreamHost, transport: Transport) {
-    this.host = host
+  constructor(context: StreamContext, transport: Transport) {
+    this.context = context
     this.#transport = transport
   }
 
-  /** Has the stream ended by the one close path: the client is gone, or reads too slowly. */
+  /** Ends the session by the one close path, which calls {@link close}. */
   protected abstract end(code: 'GONE' | 'SLOW'): void
 
-  /** The client has taken what it was sent. */
-  protected abstract heard(): void
+  /** Called when the client has read what it was sent, which shows that it is alive. */
+  protected abstract markAlive(): void
 
-  /** Whether it has caught up: it takes frames by {@link push}, and until then what it is owed by {@link owe}. */
+  /** Whether the stream takes frames by {@link push}. Until then it takes items by {@link addToReplay}. */
   get live(): boolean {
     return this.#replay === undefined
   }
@@ -52,100 +60,104 @@ export abstract class Stream implements TransportListener {
     return this.#state === 'closed'
   }
 
-  /** Whether the client has gone, though the stream may not have been told. */
-  get lost(): boolean {
+  /** Whether the transport is closed, though {@link onClose} may not have been called yet. */
+  get clientGone(): boolean {
     return this.#transport.closed
   }
 
-  /** True until the stream has begun. */
+  /** True until the first bytes are written. */
   get opening(): boolean {
     return this.#state === 'opening'
   }
 
-  /** Sends a live stream a frame. The same Buffer should be given to all sessions that get it. */
+  /** Sends a frame to a live stream. Sessions that get the same frame must be given the same Buffer. */
   push(frame: Buffer): void {
     if (this.#state === 'closed') return
-    this.#pending ??= this.host.flusher.add(this)
+    this.#pending ??= this.context.flusher.add(this)
     this.#pending = this.#pending.with(frame)
   }
 
-  /** Owes something to a stream that has yet to catch up. */
-  owe(item: Owed): void {
+  /** Adds a published event to a stream that is not live yet. */
+  addToReplay(item: ReplayItem): void {
     if (this.#state === 'closed' || this.#isTooSlow || this.#replay === undefined) return
     this.#replay.add(item)
-    if (this.#replay.exceeds(this.host.options.maxBufferedBytes)) this.#endSlow()
+    if (this.#replay.exceeds(this.context.options.maxBufferedBytes)) this.#endSlow()
   }
 
-  /** Sends a heartbeat: in its order, or while the stream catches up as soon as something can be sent. */
+  /** Sends a heartbeat: after the pending frames, or during a replay as soon as the transport takes more. */
   beat(frame: Buffer): void {
     if (this.live) this.push(frame)
-    else this.#beats = true
+    else this.#owesHeartbeat = true
   }
 
-  /** Sends some of the past at the pace at which it is read. What is published meanwhile comes after it. */
-  recall(items: readonly Owed[]): void {
-    if (this.#state === 'closed' || items.length === 0 || this.lost) return
+  /** Sends past events at the pace of the reader. What is published meanwhile comes after them. */
+  replay(items: readonly ReplayItem[]): void {
+    if (this.#state === 'closed' || items.length === 0 || this.clientGone) return
     if (this.live) this.flush()
     this.#replay ??= new Replay()
-    this.#replay.recall(items)
-    this.#catchUp()
+    this.#replay.addPast(items)
+    this.#continueReplay()
   }
 
-  /** Puts what the client missed before what it has been owed since. @returns false when there is nothing of either */
-  resume(missed: readonly Owed[]): boolean {
+  /**
+   * Puts the missed events before those that were published since the stream was made. Called once, before `open`.
+   *
+   * @returns false when there are none of either
+   */
+  resume(missed: readonly ReplayItem[]): boolean {
     this.#replay?.begin(missed)
     return this.#replay?.isEmpty === false
   }
 
-  /** Accepts the client, whose stream begins with `first` and goes on with what it is owed, if anything. */
+  /** Accepts the client: writes `first` with the first piece of the replay. Only the first call counts. */
   open(first: readonly Buffer[]): void {
-    if (this.#state === 'opening') this.#begin(first, this.#replay?.take())
+    if (this.#state === 'opening') this.#start(first, this.#replay?.take())
   }
 
-  /** Writes what is pending. */
+  /** Writes the pending frames. For the Flusher. */
   flush(): void {
     if (this.#replay !== undefined || this.#state !== 'open') return
     const batch = this.#pending?.batch()
     this.#pending = undefined
     if (batch === undefined) return
     this.#write(batch)
-    if (this.#outbox !== undefined && this.#outbox.excess > this.host.options.maxBufferedBytes) {
+    if (this.#writeQueue !== undefined && this.#writeQueue.excess > this.context.options.maxBufferedBytes) {
       this.#endSlow()
     }
   }
 
   /**
-   * Ends the stream: what is pending and then `last` go out, and the stream ends. Without `last` a stream that
-   * has not begun is left to whoever accepted the request.
+   * Closes the stream: writes the pending frames and then `last`, and ends the transport. Without `last` a stream that
+   * is still opening leaves the transport untouched, for its owner to answer the request. Idempotent.
    *
-   * @returns false when it had ended before
+   * @returns false when the stream was closed before
    */
   close(last?: Buffer): boolean {
     if (this.#state === 'closed') return false
     let farewell = last
     if (this.#state === 'opening' && farewell !== undefined) {
-      const owed = this.#replay?.take()
-      this.#begin(owed === undefined ? [farewell] : [], owed)
-      if (owed === undefined) farewell = undefined
+      const piece = this.#replay?.take()
+      this.#start(piece === undefined ? [farewell] : [], piece)
+      if (piece === undefined) farewell = undefined
     }
-    const takesMore = this.#state === 'open' && !this.lost
-    // Before the transport is ended, which may say so at once.
+    const takesMore = this.#state === 'open' && !this.clientGone
+    // Before the transport is ended, which may call onClose at once.
     this.#state = 'closed'
     if (takesMore) {
-      // What waits would be held for a reader that may never read on. It comes back for it.
-      const batch = this.#outbox === undefined ? this.#pending?.batch() : undefined
+      // What waits in the queue is dropped: the reader may never read on, and gets it when it resumes.
+      const batch = this.#writeQueue === undefined ? this.#pending?.batch() : undefined
       if (batch !== undefined) this.#transport.write(batch)
-      if (farewell !== undefined) this.#transport.write(new Batch([farewell]))
+      if (farewell !== undefined) this.#transport.write(new WriteBatch([farewell]))
       this.#transport.end()
     }
-    this.#outbox = undefined
+    this.#writeQueue = undefined
     this.#pending = undefined
     this.#replay = undefined
     return true
   }
 
-  /** Settles when nothing of the stream is left; past `deadline` milliseconds what could not be sent is given up. */
-  async gone(deadline: number): Promise<void> {
+  /** Settles when the transport is closed. Destroys it after `deadline` milliseconds. */
+  async whenGone(deadline: number): Promise<void> {
     if (this.#isGone) return
     const timer = setTimeout(() => this.#transport.destroy(), deadline)
     await new Promise<void>((resolve) => {
@@ -161,41 +173,40 @@ export abstract class Stream implements TransportListener {
   }
 
   onDrain(): void {
-    // Only who reads acknowledges. Heartbeats lie behind what is still on its way, and so do their answers.
-    this.heard()
-    if (this.#outbox?.drain(this.#transport)) this.#outbox = undefined
-    this.#catchUp()
+    // A client that reads is alive. Its answers to heartbeats may wait behind what is still on its way.
+    this.markAlive()
+    if (this.#writeQueue?.drain(this.#transport)) this.#writeQueue = undefined
+    this.#continueReplay()
   }
 
   onStall(): void {
     this.end('SLOW')
   }
 
-  /** @param owed the first piece of the replay: it goes out with `first` */
-  #begin(first: readonly Buffer[], owed: Buffer | undefined): void {
+  #start(first: readonly Buffer[], firstPiece: Buffer | undefined): void {
     this.#state = 'open'
-    const batch = new Batch(owed === undefined ? first : [...first, owed])
-    if (!this.#transport.open(batch)) this.#outbox = new Outbox()
-    this.#catchUp()
+    const batch = new WriteBatch(firstPiece === undefined ? first : [...first, firstPiece])
+    if (!this.#transport.open(batch)) this.#writeQueue = new WriteQueue()
+    this.#continueReplay()
   }
 
-  #write(batch: Batch): void {
-    if (this.#outbox !== undefined) this.#outbox.add(batch)
-    else if (!this.#transport.write(batch)) this.#outbox = new Outbox()
+  #write(batch: WriteBatch): void {
+    if (this.#writeQueue !== undefined) this.#writeQueue.add(batch)
+    else if (!this.#transport.write(batch)) this.#writeQueue = new WriteQueue()
   }
 
-  /** Writes the replay as fast as it is sent. */
-  #catchUp(): void {
-    while (this.#replay !== undefined && this.#state === 'open' && this.#outbox === undefined) {
-      if (this.#beats) this.#write(BARE_HEARTBEAT)
-      this.#beats = false
+  /** Writes the replay piece by piece, until the transport is busy or the stream is live. */
+  #continueReplay(): void {
+    while (this.#replay !== undefined && this.#state === 'open' && this.#writeQueue === undefined) {
+      if (this.#owesHeartbeat) this.#write(BARE_HEARTBEAT)
+      this.#owesHeartbeat = false
       const piece = this.#replay.take()
       if (piece === undefined) this.#replay = undefined
-      else this.#write(new Batch([piece]))
+      else this.#write(new WriteBatch([piece]))
     }
   }
 
-  /** Not at once: this is amid the delivery of an event, which hooks must not see the middle of. */
+  /** Ends the session in a microtask: this may be amid the delivery of an event, which hooks must not interrupt. */
   #endSlow(): void {
     if (this.#isTooSlow) return
     this.#isTooSlow = true

@@ -1,32 +1,32 @@
 import type { Transport } from '../ports/transport.ts'
-import type { Batch } from '../ports/write-batch.ts'
+import type { WriteBatch } from '../ports/write-batch.ts'
 
 /**
- * What waits while a transport holds back: batches that all sessions share, so that a slow reader costs little more
- * than a list of references.
+ * The batches that wait while a transport is busy with an earlier write. All sessions share a batch, so a slow reader
+ * costs little more than a list of references.
  */
-export class Outbox {
-  readonly #waiting: Batch[] = []
+export class WriteQueue {
+  readonly #waiting: WriteBatch[] = []
   #bytes = 0
 
   /**
-   * How many bytes wait behind the write that is on its way and the batch after it. A single batch, however
-   * large, is never too much: only what comes on top shows that the reader falls behind.
+   * The bytes that wait behind the first batch. The first one never counts, however large it is: only what comes on
+   * top of it shows that the reader falls behind.
    */
   get excess(): number {
     const [next] = this.#waiting
     return next === undefined ? 0 : this.#bytes - next.length
   }
 
-  add(batch: Batch): void {
+  add(batch: WriteBatch): void {
     this.#waiting.push(batch)
     this.#bytes += batch.length
   }
 
   /**
-   * Writes what waits, once the transport has sent what it had.
+   * Writes what waits, until the transport is busy again. Called when the transport has sent what it had.
    *
-   * @returns true when nothing waits any more, and the transport takes more
+   * @returns true when the queue is empty and the transport takes more
    */
   drain(transport: Transport): boolean {
     let takesMore = true

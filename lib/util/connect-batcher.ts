@@ -12,7 +12,7 @@ const IDLE_TURNS = 2
  * connection a turn of the event loop, between system calls that leave little in the processor's caches: what is done
  * for thirty of them in a row takes half the time.
  */
-export class Gathering {
+export class ConnectBatcher {
   #together: Promise<void> | undefined
   #size = 0
   #idleTurns = 0

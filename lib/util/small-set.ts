@@ -1,5 +1,5 @@
-/** A set that mostly has one member, for which it needs no Set. */
-export class Few<T extends object> {
+/** A set for where most have one member: it allocates a `Set` for the second one only. */
+export class SmallSet<T extends object> {
   private one: T | undefined
   private all: Set<T> | undefined
 
@@ -7,7 +7,7 @@ export class Few<T extends object> {
     return this.all?.size ?? (this.one === undefined ? 0 : 1)
   }
 
-  /** In the order they were added. */
+  /** The members, in the order they were added. */
   get members(): Iterable<T> {
     return this.all ?? (this.one === undefined ? [] : [this.one])
   }

@@ -6,7 +6,7 @@ const LONGEST_SLEEP = 10
 
 /** Something that is to be woken. */
 export interface Timed {
-  /** The timetable's own: where it stands; undefined while it is not scheduled. */
+  /** The timerWheel's own: where it stands; undefined while it is not scheduled. */
   slot: number | undefined
 }
 
@@ -15,7 +15,7 @@ export interface Timed {
  *
  * @typeParam T woken by `wake`, which answers when to wake it next
  */
-export class Timetable<T extends Timed> {
+export class TimerWheel<T extends Timed> {
   readonly #wake: (item: T, now: number) => number
   readonly #slots = new Map<number, Set<T>>()
   #timer: NodeJS.Timeout | undefined

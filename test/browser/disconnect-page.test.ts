@@ -97,7 +97,7 @@ describe('a page whose stream was ended for good, in Chromium', function () {
   }
 
   for (const [code, end] of [
-    ['KICKED', kick],
+    ['DISCONNECTED', kick],
     ['BYE', sayBye],
   ] as const) {
     it(`asks once more after ${code}, gets 204, and rests; the user's other tab is untouched`, async () => {

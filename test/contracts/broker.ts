@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import type { Broker, BrokerLink, Delivery } from '../../lib/index.ts'
+import type { Broker, BrokerConnection, Delivery } from '../../lib/index.ts'
 import { until } from '../support/until.ts'
 
 /** The promises of the Broker port, to be run over every implementation. */
 export function brokerContract(name: string, make: () => Broker | Promise<Broker>): void {
   describe(`Broker contract: ${name}`, () => {
     let broker: Broker
-    const links: BrokerLink[] = []
+    const links: BrokerConnection[] = []
 
     beforeEach(async () => {
       broker = await make()

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { CometError, type Command, type Controller, type ControllerLink } from '../../lib/index.ts'
+import { CometError, type Command, type Controller, type ControllerConnection } from '../../lib/index.ts'
 
 /** The promises of the Controller port, to be run over every implementation. */
 export function controllerContract(name: string, make: () => Controller | Promise<Controller>): void {
   describe(`Controller contract: ${name}`, () => {
     let controller: Controller
-    const links: ControllerLink[] = []
+    const links: ControllerConnection[] = []
 
     beforeEach(async () => {
       controller = await make()
@@ -19,7 +19,7 @@ export function controllerContract(name: string, make: () => Controller | Promis
       id: string,
       handle: (command: Command) => Promise<unknown>,
       namespace = 'test',
-    ): ControllerLink {
+    ): ControllerConnection {
       const link = controller.join({ id, namespace, handle })
       links.push(link)
       return link

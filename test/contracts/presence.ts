@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Presence, PresenceLink, UserActivityEvent } from '../../lib/index.ts'
+import type { Presence, PresenceConnection, UserActivityEvent } from '../../lib/index.ts'
 import { show } from '../support/activity-rules.ts'
 import { until } from '../support/until.ts'
 
@@ -7,7 +7,7 @@ import { until } from '../support/until.ts'
 export function presenceContract(name: string, make: () => Presence | Promise<Presence>): void {
   describe(`Presence contract: ${name}`, () => {
     let presence: Presence
-    const links: PresenceLink[] = []
+    const links: PresenceConnection[] = []
 
     beforeEach(async () => {
       presence = await make()
@@ -217,8 +217,8 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       it('says where the session is that was taken over live, whose end counts no more', async () => {
         const [one, two] = [join('n1'), join('n2')]
         await one.link.connect(page, ['den'])
-        const { sid, former } = await two.link.connect(again, [])
-        assert.deepEqual([sid, former], ['a1', { node: 'n1', connection: 'a1' }])
+        const { sid, previous } = await two.link.connect(again, [])
+        assert.deepEqual([sid, previous], ['a1', { node: 'n1', connection: 'a1' }])
         await one.link.disconnect(page, 0)
         assert.equal(await two.link.isOnline('alice'), true)
         await two.link.disconnect({ ...again, sid }, 0)
@@ -243,7 +243,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
           sid: 'a1',
           rooms: ['attic'],
           memberships: [],
-          former: { node: 'n', connection: 'a2' },
+          previous: { node: 'n', connection: 'a2' },
         })
       })
 

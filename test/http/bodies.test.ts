@@ -22,7 +22,7 @@ for (const adapter of http1Adapters) {
       before(async () => {
         host = await adapter.host({
           before: parser.before,
-          comet: { onMessage: ({ evt }) => void heard.push(evt), uplinkRate: 1_000 },
+          comet: { onMessage: ({ evt }) => void heard.push(evt), packetRate: 1_000 },
         })
         sid = (await connect(host, 'alice')).sid
       })

@@ -15,10 +15,10 @@ import '../support/process-guard.ts'
 
 /** The ways in which a client is told to stay away, each of the user of that name. */
 const ways = {
-  KICKED: ({ comet }: Host, sid: string) => comet.disconnect({ sid }, { reason: 'banned' }),
+  DISCONNECTED: ({ comet }: Host, sid: string) => comet.disconnect({ sid }, { reason: 'banned' }),
   BYE: (host: Host, sid: string) => postPacket(host, 'BYE', sid, { type: 'BYE' }),
   EVICTED: (host: Host) => connect(host, 'EVICTED'),
-  REPLACED: (host: Host) => connect(host, 'REPLACED', { path: '?clientId=page' }),
+  TAKEN_OVER: (host: Host) => connect(host, 'TAKEN_OVER', { path: '?clientId=page' }),
 } as const
 
 /** Longer than a client with `retry: 1_000` waits before it comes back. */
@@ -76,7 +76,7 @@ for (const adapter of adapters) {
       const stream = await connect(host, user, { path })
       assert.equal(await host.comet.disconnect({ sid: stream.sid }, { reason: 'banned' }), 1)
       const { data, id = '' } = await stream.next('comet.close')
-      assert.deepEqual(JSON.parse(data), { code: 'KICKED', reason: 'banned', reconnect: false })
+      assert.deepEqual(JSON.parse(data), { code: 'DISCONNECTED', reason: 'banned', reconnect: false })
       assert.equal(await within(stream.ended, 'the end'), true)
       return id
     }

@@ -63,7 +63,7 @@ for (const adapter of adapters) {
       before(async () => {
         host = await adapter.host({
           before: parser.before,
-          comet: { canEnter: ({ rid }) => rid === 'lobby', onMessage, uplinkRate: 1_000 },
+          comet: { canEnter: ({ rid }) => rid === 'lobby', onMessage, packetRate: 1_000 },
         })
         const alice = await connect(host, 'alice')
         sid = alice.sid
@@ -152,7 +152,7 @@ for (const adapter of adapters) {
         const more = await post().send(sized(LIMIT + 1))
         assert.equal(more.status, 413)
         refused(more, 'PACKET_TOO_LARGE')
-        assert.match(more.body.error.message, /65536.*maxUplinkBytes/)
+        assert.match(more.body.error.message, /65536.*maxPacketBytes/)
       })
 
       it('is measured in bytes, not in characters', async () => {
@@ -179,7 +179,7 @@ for (const adapter of adapters) {
 
   describe(`A session that sends too fast behind ${adapter.name}`, () => {
     it('is answered with 429 and Retry-After above twice its rate, and heard again later', async () => {
-      const host = await adapter.host({ comet: { uplinkRate: 1 } })
+      const host = await adapter.host({ comet: { packetRate: 1 } })
       after(() => host.close())
       const alice = await connect(host, 'alice')
       const bob = await connect(host, 'bob')

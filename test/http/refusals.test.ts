@@ -131,7 +131,7 @@ for (const adapter of adapters) {
   })
 
   describe(`A client that has to come back later, behind ${adapter.name}`, () => {
-    const notNow = async (host: Host, send: Send = {}) => {
+    const temporary = async (host: Host, send: Send = {}) => {
       const stream = await openStream(host, { ...send, headers: alice })
       assert.equal(stream.status, 200)
       assert.equal(stream.headers['content-type'], 'text/event-stream')
@@ -145,7 +145,7 @@ for (const adapter of adapters) {
     it('gets a stream that ends at once when the Comet was closed', async () => {
       await withHost(adapter, {}, async (host) => {
         await host.comet.close()
-        const { code, reconnect, retry } = await notNow(host)
+        const { code, reconnect, retry } = await temporary(host)
         assert.deepEqual([code, reconnect], ['SHUTTING_DOWN', true])
         assert.ok(retry >= 1_000)
       })
@@ -155,7 +155,7 @@ for (const adapter of adapters) {
       await withHost(adapter, { comet: { retry: 1_000 } }, async (host) => {
         await host.comet.close()
         for (let i = 0; i < 12; i++) {
-          const { retry } = await notNow(host)
+          const { retry } = await temporary(host)
           assert.ok(retry >= 1_000, `retry ${retry}`)
         }
       })
@@ -170,7 +170,7 @@ for (const adapter of adapters) {
         join: (node) => ({ ...broker.presence.join(node), connect: away, disconnect: away }),
       }
       await withHost(adapter, { comet: { broker, presence } }, async (host) => {
-        const { code, retry } = await notNow(host)
+        const { code, retry } = await temporary(host)
         assert.equal(code, 'UNAVAILABLE')
         assert.ok(retry >= 1_000)
         assert.deepEqual(new Set(host.errors.map(String)), new Set(['Error: no presence']))
@@ -184,7 +184,7 @@ for (const adapter of adapters) {
         throw new Error('the database is away')
       }
       await withHost(adapter, { comet: { canEnter } }, async (host) => {
-        const { code, retry } = await notNow(host, { path: '?rid=lobby' })
+        const { code, retry } = await temporary(host, { path: '?rid=lobby' })
         assert.equal(code, 'UNAVAILABLE')
         assert.ok(retry >= 1_000)
         assert.deepEqual(host.errors.map(String), ['Error: the database is away'])

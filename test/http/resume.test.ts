@@ -47,7 +47,7 @@ for (const adapter of adapters) {
     let host: Host
 
     beforeEach(async () => {
-      host = await adapter.host({ comet: { canEnter: () => true, backlogEvents: 3 } })
+      host = await adapter.host({ comet: { canEnter: () => true, historyEvents: 3 } })
     })
     afterEach(() => host.close())
 

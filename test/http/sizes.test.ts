@@ -81,9 +81,9 @@ for (const adapter of adapters) {
 
     for (const [limit, options] of [
       [65_536, {}],
-      [100, { maxUplinkBytes: 100 }],
+      [100, { maxPacketBytes: 100 }],
     ] as const) {
-      it(`maxUplinkBytes: a packet of ${limit} bytes passes, a larger one gets 413`, async () => {
+      it(`maxPacketBytes: a packet of ${limit} bytes passes, a larger one gets 413`, async () => {
         const evts: string[] = []
         await start({ ...options, onMessage: ({ evt }) => void evts.push(evt) })
         const { sid } = await connect(host, 'alice')
@@ -107,7 +107,7 @@ for (const adapter of adapters) {
       })
     }
 
-    describe('uplinkRate', () => {
+    describe('packetRate', () => {
       let clock: FakeTimers.Clock
 
       beforeEach(() => {
@@ -116,7 +116,7 @@ for (const adapter of adapters) {
       afterEach(() => clock.uninstall())
 
       it('lets a burst of twice the rate pass, answers the next 429, and passes others later', async () => {
-        await start({ uplinkRate: 5 })
+        await start({ packetRate: 5 })
         const { sid } = await connect(host, 'alice')
         const other = await connect(host, 'alice')
         const post = async (to = sid) => await postPacket(host, 'alice', to, { type: 'HB' })

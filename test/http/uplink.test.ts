@@ -20,7 +20,7 @@ for (const adapter of adapters) {
       seen = new Inbox()
       gate = Promise.resolve()
       host = await adapter.host({
-        comet: { canEnter: () => true, onMessage, offlineGrace: 0, uplinkRate: 100 },
+        comet: { canEnter: () => true, onMessage, offlineGrace: 0, packetRate: 100 },
       })
       host.comet.on('activity', ({ type, rid }) =>
         seen.push(rid ? `${NAMES[type]} ${rid}` : `${NAMES[type]}`),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** A way that a rule does not allow. */
@@ -59,40 +59,108 @@ describe('the direction of dependencies', function () {
 
   it('goes from adapters to lib, and from there to eventemitter3 and Node', async () => {
     const files = {
-      'lib/session.ts': "import 'node:http'\nimport 'eventemitter3'\n",
-      'adapters/express.ts': "import '../lib/session.ts'\nimport 'express'\nimport 'node:http'\n",
-      'adapters/redis/index.ts': "import '../../lib/session.ts'\nimport './broker.ts'\n",
+      'lib/http/handler.ts': "import '../comet.ts'\nimport 'node:http'\n",
+      'lib/comet.ts': "import './hooks/hooks.ts'\n",
+      'lib/hooks/hooks.ts': "import 'eventemitter3'\nimport './feed.ts'\n",
+      'lib/hooks/feed.ts': '',
+      'adapters/express.ts': "import '../lib/http/handler.ts'\nimport 'express'\nimport 'node:http'\n",
+      'adapters/redis/index.ts': "import '../../lib/comet.ts'\nimport './broker.ts'\n",
       'adapters/redis/broker.ts': '',
     }
     assert.deepEqual(await judge(files), [])
   })
 
-  it('forbids lib a framework, even one that only gives a type', async () => {
+  /** A file in each room of lib, from the ground up; those on one floor stand side by side. */
+  const FLOORS = [
+    { ground: 'lib/util/a.ts' },
+    { protocol: 'lib/protocol/a.ts' },
+    { ports: 'lib/ports/a.ts' },
+    { stream: 'lib/stream/a.ts', memory: 'lib/memory/a.ts', hooks: 'lib/hooks/a.ts' },
+    { session: 'lib/session/a.ts', history: 'lib/history/a.ts' },
+    { options: 'lib/options.ts' },
+    { node: 'lib/node/a.ts' },
+    { operations: 'lib/operations/a.ts' },
+    { comet: 'lib/comet.ts' },
+    { http: 'lib/http/a.ts', index: 'lib/index.ts' },
+  ]
+  const ROOMS = FLOORS.flatMap((floor, height) =>
+    Object.entries(floor).map(([room, file]) => ({ room, file, height })),
+  )
+
+  const pathTo = (from: string, to: string) => {
+    const path = relative(dirname(from), to)
+    return path.startsWith('.') ? path : `./${path}`
+  }
+
+  for (const { room, file, height } of ROOMS) {
+    const beside = ROOMS.filter((other) => other.height >= height && other.file !== file)
+    if (beside.length === 0) continue
+    it(`forbids the room ${room} every room above and beside it`, async () => {
+      const imports = beside.map((other) => `import '${pathTo(file, other.file)}'\n`)
+      const files = Object.fromEntries(ROOMS.map((each) => [each.file, '']))
+      const found = await judge({ ...files, [file]: imports.join('') })
+      assert.deepEqual(
+        found.filter((violation) => violation.startsWith('room-')),
+        beside.map((other) => `room-${room}: ${file} → ${other.file}`).sort(),
+      )
+    })
+  }
+
+  it('lets a room import every floor below it', async () => {
+    const imports = ROOMS.filter(({ height }) => height < 9).map(
+      ({ file }) => `import '../${file.slice(4)}'\n`,
+    )
+    const files = Object.fromEntries(ROOMS.map((each) => [each.file, '']))
+    assert.deepEqual(await judge({ ...files, 'lib/http/a.ts': imports.join('') }), [])
+  })
+
+  it('forbids lib a file outside of the rooms', async () => {
+    const files = { 'lib/helpers.ts': "import 'node:path'\n", 'lib/more/a.ts': "import 'node:path'\n" }
+    assert.deepEqual(await judge(files), [
+      'every-file-has-a-room: lib/helpers.ts → path',
+      'every-file-has-a-room: lib/more/a.ts → path',
+    ])
+  })
+
+  it('forbids the protocol, and what it stands on, anything of Node', async () => {
     const files = {
-      'lib/a.ts': "import 'express'\n",
-      'lib/b.ts': "import type { Request } from 'express'\nexport type { Request }\n",
+      'lib/protocol/a.ts': "import 'node:crypto'\nimport '../util/clock.ts'\nimport '../util/validate.ts'\n",
+      'lib/util/validate.ts': "import 'node:buffer'\n",
+      'lib/util/clock.ts': '',
     }
     assert.deepEqual(await judge(files), [
-      'lib-stands-alone: lib/a.ts → node_modules/express/index.js',
-      'lib-stands-alone: lib/b.ts → node_modules/express/index.js',
+      'protocol-is-neutral: lib/protocol/a.ts → crypto',
+      'protocol-is-neutral: lib/protocol/a.ts → lib/util/clock.ts',
+      'protocol-is-neutral: lib/util/validate.ts → buffer',
+    ])
+  })
+
+  it('forbids lib a framework, even one that only gives a type', async () => {
+    const files = {
+      'lib/http/a.ts': "import 'express'\n",
+      'lib/http/b.ts': "import type { Request } from 'express'\nexport type { Request }\n",
+    }
+    assert.deepEqual(await judge(files), [
+      'lib-stands-alone: lib/http/a.ts → node_modules/express/index.js',
+      'lib-stands-alone: lib/http/b.ts → node_modules/express/index.js',
     ])
   })
 
   it('forbids lib an adapter', async () => {
-    const files = { 'lib/a.ts': "import '../adapters/koa.ts'\n" }
-    assert.deepEqual(await judge(files), ['lib-stands-alone: lib/a.ts → adapters/koa.ts'])
+    const files = { 'lib/http/a.ts': "import '../../adapters/koa.ts'\n" }
+    assert.deepEqual(await judge(files), ['lib-stands-alone: lib/http/a.ts → adapters/koa.ts'])
   })
 
   it('forbids an import cycle, even one of types', async () => {
     const files = {
-      'lib/a.ts': "import type { B } from './b.ts'\nexport interface A { b: B }\n",
-      'lib/b.ts': "import type { A } from './a.ts'\nexport interface B { a: A }\n",
+      'lib/util/a.ts': "import type { B } from './b.ts'\nexport interface A { b: B }\n",
+      'lib/util/b.ts': "import type { A } from './a.ts'\nexport interface B { a: A }\n",
     }
-    assert.deepEqual(await judge(files), ['no-cycle: lib/a.ts → lib/b.ts'])
+    assert.deepEqual(await judge(files), ['no-cycle: lib/util/a.ts → lib/util/b.ts'])
   })
 
   it('forbids an adapter another adapter, and its package', async () => {
-    const files = { 'lib/a.ts': '', 'adapters/express.ts': "import './koa.ts'\nimport 'koa'\n" }
+    const files = { 'lib/util/a.ts': '', 'adapters/express.ts': "import './koa.ts'\nimport 'koa'\n" }
     assert.deepEqual(await judge(files), [
       'adapters-know-one-product: adapters/express.ts → node_modules/koa/index.js',
       'adapters-stand-apart: adapters/express.ts → adapters/koa.ts',
@@ -100,7 +168,7 @@ describe('the direction of dependencies', function () {
   })
 
   it('forbids an import of what is not there', async () => {
-    const files = { 'lib/a.ts': '', 'adapters/express.ts': "import '../lib/gone.ts'\n" }
+    const files = { 'lib/util/a.ts': '', 'adapters/express.ts': "import '../lib/gone.ts'\n" }
     assert.deepEqual(await judge(files), ['nothing-unresolved: adapters/express.ts → ../lib/gone.ts'])
   })
 })

@@ -29,7 +29,7 @@ async function come(comet: Comet, uid: string, ...rids: string[]): Promise<Quiet
 
 /** As many sessions, each with a user and a room of its own. */
 async function fill(size: number): Promise<Comet> {
-  const { comet } = makeComet({ heartbeatInterval: 0, maxConnectionAge: 0, backlogEvents: 10 })
+  const { comet } = makeComet({ heartbeatInterval: 0, maxConnectionAge: 0, historyEvents: 10 })
   for (let index = 0; index < size; index += 1) await come(comet, `user-${index}`, `room-${index}`)
   return comet
 }

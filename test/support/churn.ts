@@ -14,15 +14,15 @@ const SLOW = 101
 export type Step =
   | { readonly op: 'connect'; readonly user: number; readonly rooms: number[]; readonly asked: number[] }
   | { readonly op: 'connectAnonymous'; readonly asked: number[] }
-  | { readonly op: 'drop' | 'bye' | 'kickSession'; readonly session: number }
+  | { readonly op: 'drop' | 'bye' | 'disconnectSession'; readonly session: number }
   | {
       readonly op: 'join' | 'leave' | 'enterSession' | 'leaveSession'
       readonly session: number
       readonly room: number
     }
   | { readonly op: 'enterUser' | 'leaveUser'; readonly user: number; readonly room: number }
-  | { readonly op: 'kickUser'; readonly user: number }
-  | { readonly op: 'kickRoom'; readonly room: number }
+  | { readonly op: 'disconnectUser'; readonly user: number }
+  | { readonly op: 'disconnectRoom'; readonly room: number }
   | { readonly op: 'wait'; readonly ticks: number }
 
 interface Client {
@@ -53,7 +53,7 @@ export class Churn {
       rid !== 'slow' || new Promise<boolean>((resolve) => setTimeout(resolve, SLOW, true))
     this.#nodes = Array.from(
       { length: nodes },
-      () => new Comet({ broker, canEnter, offlineGrace: GRACE, heartbeatInterval: 0, uplinkRate: 10_000 }),
+      () => new Comet({ broker, canEnter, offlineGrace: GRACE, heartbeatInterval: 0, packetRate: 10_000 }),
     )
     for (const node of this.#nodes) {
       node.on('activity', (event) => this.log.push(event))
@@ -98,11 +98,11 @@ export class Churn {
     if (step.op === 'connect')
       return await this.#connect(pick(USERS, step.user), step.rooms.map(room), step.asked.map(room))
     if (step.op === 'connectAnonymous') return await this.#connect(undefined, [], step.asked.map(room))
-    if (step.op === 'kickUser') {
+    if (step.op === 'disconnectUser') {
       const uid = pick(USERS, step.user)
       await this.#kick({ uid }, (client) => client.uid === uid)
       model.removeGraced((graced) => graced === uid)
-    } else if (step.op === 'kickRoom') {
+    } else if (step.op === 'disconnectRoom') {
       const rid = room(step.room)
       const live = new Set(
         this.#nodes.flatMap((each) => each.dump().rooms.find((found) => found.rid === rid)?.sids ?? []),
@@ -157,7 +157,7 @@ export class Churn {
     const { uid, anonymous, transport } = client
     const { sid } = transport
     const node = pick(this.#nodes, this.#turn)
-    if (step.op === 'kickSession') {
+    if (step.op === 'disconnectSession') {
       await this.#kick({ sid }, (each) => each === client)
       return []
     }
@@ -181,7 +181,7 @@ export class Churn {
       leave: { type: 'LEAVE', leave: { rid } },
       bye: { type: 'BYE' },
     }
-    await node.uplink({ sid, identity, packet: packets[step.op] })
+    await node.receive({ sid, identity, packet: packets[step.op] })
     if (step.op === 'bye') this.#model.remove(uid, sid)
     else if (!anonymous && step.op === 'join') this.#model.roomsOfSession(uid, sid).add(rid)
     else if (!anonymous) this.#model.roomsOfSession(uid, sid).delete(rid)
@@ -196,7 +196,7 @@ export class Churn {
     assert.equal(await pick(this.#nodes, this.#turn).disconnect(target), kicked.length)
     for (const { uid, transport, pending } of kicked) {
       assert.ok(transport.closed)
-      assert.deepEqual(transport.control('close')?.code, 'KICKED')
+      assert.deepEqual(transport.control('close')?.code, 'DISCONNECTED')
       if (!pending) this.#model.remove(uid, transport.sid)
     }
   }

@@ -1,5 +1,5 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import type { Batch, Transport, TransportListener } from '../../lib/index.ts'
+import type { Transport, TransportListener, WriteBatch } from '../../lib/index.ts'
 
 /** A client's stream that ends in memory, for tests of what goes on behind the wire. */
 export class MemoryTransport implements Transport {
@@ -58,12 +58,12 @@ export class MemoryTransport implements Transport {
     if (this.#isOver) listener.onClose()
   }
 
-  open(first: Batch): boolean {
+  open(first: WriteBatch): boolean {
     this.opened = true
     return this.write(first)
   }
 
-  write({ bytes }: Batch): boolean {
+  write({ bytes }: WriteBatch): boolean {
     if (!this.closed) this.#chunks.push(bytes)
     return true
   }

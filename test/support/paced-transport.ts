@@ -1,9 +1,9 @@
-import type { Batch } from '../../lib/index.ts'
+import type { WriteBatch } from '../../lib/index.ts'
 import { MemoryTransport } from './memory-transport.ts'
 
 /** A client that reads only when told to: every write is one too many until {@link read}. */
 export class PacedTransport extends MemoryTransport {
-  override write(batch: Batch): boolean {
+  override write(batch: WriteBatch): boolean {
     super.write(batch)
     return false
   }

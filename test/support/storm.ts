@@ -86,7 +86,7 @@ export class Storm {
     await until(() => this.proxy.isCalm, 'calm', PATIENCE_MS)
     await sleep(LATE_MS)
     // A page that gave up a request which took over from it, and was still there when it came back, needs its user.
-    for (const client of this.clients) if (client.refused === 'REPLACED') client.reload()
+    for (const client of this.clients) if (client.refused === 'TAKEN_OVER') client.reload()
   }
 
   /** Publishes to all, and settles when all have caught up with it. */

@@ -12,18 +12,18 @@ const NUMBERS = {
   retry: [2_000, 1_000],
   commandTimeout: [5_000, 1],
   maxEventBytes: [1_048_576, 1],
-  maxUplinkBytes: [65_536, 1],
+  maxPacketBytes: [65_536, 1],
   maxIdBytes: [256, 1],
-  uplinkRate: [20, 1],
+  packetRate: [20, 1],
   maxSessionsPerUser: [16, 1],
   maxSessions: [2_147_483_647, 1],
   maxRoomsPerSession: [64, 0],
   maxBufferedBytes: [1_048_576, 1],
   writeTimeout: [30_000, 1],
   maxConnectionAge: [600_000, 0],
-  backlogEvents: [1_000, 0],
-  backlogBytes: [67_108_864, 0],
-  backlogAge: [300_000, 1],
+  historyEvents: [1_000, 0],
+  historyBytes: [67_108_864, 0],
+  historyAge: [300_000, 1],
 } as const
 
 /** What may not be given, and what the error calls it. */
@@ -52,7 +52,7 @@ describe('the options of a Comet', () => {
       ...numbers,
       canEnter: undefined,
       onMessage: undefined,
-      history: undefined,
+      keepHistory: undefined,
       onExcess: 'evict-oldest',
       namespace: 'comet',
       server: undefined,
@@ -77,7 +77,7 @@ describe('the options of a Comet', () => {
     const given = {
       ...{ canEnter, onMessage, broker, presence, controller, namespace: 'a', server: 'b' },
       ...{ offlineGrace: 0, heartbeatInterval: 0, retry: 1_000, commandTimeout: 1 },
-      ...{ maxEventBytes: 1, maxUplinkBytes: 1, maxIdBytes: 1, uplinkRate: 1 },
+      ...{ maxEventBytes: 1, maxPacketBytes: 1, maxIdBytes: 1, packetRate: 1 },
       ...{
         maxSessionsPerUser: 1,
         onExcess: 'reject',
@@ -85,8 +85,8 @@ describe('the options of a Comet', () => {
         maxRoomsPerSession: 0,
         maxBufferedBytes: 1,
       },
-      ...{ writeTimeout: 1, maxConnectionAge: 0, backlogEvents: 0, backlogBytes: 0, backlogAge: 1 },
-      history: () => true,
+      ...{ writeTimeout: 1, maxConnectionAge: 0, historyEvents: 0, historyBytes: 0, historyAge: 1 },
+      keepHistory: () => true,
     } satisfies Required<CometOptions>
     const resolved = resolveOptions(given)
     for (const [name, value] of Object.entries(given))

@@ -1,31 +1,31 @@
 import {
   type Admission,
   type Broker,
-  type BrokerLink,
-  type BrokerNode,
+  type BrokerConnection,
+  type BrokerHandler,
   Comet,
   type Command,
   type Controller,
-  type ControllerLink,
-  type ControllerNode,
+  type ControllerConnection,
+  type ControllerHandler,
   type Delivery,
   type Envelope,
   type GraceTarget,
-  type Hold,
   type Member,
+  type MembershipOwner,
   MemoryBroker,
   type Presence,
-  type PresenceLink,
-  type PresenceNode,
+  type PresenceConnection,
+  type PresenceHandler,
   type PresenceSession,
-  type SessionHold,
+  type SessionConnection,
   type Transport,
   UserActivityEvent,
 } from 'comet-sse'
 
 /** A broker of one's own: each port can be implemented from what is exported. */
 class MyBroker implements Broker {
-  join(node: BrokerNode): BrokerLink {
+  join(node: BrokerHandler): BrokerConnection {
     const delivery = (envelope: Envelope): Delivery => ({ ...envelope, position: node.id + node.namespace })
     return {
       ready: Promise.resolve(),
@@ -38,16 +38,16 @@ class MyBroker implements Broker {
 }
 
 class MyPresence implements Presence {
-  join(node: PresenceNode): PresenceLink {
+  join(node: PresenceHandler): PresenceConnection {
     return {
       async connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission> {
         const { uid, connection } = session
         node.onActivity([new UserActivityEvent({ type: UserActivityEvent.Type.ONLINE, uid, time: 1n })])
         return { sid: connection, rooms, memberships: [] }
       },
-      async disconnect(_session: SessionHold, _grace: number) {},
+      async disconnect(_session: SessionConnection, _grace: number) {},
       async endGrace(_target: GraceTarget) {},
-      enter: async (hold: Hold, rid: string) => hold.uid === rid,
+      enter: async (hold: MembershipOwner, rid: string) => hold.uid === rid,
       leave: async ({ sid }, _rid) => sid === undefined,
       locate: async (_sid: string) => undefined,
       isOnline: async (_uid) => true,
@@ -59,7 +59,7 @@ class MyPresence implements Presence {
 }
 
 class MyController implements Controller {
-  join(node: ControllerNode): ControllerLink {
+  join(node: ControllerHandler): ControllerConnection {
     return {
       request: async (_node: string, command: Command, _timeout: number) => await node.handle(command),
       broadcast: async () => [],
@@ -91,5 +91,5 @@ export async function adapt(
     rids: ['chat'],
     clientId: 'tab',
   })
-  return await comet.uplink({ sid: 'sid', identity: 'alice', packet })
+  return await comet.receive({ sid: 'sid', identity: 'alice', packet })
 }

@@ -19,7 +19,7 @@ describe(`${CYCLES} clients that came and went`, function () {
 
   before(async () => {
     // What is kept is full before the baseline is taken.
-    host = await spawnHost({ offlineGrace: 50, backlogEvents: 10, backlogBytes: 65_536 })
+    host = await spawnHost({ offlineGrace: 50, historyEvents: 10, historyBytes: 65_536 })
     await cycle(WARM_UP)
     baseline = await settled()
     await cycle(CYCLES)
@@ -65,7 +65,7 @@ describe(`${CYCLES} clients that came and went`, function () {
   it('are all gone', () => {
     const { sessions, users, rooms, connections, closes } = later.stats
     assert.deepEqual([sessions, users, rooms, connections], [0, 0, 0, WARM_UP + CYCLES])
-    assert.equal(Number(closes.GONE) + (closes.REPLACED ?? 0), WARM_UP + CYCLES)
+    assert.equal(Number(closes.GONE) + (closes.TAKEN_OVER ?? 0), WARM_UP + CYCLES)
     assert.deepEqual(later.errors, [])
   })
 

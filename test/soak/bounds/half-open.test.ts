@@ -12,7 +12,7 @@ const CLIENT = fileURLToPath(new URL('../../support/half-open-client.ts', import
 const INTERVAL_MS = 1_000
 const AGE_MS = 3_000
 const GRACE_MS = 500
-/** How late the timetable may be, and a busy machine. Less than an interval, or nothing would be shown. */
+/** How late the timerWheel may be, and a busy machine. Less than an interval, or nothing would be shown. */
 const MARGIN_MS = 600
 
 describe('A client whose packets are dropped without a word', function () {

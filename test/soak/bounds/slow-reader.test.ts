@@ -43,7 +43,7 @@ describe(`A reader that stops while 100 MB are published to it and ${FAST} other
   }
 
   before(async () => {
-    host = await spawnHost({ backlogBytes: 8 * MIB, offlineGrace: 0 })
+    host = await spawnHost({ historyBytes: 8 * MIB, offlineGrace: 0 })
     for (let index = 0; index < FAST; index += 1) fast.push(new Reader(host.port, `u=fast-${index}&rid=hall`))
     for (const reader of fast) await reader.ready()
     await publish(WARM_UP)
@@ -65,7 +65,7 @@ describe(`A reader that stops while 100 MB are published to it and ${FAST} other
     const growth = (most - baseline.rss) / MIB
     console.log(`      ${(baseline.rss / MIB).toFixed()} MiB, and ${growth.toFixed(1)} MiB more at most`)
     assert.ok(growth < 20, `${growth} MiB`)
-    assert.ok(later.stats.backlog.bytes <= 8 * MIB)
+    assert.ok(later.stats.history.bytes <= 8 * MIB)
   })
 
   it('is closed as too slow, and nobody else is', () => {

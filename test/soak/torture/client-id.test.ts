@@ -27,7 +27,7 @@ describe(`${CLIENTS} clients with a clientId that reload, join and leave in bad 
     storm = await Storm.gather({
       clients: CLIENTS,
       rooms: ROOMS,
-      comet: { backlogEvents: 100_000, offlineGrace: GRACE_MS },
+      comet: { historyEvents: 100_000, offlineGrace: GRACE_MS },
       queryOf: (index) => `clientId=page-${index}&rid=${firstRoomOf(index)}`,
       watch: (each) => log.watch(each),
     })

@@ -29,7 +29,7 @@ describe(`${CLIENTS} clients whose connections are cut anywhere`, function () {
   let storm: Storm
   afterEach(() => storm.close())
 
-  const weather = async (comet: { backlogEvents: number }) => {
+  const weather = async (comet: { historyEvents: number }) => {
     storm = await Storm.gather({ clients: CLIENTS, rooms: ROOMS, comet, queryOf, uidOf })
     await storm.rage()
     await storm.settle()
@@ -42,10 +42,10 @@ describe(`${CLIENTS} clients whose connections are cut anywhere`, function () {
   }
 
   it('each get all that is for them, in order and once', async () => {
-    assert.equal(await weather({ backlogEvents: 100_000 }), 0, storm.summary)
+    assert.equal(await weather({ historyEvents: 100_000 }), 0, storm.summary)
   })
 
   it('miss only events of targets that a gap names where little is kept', async () => {
-    assert.ok((await weather({ backlogEvents: 10 })) > 0, storm.summary)
+    assert.ok((await weather({ historyEvents: 10 })) > 0, storm.summary)
   })
 })

@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
-import { Backlog } from '../../../lib/history/history.ts'
-import type { Target } from '../../../lib/protocol/event.ts'
+import { History } from '../../../lib/history/history.ts'
+import type { Target } from '../../../lib/protocol/target.ts'
 import { encodeBlock } from '../../../lib/stream/sse.ts'
-import type { BacklogHeap } from '../../support/backlog-heap.ts'
+import type { HistoryHeap } from '../../support/history-heap.ts'
 
-const HEAP = fileURLToPath(new URL('../../support/backlog-heap.ts', import.meta.url))
+const HEAP = fileURLToPath(new URL('../../support/history-heap.ts', import.meta.url))
 
 const TARGETS: readonly Target[] = [{ uid: 'a' }, { uid: 'b' }, { rid: 'a' }, { rid: 'b' }, {}]
 const AGE = 1_000
@@ -30,7 +30,7 @@ class Model {
     return this.events.filter(({ kept }) => kept)
   }
 
-  /** Evicts by count and age; how much the bytes allow is the backlog's to say. */
+  /** Evicts by count and age; how much the bytes allow is the history's to say. */
   evict(target: Target | undefined): void {
     const own = target === undefined ? [] : this.of(target)
     for (const event of own.slice(0, Math.max(0, own.length - COUNT))) event.kept = false
@@ -38,15 +38,15 @@ class Model {
   }
 }
 
-describe('Backlog', () => {
+describe('History', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {
     clock = FakeTimers.install({ toFake: ['performance'] })
   })
   afterEach(() => clock.uninstall())
 
-  const append = (backlog: Backlog, target: Target, position: number, evt: string) =>
-    backlog.append(
+  const append = (history: History, target: Target, position: number, evt: string) =>
+    history.append(
       { ...target, evt, position: String(position) },
       encodeBlock({ id: String(position), data: evt }),
       position,
@@ -64,29 +64,29 @@ describe('Backlog', () => {
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const backlog = new Backlog({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
+        const history = new History({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
         const model = new Model()
         for (const taken of steps) {
           if (taken.op === 'pass') {
             clock.tick(taken.ms)
-            backlog.expire()
+            history.expire()
             model.evict(undefined)
           } else {
             const target = TARGETS[taken.at] as Target
             const position = model.events.length + 1
             const evt = 'x'.repeat(taken.size)
-            append(backlog, target, position, evt)
+            append(history, target, position, evt)
             model.events.push({ target, position, time: performance.now(), evt, kept: true })
             model.evict(target)
             // By bytes the oldest of all go, one after the other.
             const kept = model.kept()
-            for (const event of kept.slice(0, kept.length - backlog.size.events)) event.kept = false
+            for (const event of kept.slice(0, kept.length - history.size.events)) event.kept = false
           }
-          check(backlog, model)
+          check(history, model)
         }
         clock.tick(AGE)
-        backlog.expire()
-        assert.deepEqual(backlog.size, { events: 0, targets: 0, bytes: 0 })
+        history.expire()
+        assert.deepEqual(history.size, { events: 0, targets: 0, bytes: 0 })
       }),
       { numRuns: 200 },
     )
@@ -95,25 +95,25 @@ describe('Backlog', () => {
   it('drops what is too old by itself, each event in its time', () => {
     clock.uninstall()
     clock = FakeTimers.install({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
-    const backlog = new Backlog({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
-    append(backlog, {}, 1, 'first')
+    const history = new History({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
+    append(history, {}, 1, 'first')
     clock.tick(AGE / 2)
-    append(backlog, {}, 2, 'second')
-    const kept = () => backlog.size.events
+    append(history, {}, 2, 'second')
+    const kept = () => history.size.events
     clock.tick(AGE / 2 - 1)
     assert.equal(kept(), 2)
     clock.tick(1)
     assert.equal(kept(), 1)
     clock.tick(AGE / 2)
     assert.deepEqual([kept(), clock.countTimers()], [0, 0])
-    append(backlog, {}, 3, 'third')
+    append(history, {}, 3, 'third')
     assert.equal(clock.countTimers(), 1)
-    backlog.close()
+    history.close()
     assert.equal(clock.countTimers(), 0)
   })
 
-  function check(backlog: Backlog, model: Model): void {
-    const { events, targets, bytes } = backlog.size
+  function check(history: History, model: Model): void {
+    const { events, targets, bytes } = history.size
     const kept = model.kept()
     assert.equal(events, kept.length)
     assert.equal(targets, new Set(kept.map(({ target }) => target)).size)
@@ -121,7 +121,7 @@ describe('Backlog', () => {
     const own = kept.reduce((sum, { evt }) => sum + evt.length, 0)
     assert.ok(bytes >= own)
     for (let since = 0; since <= model.events.length; since += 1) {
-      const missed = backlog.since(String(since), TARGETS)
+      const missed = history.since(String(since), TARGETS)
       const after = model.events.filter(({ position }) => position > since)
       assert.deepEqual(
         positions(missed.events),
@@ -139,43 +139,43 @@ describe('Backlog', () => {
     }
     for (const target of TARGETS) {
       const all = kept.filter((event) => event.target === target).map(({ position }) => position)
-      assert.deepEqual(positions(backlog.recent(target, 99)), all)
-      assert.deepEqual(positions(backlog.recent(target, 2)), all.slice(-2))
-      assert.deepEqual(backlog.recent(target, 0), [])
+      assert.deepEqual(positions(history.recent(target, 99)), all)
+      assert.deepEqual(positions(history.recent(target, 2)), all.slice(-2))
+      assert.deepEqual(history.recent(target, 0), [])
     }
   }
 
   it('does not name a target that is whole because of what others lost', () => {
-    const backlog = new Backlog({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
-    append(backlog, { uid: 'a' }, 1, 'kept')
-    for (let position = 2; position < 20; position += 1) append(backlog, {}, position, 'tick')
-    const { events, gaps } = backlog.since('0', TARGETS)
+    const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
+    append(history, { uid: 'a' }, 1, 'kept')
+    for (let position = 2; position < 20; position += 1) append(history, {}, position, 'tick')
+    const { events, gaps } = history.since('0', TARGETS)
     assert.deepEqual(gaps, [{}])
     assert.deepEqual(positions(events), [1, 16, 17, 18, 19])
   })
 
   it('goes by the latest loss of all where a target has no record any more', () => {
-    const backlog = new Backlog({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
-    append(backlog, { uid: 'a' }, 1, 'gone')
+    const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
+    append(history, { uid: 'a' }, 1, 'gone')
     clock.tick(AGE)
-    append(backlog, { uid: 'b' }, 2, 'kept')
+    append(history, { uid: 'b' }, 2, 'kept')
     const others = TARGETS.filter(({ uid }) => uid !== 'b')
-    assert.deepEqual(backlog.since('0', TARGETS).gaps, others)
-    assert.deepEqual(backlog.since('1', TARGETS).gaps, [])
+    assert.deepEqual(history.since('0', TARGETS).gaps, others)
+    assert.deepEqual(history.since('1', TARGETS).gaps, [])
   })
 
   it('says a gap for all targets to a position of another order', () => {
-    const backlog = new Backlog({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
-    append(backlog, { uid: 'a' }, 1, 'kept')
-    assert.deepEqual(backlog.since('nonsense', TARGETS), { events: [], gaps: TARGETS })
+    const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
+    append(history, { uid: 'a' }, 1, 'kept')
+    assert.deepEqual(history.since('nonsense', TARGETS), { events: [], gaps: TARGETS })
   })
 
   it('gives the frame that was published, small or large, each time it is asked', () => {
-    const backlog = new Backlog({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
+    const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     for (const [index, size] of [3, 100_000].entries()) {
       const data = `é\n${'x'.repeat(size)}`
-      append(backlog, { rid: 'a' }, index + 1, data)
-      const [event] = backlog.recent({ rid: 'a' }, 1)
+      append(history, { rid: 'a' }, index + 1, data)
+      const [event] = history.recent({ rid: 'a' }, 1)
       const frame = encodeBlock({ id: String(index + 1), data })
       assert.deepEqual(event?.frame, frame)
       assert.equal(event?.frame, event?.frame)
@@ -187,7 +187,7 @@ describe('Backlog', () => {
     const args = ['--import', 'tsx', '--expose-gc', HEAP]
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
     assert.equal(stderr, '')
-    const heaps = JSON.parse(stdout) as BacklogHeap[]
+    const heaps = JSON.parse(stdout) as HistoryHeap[]
     for (const { name, bound, bytes, held, targets } of heaps) {
       console.log(`      ${name}: ${targets} targets, ${bytes} bytes accounted, ${held} held`)
       assert.ok(bytes <= bound, name)

@@ -10,7 +10,10 @@ const rooms = fc.array(number, { maxLength: 3 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constant('connect'), user: number, rooms, asked: rooms }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('connectAnonymous'), asked: rooms }) },
-  { weight: 4, arbitrary: fc.record({ op: fc.constantFrom('drop', 'bye', 'kickSession'), session: number }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ op: fc.constantFrom('drop', 'bye', 'disconnectSession'), session: number }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -23,8 +26,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ op: fc.constantFrom('enterUser', 'leaveUser'), user: number, room: number }),
   },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('kickUser'), user: number }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('kickRoom'), room: number }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('disconnectUser'), user: number }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('disconnectRoom'), room: number }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('wait'), ticks: fc.nat({ max: 70 }) }) },
 ) as fc.Arbitrary<Step>
 

@@ -33,7 +33,7 @@ describe('While presence is asked about a client', () => {
     await asked()
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     await came
-    assert.equal(transport.control('close')?.code, 'KICKED')
+    assert.equal(transport.control('close')?.code, 'DISCONNECTED')
     assert.deepEqual(said, ['ONLINE alice', 'ENTER_ROOM alice den', 'LEAVE_ROOM alice den', 'OFFLINE alice'])
   })
 
@@ -72,7 +72,7 @@ describe('While presence is asked about a client', () => {
       const sids = [one, two].flatMap(({ comet }) => comet.dump().sessions.map(({ sid }) => sid))
       assert.deepEqual(Array.from(new Set(sids)), [late.transport.sid])
       const packet = { type: 'JOIN', join: { rid: 'attic' } }
-      await one.comet.uplink({ sid: late.transport.sid, identity: 'alice', packet })
+      await one.comet.receive({ sid: late.transport.sid, identity: 'alice', packet })
       assert.deepEqual(two.comet.dump().sessions[0]?.rooms, ['den', 'attic'])
       late.transport.drop()
       assert.deepEqual([one.comet.stats().sessions, two.comet.stats().sessions], [0, 0])
@@ -94,7 +94,7 @@ describe('While presence is asked about a client', () => {
       ['LEAVE', 'den'],
     ] as const) {
       const packet = { type, [type.toLowerCase()]: { rid } }
-      await assert.rejects(comet.uplink({ sid, identity: 'alice', packet }), { code: 'NO_SUCH_SESSION' })
+      await assert.rejects(comet.receive({ sid, identity: 'alice', packet }), { code: 'NO_SUCH_SESSION' })
     }
     await late.came
     assert.deepEqual(late.transport.control('ready')?.rooms, ['den'])

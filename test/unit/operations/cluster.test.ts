@@ -36,9 +36,9 @@ describe('A cluster', () => {
       const { sid } = await connect(one.comet, 'alice')
       one.said.splice(0)
       const packet = { type: 'SEND', send: { evt: 'hi' } }
-      assert.equal(await two.comet.uplink({ sid, identity: 'alice', packet }), '{"got":"hi"}')
+      assert.equal(await two.comet.receive({ sid, identity: 'alice', packet }), '{"got":"hi"}')
       assert.deepEqual([one.said, two.said], [['HEARD alice'], []])
-      await assert.rejects(two.comet.uplink({ sid, identity: 'bob', packet }), { code: 'NOT_YOUR_SESSION' })
+      await assert.rejects(two.comet.receive({ sid, identity: 'bob', packet }), { code: 'NOT_YOUR_SESSION' })
     })
 
     it('keep a user present whose node goes away, until its grace is over', async () => {

@@ -21,7 +21,7 @@ describe('A kicked client', () => {
     const { comet } = makeComet()
     const [kicked, other] = [await connect(comet, 'alice'), await connect(comet, 'alice')]
     assert.equal(await comet.disconnect({ sid: kicked.sid }), 1)
-    await assert.rejects(comeBack(comet, 'alice', kicked.lastEventId), { code: 'KEPT_AWAY', status: 204 })
+    await assert.rejects(comeBack(comet, 'alice', kicked.lastEventId), { code: 'STAY_AWAY', status: 204 })
     assert.equal(other.closed, false)
     await comeBack(comet, 'alice', other.lastEventId)
   })
@@ -42,8 +42,8 @@ describe('A kicked client', () => {
     await comet.disconnect({ sid: guest.sid })
     const mark = String(kicked.lastEventId)
     const forged = mark.replace(/.{4}$/, 'AAAA')
-    await assert.rejects(comeBack(comet, 'alice', mark, 'page'), { code: 'KEPT_AWAY' })
-    await assert.rejects(comeBack(comet, { anonymous: true }, guest.lastEventId), { code: 'KEPT_AWAY' })
+    await assert.rejects(comeBack(comet, 'alice', mark, 'page'), { code: 'STAY_AWAY' })
+    await assert.rejects(comeBack(comet, { anonymous: true }, guest.lastEventId), { code: 'STAY_AWAY' })
     assert.ok((await comeBack(comet, 'bob', mark, 'page')).opened)
     assert.ok((await comeBack(comet, 'alice', mark, 'other page')).opened)
     assert.ok((await comeBack(comet, 'alice', forged, 'page')).opened)
@@ -55,7 +55,7 @@ describe('A kicked client', () => {
     const [one, two] = [makeComet({ broker }).comet, makeComet({ broker }).comet]
     const kicked = await connect(one, 'alice')
     await two.disconnect({ uid: 'alice' })
-    await assert.rejects(comeBack(two, 'alice', kicked.lastEventId), { code: 'KEPT_AWAY' })
+    await assert.rejects(comeBack(two, 'alice', kicked.lastEventId), { code: 'STAY_AWAY' })
     await one.close()
     assert.ok((await comeBack(two, 'alice', kicked.lastEventId)).opened)
   })
@@ -72,7 +72,7 @@ describe('A kicked client', () => {
     assert.equal(second.sid, first.sid)
     await one.disconnect({ uid: 'alice' })
     for (const node of [one, two]) {
-      await assert.rejects(comeBack(node, 'alice', second.lastEventId, 'page'), { code: 'KEPT_AWAY' })
+      await assert.rejects(comeBack(node, 'alice', second.lastEventId, 'page'), { code: 'STAY_AWAY' })
     }
   })
 
@@ -84,9 +84,9 @@ describe('A kicked client', () => {
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     answer(true)
     await came
-    assert.equal(transport.control('close')?.code, 'KICKED')
+    assert.equal(transport.control('close')?.code, 'DISCONNECTED')
     assert.deepEqual([said, comet.stats().sessions], [[], 0])
-    await assert.rejects(comeBack(comet, 'alice', transport.lastEventId), { code: 'KEPT_AWAY' })
+    await assert.rejects(comeBack(comet, 'alice', transport.lastEventId), { code: 'STAY_AWAY' })
   })
 
   it('may have been identified just before', async () => {
@@ -95,7 +95,7 @@ describe('A kicked client', () => {
     const connecting = comet.connect({ identity: 'alice', transport })
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     await connecting
-    assert.equal(transport.control('close')?.code, 'KICKED')
+    assert.equal(transport.control('close')?.code, 'DISCONNECTED')
     assert.deepEqual([transport.control('ready'), said], [undefined, []])
   })
 
@@ -114,7 +114,11 @@ describe('A kicked client', () => {
     const { comet } = makeComet()
     const kicked = await connect(comet, 'alice')
     await comet.disconnect({ uid: 'alice' }, { reason: 'new version', reconnect: true })
-    assert.deepEqual(kicked.control('close'), { code: 'KICKED', reason: 'new version', reconnect: true })
+    assert.deepEqual(kicked.control('close'), {
+      code: 'DISCONNECTED',
+      reason: 'new version',
+      reconnect: true,
+    })
     assert.ok((await comeBack(comet, 'alice', kicked.lastEventId)).opened)
   })
 })

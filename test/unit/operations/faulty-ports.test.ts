@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import { type CometError, MemoryBroker, type Presence, type PresenceLink } from '../../../lib/index.ts'
+import { type CometError, MemoryBroker, type Presence, type PresenceConnection } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
 /** A presence whose server can be pulled out from under it. */
-function fragilePresence(): { presence: Presence; broken: Set<keyof PresenceLink> } {
-  const broken = new Set<keyof PresenceLink>()
+function fragilePresence(): { presence: Presence; broken: Set<keyof PresenceConnection> } {
+  const broken = new Set<keyof PresenceConnection>()
   const { presence: sound } = new MemoryBroker()
   const join: Presence['join'] = (node) =>
     new Proxy(sound.join(node), {
-      get: (link, name: keyof PresenceLink) =>
+      get: (link, name: keyof PresenceConnection) =>
         broken.has(name) ? () => Promise.reject(new Error(`${name}: connection lost`)) : link[name],
     })
   return { presence: { join }, broken }
@@ -31,7 +31,7 @@ describe('When presence fails', () => {
     broken.add('connect')
     const transport = new MemoryTransport()
     const refused = comet.connect({ identity: 'alice', transport, rids: ['den'] })
-    await assert.rejects(refused, (error: CometError) => error.notNow)
+    await assert.rejects(refused, (error: CometError) => error.temporary)
     assert.deepEqual(comet.dump(), { sessions: [], rooms: [] })
     assert.deepEqual([transport.opened, transport.closed], [false, false])
     assert.ok(errors.includes('connect: connection lost'))
@@ -42,7 +42,7 @@ describe('When presence fails', () => {
     const { sid } = await connect(comet, 'alice')
     broken.add('enter')
     const packet = { type: 'JOIN', join: { rid: 'den' } }
-    await assert.rejects(comet.uplink({ sid, identity: 'alice', packet }), {
+    await assert.rejects(comet.receive({ sid, identity: 'alice', packet }), {
       code: 'UNAVAILABLE',
       status: 503,
     })

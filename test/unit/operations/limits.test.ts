@@ -36,7 +36,7 @@ describe('Limits', () => {
     const { comet } = makeComet({ maxSessions: 2 })
     const first = await connect(comet, 'alice')
     await connect(comet, { anonymous: true })
-    await assert.rejects(connect(comet, 'bob'), (error: CometError) => error.notNow)
+    await assert.rejects(connect(comet, 'bob'), (error: CometError) => error.temporary)
     first.drop()
     await connect(comet, 'bob')
   })
@@ -59,7 +59,7 @@ describe('Limits', () => {
     assert.deepEqual(alice.control('ready')?.rooms, ['a', 'b'])
     assert.deepEqual(alice.control('ready')?.refused, ['c'])
     const packet = { type: 'JOIN', join: { rid: 'd' } }
-    const join = () => comet.uplink({ sid: alice.sid, identity: 'alice', packet })
+    const join = () => comet.receive({ sid: alice.sid, identity: 'alice', packet })
     await assert.rejects(join(), { code: 'TOO_MANY_ROOMS', status: 403 })
     await comet.leave({ sid: alice.sid }, 'b')
     await join()
@@ -159,7 +159,7 @@ describe('Time', () => {
   it('has a client that answers heartbeats closed after three silent intervals', async () => {
     const { comet, transport, pass } = await open({ maxConnectionAge: 0 }, 'alice', true)
     await pass(40_000)
-    await comet.uplink({ sid: transport.sid, identity: 'alice', packet: { type: 'HB' } })
+    await comet.receive({ sid: transport.sid, identity: 'alice', packet: { type: 'HB' } })
     await pass(44_900)
     assert.equal(transport.closed, false)
     await pass(15_300)

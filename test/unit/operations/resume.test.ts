@@ -62,7 +62,7 @@ describe('Resuming', () => {
   }).timeout(60_000)
 
   it('names the targets of which something was evicted, and replays the others all the same', async () => {
-    const { comet } = makeComet({ backlogEvents: 5 })
+    const { comet } = makeComet({ historyEvents: 5 })
     const first = await comeBack(comet, undefined)
     first.drop()
     await comet.publish({ uid: 'alice', evt: 'hers' })
@@ -106,8 +106,8 @@ describe('Resuming', () => {
     assert.deepEqual(transport.published, ['1', '2', '3', '4'])
   })
 
-  it('keeps out of the backlog what is transient, and rooms without history', async () => {
-    const { comet } = makeComet({ history: (rid) => rid !== 'den' })
+  it('keeps out of the history what is transient, and rooms without history', async () => {
+    const { comet } = makeComet({ keepHistory: ({ rid }) => rid !== 'den' })
     const first = await comeBack(comet, undefined, undefined, ['den', 'attic'])
     await comet.publish({ rid: 'den', evt: 'live' })
     await comet.publish({ evt: 'typing' }, { transient: true })
@@ -122,7 +122,7 @@ describe('Resuming', () => {
   })
 
   it('says a gap when nothing is kept at all and something was published since', async () => {
-    const { comet } = makeComet({ backlogEvents: 0 })
+    const { comet } = makeComet({ historyEvents: 0 })
     const first = await comeBack(comet, undefined)
     await comet.publish({ evt: 'live' })
     await until(() => first.published.length === 1)
@@ -156,12 +156,12 @@ describe('Resuming', () => {
   })
 
   it('gives a JOIN the room since a position, or its last events', async () => {
-    const { comet } = makeComet({ backlogEvents: 3 })
+    const { comet } = makeComet({ historyEvents: 3 })
     const start = (await connect(comet, 'bob')).lastEventId ?? ''
     for (const evt of ['1', '2']) await comet.publish({ rid: 'den', evt })
     const alice = await connect(comet, 'alice')
     const join = (fields: object) =>
-      comet.uplink({
+      comet.receive({
         sid: alice.sid,
         identity: 'alice',
         packet: { type: 'JOIN', join: { rid: 'den', ...fields } },

@@ -15,7 +15,7 @@ async function page(
 }
 
 const join = (comet: Comet, sid: string, rid: string) =>
-  comet.uplink({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid } } })
+  comet.receive({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid } } })
 
 describe('A clientId', () => {
   afterEach(closeComets)
@@ -49,14 +49,14 @@ describe('A clientId', () => {
     const second = await page(comet)
     assert.ok(first.closed)
     assert.deepEqual(first.control('close'), {
-      code: 'REPLACED',
+      code: 'TAKEN_OVER',
       reason: 'A new connection with the same clientId took over.',
       reconnect: false,
     })
     assert.deepEqual(said, [])
     assert.equal(second.sid, first.sid)
     assert.equal(comet.stats().sessions, 1)
-    await assert.rejects(page(comet, { position: String(first.lastEventId) }), { code: 'KEPT_AWAY' })
+    await assert.rejects(page(comet, { position: String(first.lastEventId) }), { code: 'STAY_AWAY' })
     second.drop()
     assert.deepEqual(said, ['LEAVE_ROOM alice den', 'OFFLINE alice'])
   })
@@ -70,8 +70,8 @@ describe('A clientId', () => {
       const late = await page(other)
       await until(() => page1.closed)
       const position = String(page1.lastEventId)
-      await assert.rejects(page(one, { position }), { code: 'KEPT_AWAY' })
-      await assert.rejects(page(two, { position }), { code: 'KEPT_AWAY' })
+      await assert.rejects(page(one, { position }), { code: 'STAY_AWAY' })
+      await assert.rejects(page(two, { position }), { code: 'STAY_AWAY' })
       late.drop()
       const back = await page(two, { position })
       assert.equal(back.sid, page1.sid)
@@ -93,11 +93,11 @@ describe('A clientId', () => {
   it('knows a SEND that comes again after the reconnect, which brings no new allowance', async () => {
     let calls = 0
     const onMessage = () => ++calls
-    const { comet } = makeComet({ offlineGrace: 60_000, uplinkRate: 1, onMessage })
+    const { comet } = makeComet({ offlineGrace: 60_000, packetRate: 1, onMessage })
     const first = await page(comet)
     const { sid } = first
     const send = (id: string) =>
-      comet.uplink({ sid, identity: 'alice', packet: { type: 'SEND', send: { evt: 'hi', id } } })
+      comet.receive({ sid, identity: 'alice', packet: { type: 'SEND', send: { evt: 'hi', id } } })
     assert.equal(await send('1'), '1')
     first.drop()
     await page(comet)

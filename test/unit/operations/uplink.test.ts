@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { CometError } from '../../../lib/index.ts'
-import { UplinkState } from '../../../lib/session/uplink-state.ts'
+import { UplinkState } from '../../../lib/session/uplink-states.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 
 describe('Packets of one session', () => {
@@ -15,8 +15,8 @@ describe('Packets of one session', () => {
   it('do not keep a heartbeat waiting while the host thinks about one', async () => {
     const { comet, said } = makeComet({ onMessage: never })
     const { sid } = await connect(comet, 'alice')
-    comet.uplink({ sid, identity: 'alice', packet: send('hi') })
-    await comet.uplink({ sid, identity: 'alice', packet: { type: 'HB' } })
+    comet.receive({ sid, identity: 'alice', packet: send('hi') })
+    await comet.receive({ sid, identity: 'alice', packet: { type: 'HB' } })
     assert.equal(said.filter((activity) => activity === 'HEARD alice').length, 2)
   })
 
@@ -24,14 +24,14 @@ describe('Packets of one session', () => {
     const { comet } = makeComet({ canEnter: never })
     const alice = await connect(comet, 'alice')
     const { sid } = alice
-    comet.uplink({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid: 'den' } } })
+    comet.receive({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid: 'den' } } })
     await new Promise(setImmediate)
-    await comet.uplink({ sid, identity: 'alice', packet: { type: 'BYE' } })
+    await comet.receive({ sid, identity: 'alice', packet: { type: 'BYE' } })
     assert.ok(alice.closed)
   })
 
   it('are refused when too many wait, and taken again when one is done', async () => {
-    const state = new UplinkState(1)
+    const state = new UplinkState('sid', 1)
     let done: () => void = () => {}
     const first = state.enqueue(() => new Promise<void>((resolve) => (done = resolve)), 2)
     const second = state.enqueue(async () => 'second', 2)
@@ -48,22 +48,22 @@ describe('Packets of one session', () => {
   it('may have no id that is longer than maxIdBytes', async () => {
     const { comet } = makeComet()
     const { sid } = await connect(comet, 'alice')
-    await comet.uplink({ sid, identity: 'alice', packet: send('hi', 'x'.repeat(256)) })
-    const tooLong = comet.uplink({ sid, identity: 'alice', packet: send('hi', 'x'.repeat(257)) })
+    await comet.receive({ sid, identity: 'alice', packet: send('hi', 'x'.repeat(256)) })
+    const tooLong = comet.receive({ sid, identity: 'alice', packet: send('hi', 'x'.repeat(257)) })
     await assert.rejects(tooLong, { code: 'INVALID_ID', message: /send.id/ })
   })
 
   it('are forgotten with their answers, oldest first, when the answers grow large', async () => {
     let calls = 0
     const { comet } = makeComet({
-      uplinkRate: 1_000,
+      packetRate: 1_000,
       onMessage: () => {
         calls += 1
         return 'x'.repeat(30_000)
       },
     })
     const { sid } = await connect(comet, 'alice')
-    const say = (id: string) => comet.uplink({ sid, identity: 'alice', packet: send('hi', id) })
+    const say = (id: string) => comet.receive({ sid, identity: 'alice', packet: send('hi', id) })
     for (const id of ['1', '2', '3', '2', '3']) await say(id)
     assert.equal(calls, 3)
     await say('1')
@@ -78,7 +78,7 @@ describe('Packets of one session', () => {
     })
     comet.on('error', (error) => assert.fail(error))
     const { sid } = await connect(comet, 'alice')
-    const join = comet.uplink({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid: 'den' } } })
+    const join = comet.receive({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid: 'den' } } })
     await assert.rejects(join, { code: 'ROOM_REFUSED' })
     await assert.rejects(connect(comet, 'bob', 'den'), { code: 'ROOM_REFUSED' })
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Batch } from '../../../lib/ports/write-batch.ts'
+import { WriteBatch } from '../../../lib/ports/write-batch.ts'
 
 describe('A batch', () => {
   const frames = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { minLength: 1, maxLength: 5 })
@@ -8,7 +8,7 @@ describe('A batch', () => {
   it('is its frames joined, and the same as one chunk, each made once', () => {
     fc.assert(
       fc.property(frames, (parts) => {
-        const batch = new Batch(parts.map((part) => Buffer.from(part)))
+        const batch = new WriteBatch(parts.map((part) => Buffer.from(part)))
         const joined = Buffer.concat(parts)
         assert.equal(batch.length, joined.length)
         assert.ok(batch.bytes.equals(joined))
@@ -23,6 +23,6 @@ describe('A batch', () => {
 
   it('of one frame is that very frame', () => {
     const frame = Buffer.from('a')
-    assert.equal(new Batch([frame]).bytes, frame)
+    assert.equal(new WriteBatch([frame]).bytes, frame)
   })
 })

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
-import { Pulse } from '../../../lib/session/heartbeat-groups.ts'
+import { HeartbeatGroups } from '../../../lib/session/heartbeat-groups.ts'
 
 const INTERVAL_MS = 1_000
 
-describe('Pulse', () => {
+describe('HeartbeatGroups', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {
     clock = FakeTimers.install({
@@ -23,7 +23,7 @@ describe('Pulse', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const latest = new Map<number, { time: number; isFirst: boolean }>()
-        const pulse = new Pulse<number>(INTERVAL_MS, (item) => {
+        const pulse = new HeartbeatGroups<number>(INTERVAL_MS, (item) => {
           const { time, isFirst } = latest.get(item) ?? assert.fail('what is deleted does not beat')
           const pause = performance.now() - time
           assert.ok(isFirst ? pause <= INTERVAL_MS : pause === INTERVAL_MS, `${pause}`)
@@ -50,7 +50,7 @@ describe('Pulse', () => {
 
   it('lets others have their turn amid the beats of many, and passes over who is deleted meanwhile', () => {
     const beats: number[] = []
-    const pulse = new Pulse<number>(INTERVAL_MS, (item) => beats.push(item))
+    const pulse = new HeartbeatGroups<number>(INTERVAL_MS, (item) => beats.push(item))
     const many = 10_000
     for (let item = 0; item < many; item += 1) pulse.add(item)
     let most = 0

@@ -7,7 +7,7 @@ import { MemoryTransport } from '../../support/memory-transport.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
 
 const INTERVAL_MS = 1_000
-/** How exact the timetable is. */
+/** How exact the timerWheel is. */
 const LATEST_MS = 200
 
 describe('A client that said it answers heartbeats', () => {
@@ -27,7 +27,7 @@ describe('A client that said it answers heartbeats', () => {
     const transport = new MemoryTransport()
     await comet.connect({ identity: 'alice', transport, answersHeartbeats: true })
     const answer = () =>
-      comet.uplink({ sid: transport.sid, identity: 'alice', packet: { type: 'HB' } }) as Promise<unknown>
+      comet.receive({ sid: transport.sid, identity: 'alice', packet: { type: 'HB' } }) as Promise<unknown>
     return { transport, answer, beats: () => transport.events.filter(isBeat).length }
   }
 

@@ -46,7 +46,7 @@ describe('Sessions', () => {
       const { comet, said } = makeComet()
       comet.on('online', async ({ uid }) => void (await comet.disconnect({ uid }, { reason: 'banned' })))
       const mallory = await connect(comet, 'mallory', 'den')
-      assert.deepEqual(mallory.control('close'), { code: 'KICKED', reason: 'banned', reconnect: false })
+      assert.deepEqual(mallory.control('close'), { code: 'DISCONNECTED', reason: 'banned', reconnect: false })
       assert.deepEqual(said, [
         'ONLINE mallory',
         'ENTER_ROOM mallory den',
@@ -113,7 +113,7 @@ describe('Sessions', () => {
         published: 1,
         delivered: 1,
         closes: {},
-        backlog: { events: 1, targets: 1, bytes: numbers.backlog.bytes },
+        history: { events: 1, targets: 1, bytes: numbers.history.bytes },
       })
     })
   })
@@ -123,7 +123,7 @@ describe('Sessions', () => {
       const { comet, said } = makeComet()
       const guest = await connect(comet, { anonymous: true }, 'den')
       const { uid, sid } = guest.control('ready') ?? {}
-      await comet.uplink({ sid: String(sid), identity: { anonymous: true }, packet: {} })
+      await comet.receive({ sid: String(sid), identity: { anonymous: true }, packet: {} })
       assert.deepEqual(said, [])
       assert.equal(await comet.isOnline(String(uid)), false)
       assert.equal(await comet.count('den'), 0)
@@ -185,7 +185,7 @@ describe('Sessions', () => {
     it('turns newcomers away for now', async () => {
       const { comet } = makeComet()
       await comet.close()
-      await assert.rejects(connect(comet, 'alice'), (error: CometError) => error.notNow)
+      await assert.rejects(connect(comet, 'alice'), (error: CometError) => error.temporary)
     })
   })
 })

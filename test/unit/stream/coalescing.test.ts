@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { Batch, Comet } from '../../../lib/index.ts'
+import type { Comet, WriteBatch } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
@@ -11,7 +11,7 @@ const ROOMS = ['den', 'attic'] as const
 class MoodyTransport extends MemoryTransport {
   stalls = false
 
-  override write(batch: Batch): boolean {
+  override write(batch: WriteBatch): boolean {
     const { bytes, chunk } = batch
     const head = `${bytes.length.toString(16)}\r\n`
     assert.ok(chunk.equals(Buffer.concat([Buffer.from(head), bytes, Buffer.from('\r\n')])))
@@ -126,7 +126,7 @@ describe('What is published within a turn', () => {
     const count = 3_000
     const clients: MemoryTransport[] = []
     class SlowTransport extends MemoryTransport {
-      override write(batch: Batch): boolean {
+      override write(batch: WriteBatch): boolean {
         for (const end = performance.now() + 0.02; performance.now() < end; );
         return super.write(batch)
       }

@@ -1,31 +1,31 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Pending } from '../../../lib/stream/pending-frames.ts'
+import { PendingFrames } from '../../../lib/stream/pending-frames.ts'
 
 describe('pending frames', () => {
   const a = Buffer.from('a')
   const b = Buffer.from('b')
 
   it('are none at first', () => {
-    assert.equal(Pending.empty().batch()?.bytes, undefined)
+    assert.equal(PendingFrames.empty().batch()?.bytes, undefined)
   })
 
   it('are the very frame when there is one, without a copy', () => {
-    assert.equal(Pending.empty().with(a).batch()?.bytes, a)
+    assert.equal(PendingFrames.empty().with(a).batch()?.bytes, a)
   })
 
   it('are joined in the order they came', () => {
-    const root = Pending.empty()
+    const root = PendingFrames.empty()
     assert.equal(root.with(a).with(b).with(a).batch()?.bytes.toString(), 'aba')
     assert.equal(root.with(b).with(a).batch()?.bytes.toString(), 'ba')
   })
 
   it('may have the same frame twice in a row', () => {
-    assert.equal(Pending.empty().with(a).with(a).with(a).batch()?.bytes.toString(), 'aaa')
+    assert.equal(PendingFrames.empty().with(a).with(a).with(a).batch()?.bytes.toString(), 'aaa')
   })
 
   it('are joined once, whoever asks and whenever', () => {
-    const root = Pending.empty()
+    const root = PendingFrames.empty()
     const first = root.with(a).with(b)
     const bytes = first.batch()?.bytes
     assert.equal(first.batch()?.bytes, bytes)
@@ -33,7 +33,7 @@ describe('pending frames', () => {
   })
 
   it('stay as they are when others go on from there', () => {
-    const some = Pending.empty().with(a)
+    const some = PendingFrames.empty().with(a)
     const more = some.with(b)
     assert.equal(more.batch()?.bytes.toString(), 'ab')
     assert.equal(some.batch()?.bytes, a)
@@ -42,15 +42,15 @@ describe('pending frames', () => {
 
   // Frames with the same content may still be two events, and telling costs a comparison of all bytes.
   it('are told apart by identity, not by content', () => {
-    const root = Pending.empty()
+    const root = PendingFrames.empty()
     const twin = Buffer.from('a')
     assert.notEqual(root.with(a), root.with(twin))
     assert.equal(root.with(twin).batch()?.bytes, twin)
   })
 
   it('of separate turns share nothing', () => {
-    const first = Pending.empty().with(a).with(b)
-    const second = Pending.empty().with(a).with(b)
+    const first = PendingFrames.empty().with(a).with(b)
+    const second = PendingFrames.empty().with(a).with(b)
     assert.notEqual(first, second)
     assert.notEqual(first.batch()?.bytes, second.batch()?.bytes)
     assert.deepEqual(first.batch()?.bytes, second.batch()?.bytes)
@@ -58,7 +58,7 @@ describe('pending frames', () => {
 
   it('may be many', () => {
     const frames = Array.from({ length: 100_000 }, (_, index) => Buffer.from(`${index},`))
-    let pending = Pending.empty()
+    let pending = PendingFrames.empty()
     for (const frame of frames) pending = pending.with(frame)
     assert.ok(pending.batch()?.bytes.equals(Buffer.concat(frames)))
   })
@@ -71,7 +71,7 @@ describe('pending frames', () => {
     const step = fc.record({ frame: fc.constantFrom(...FRAMES), recipients, ask: fc.boolean() })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
-        const root = Pending.empty()
+        const root = PendingFrames.empty()
         const sessions = Array.from({ length: SESSIONS }, () => ({ pending: root, frames: [] as Buffer[] }))
         const check = () => {
           const buffers = new Map<string, Buffer | undefined>()

@@ -18,7 +18,11 @@ async function comeBack(options: CometOptions = {}) {
   const client = new PacedTransport()
   await comet.connect({ identity: 'alice', transport: client, rids: ['den'], position })
   const packet = async (type: string, fields: object) =>
-    await comet.uplink({ sid: client.sid, identity: 'alice', packet: { type, [type.toLowerCase()]: fields } })
+    await comet.receive({
+      sid: client.sid,
+      identity: 'alice',
+      packet: { type, [type.toLowerCase()]: fields },
+    })
   return { comet, client, position, packet }
 }
 
@@ -76,7 +80,7 @@ describe('While a client catches up', () => {
   })
 
   it('what is evicted before its turn comes is a gap, right where it is missing', async () => {
-    const { comet, client } = await comeBack({ backlogEvents: 2 })
+    const { comet, client } = await comeBack({ historyEvents: 2 })
     // The first was gone before it came back, the second was sent at once, and the third has yet to be sent.
     assert.equal(client.control('ready')?.recovered, false)
     await comet.publish({ uid: 'alice', evt: '1' })
@@ -115,7 +119,7 @@ describe('A client that joins a room with much of its past', () => {
     await comet.connect({ identity: 'alice', transport: client })
     await read(client)
     const join = { type: 'JOIN', join: { rid: 'den', recent: 4 } }
-    await comet.uplink({ sid: client.sid, identity: 'alice', packet: join })
+    await comet.receive({ sid: client.sid, identity: 'alice', packet: join })
     await comet.publish({ rid: 'den', evt: 'e' })
     assert.deepEqual(await read(client), ['a', 'b', 'c', 'd', 'e'])
     assert.equal(client.closed, false)
@@ -139,7 +143,7 @@ describe('A gap', () => {
   }
 
   it('is said again to a client that was cut before it', async () => {
-    const { comet } = makeComet({ backlogEvents: 2 })
+    const { comet } = makeComet({ historyEvents: 2 })
     const position = await overflow(comet)
     const client = await returning(comet, position)
     const [ready, gap] = client.events
@@ -150,15 +154,15 @@ describe('A gap', () => {
   })
 
   it('is said no more to one that has seen it, also when nothing came after it', async () => {
-    const { comet } = makeComet({ backlogEvents: 2, backlogAge: 20 })
+    const { comet } = makeComet({ historyEvents: 2, historyAge: 20 })
     const position = await overflow(comet)
-    await until(() => comet.stats().backlog.events === 0)
+    await until(() => comet.stats().history.events === 0)
     const client = await returning(comet, position)
     assert.deepEqual(client.published, [])
     assert.equal((await returning(comet, String(client.lastEventId))).control('ready')?.recovered, true)
   })
 
-  for (const options of [{ backlogEvents: 0 }, { backlogBytes: 0 }, { backlogBytes: 500 }]) {
+  for (const options of [{ historyEvents: 0 }, { historyBytes: 0 }, { historyBytes: 500 }]) {
     it(`is not said to a newcomer, who gets what is published while it comes: ${JSON.stringify(options)}`, async () => {
       const { comet } = makeComet(options)
       comet.on('online', ({ uid }) => void comet.publish({ uid, evt: 'Welcome!' }))
@@ -172,10 +176,10 @@ describe('What a hook publishes amid a delivery', () => {
   afterEach(closeComets)
 
   it('comes after what is being delivered, for everybody and in the history', async () => {
-    const history = (): boolean => {
+    const keepHistory = (): boolean => {
       throw new Error('history failed')
     }
-    const { comet } = makeComet({ history })
+    const { comet } = makeComet({ keepHistory })
     comet.on('error', () => void comet.publish({ evt: 'an error' }))
     const clients = [await connect(comet, 'alice', 'den'), await connect(comet, 'bob', 'den')]
     await comet.publish({ rid: 'den', evt: 'hello' })
@@ -188,7 +192,7 @@ describe('What a hook publishes amid a delivery', () => {
   })
 
   it('does not keep what a promise of history allows', async () => {
-    const { comet } = makeComet({ history: (async () => false) as unknown as () => boolean })
+    const { comet } = makeComet({ keepHistory: (async () => false) as unknown as () => boolean })
     await comet.publish({ rid: 'den', evt: 'secret' })
     assert.deepEqual(comet.history({ rid: 'den' }), [])
   })

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Batch } from '../../../lib/ports/write-batch.ts'
-import { Outbox } from '../../../lib/stream/write-queue.ts'
+import { WriteBatch } from '../../../lib/ports/write-batch.ts'
+import { WriteQueue } from '../../../lib/stream/write-queue.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
 /** Takes as many writes as it was told to before it says to hold back. */
 class Narrow extends MemoryTransport {
   room = 0
 
-  override write(batch: Batch): boolean {
+  override write(batch: WriteBatch): boolean {
     assert.ok(!this.held, 'written while held back')
     super.write(batch)
     this.room -= 1
@@ -20,43 +20,43 @@ class Narrow extends MemoryTransport {
   }
 }
 
-const batch = (text: string) => new Batch([Buffer.from(text)])
+const batch = (text: string) => new WriteBatch([Buffer.from(text)])
 
-describe('Outbox', () => {
+describe('WriteQueue', () => {
   it('hands over everything in order, and nothing while the transport holds back', () => {
     const steps = fc.array(fc.oneof(fc.constant('add' as const), fc.nat(3)), { maxLength: 100 })
     fc.assert(
       fc.property(steps, (all) => {
         const transport = new Narrow()
-        const outbox = new Outbox()
+        const writeQueue = new WriteQueue()
         let added = 0
         const drain = (room: number) => {
           transport.room = room
-          assert.equal(outbox.drain(transport), !transport.held)
+          assert.equal(writeQueue.drain(transport), !transport.held)
         }
         for (const step of all) {
           if (step === 'add') {
-            outbox.add(batch(`${added};`))
+            writeQueue.add(batch(`${added};`))
             added += 1
           } else drain(step)
         }
         drain(added)
         assert.equal(transport.text, Array.from({ length: added }, (_, index) => `${index};`).join(''))
-        assert.equal(outbox.excess, 0)
+        assert.equal(writeQueue.excess, 0)
       }),
     )
   })
 
   it('counts what waits, but not the batch behind the write on its way', () => {
     const transport = new Narrow()
-    const outbox = new Outbox()
+    const writeQueue = new WriteQueue()
     const excess: number[] = []
     for (const size of [500, 20, 3]) {
-      outbox.add(batch('x'.repeat(size)))
-      excess.push(outbox.excess)
+      writeQueue.add(batch('x'.repeat(size)))
+      excess.push(writeQueue.excess)
     }
-    outbox.drain(transport)
-    excess.push(outbox.excess)
+    writeQueue.drain(transport)
+    excess.push(writeQueue.excess)
     assert.deepEqual(excess, [0, 20, 23, 3])
   })
 })

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Gathering } from '../../../lib/util/connect-batcher.ts'
+import { ConnectBatcher } from '../../../lib/util/connect-batcher.ts'
 
-describe('Gathering', () => {
-  let gathering: Gathering
+describe('ConnectBatcher', () => {
+  let connectBatcher: ConnectBatcher
   /** Who has gone on, and in which turn of the event loop. */
   let gone: { who: number; turn: number }[]
   let turns: number
 
   beforeEach(() => {
-    gathering = new Gathering()
+    connectBatcher = new ConnectBatcher()
     gone = []
     turns = 0
   })
 
   async function join(who: number): Promise<void> {
-    await gathering.join()
+    await connectBatcher.join()
     gone.push({ who, turn: turns })
   }
 

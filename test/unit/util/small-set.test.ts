@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Few } from '../../../lib/util/small-set.ts'
+import { SmallSet } from '../../../lib/util/small-set.ts'
 
-describe('Few', () => {
+describe('SmallSet', () => {
   it('is as a Set, whatever is added and deleted', () => {
     const items = Array.from({ length: 4 }, (_, index) => ({ index }))
     const step = fc.record({
@@ -11,7 +11,7 @@ describe('Few', () => {
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const few = new Few<object>()
+        const few = new SmallSet<object>()
         const set = new Set<object>()
         for (const { op, item } of steps) {
           few[op](item)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
-import { type Timed, Timetable } from '../../../lib/util/timer-wheel.ts'
+import { type Timed, TimerWheel } from '../../../lib/util/timer-wheel.ts'
 
 interface Item extends Timed {
   readonly number: number
@@ -12,7 +12,7 @@ const itemOf = (number: number): Item => ({ number, slot: undefined })
 /** Two ticks: one to round up to, one for where the timer stands between two. */
 const LATEST_MS = 200
 
-describe('Timetable', () => {
+describe('TimerWheel', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {
     clock = FakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -29,7 +29,7 @@ describe('Timetable', () => {
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const due = new Map<Item, number>()
         const items = Array.from({ length: 6 }, (_, number) => itemOf(number))
-        const timetable = new Timetable<Item>((item, now) => {
+        const timerWheel = new TimerWheel<Item>((item, now) => {
           const time = due.get(item)
           assert.ok(time !== undefined, 'what is not scheduled is not woken')
           assert.ok(now >= time && now <= time + LATEST_MS, `${now} for ${time}`)
@@ -40,10 +40,10 @@ describe('Timetable', () => {
           const item = items[number] as Item
           if (op === 'set') {
             due.set(item, performance.now() + ms)
-            timetable.set(item, performance.now() + ms)
+            timerWheel.set(item, performance.now() + ms)
           } else if (op === 'delete') {
             due.delete(item)
-            timetable.delete(item)
+            timerWheel.delete(item)
           } else {
             clock.tick(ms)
             for (const time of due.values()) assert.ok(time + LATEST_MS > performance.now(), 'missed')
@@ -57,52 +57,52 @@ describe('Timetable', () => {
 
   it('wakes again when it was told to', () => {
     const woken: number[] = []
-    const timetable = new Timetable<Item>((_, now) => {
+    const timerWheel = new TimerWheel<Item>((_, now) => {
       woken.push(now)
       return woken.length < 3 ? now + 1_000 : Number.POSITIVE_INFINITY
     })
-    timetable.set(itemOf(1), performance.now() + 1_000)
+    timerWheel.set(itemOf(1), performance.now() + 1_000)
     clock.tick(10_000)
     assert.equal(woken.length, 3)
   })
 
   it('does not schedule what was deleted while it was woken', () => {
     let woken = 0
-    const timetable: Timetable<Item> = new Timetable((item, now) => {
+    const timerWheel: TimerWheel<Item> = new TimerWheel((item, now) => {
       woken += 1
-      timetable.delete(item)
+      timerWheel.delete(item)
       return now + 100
     })
-    timetable.set(itemOf(1), performance.now())
+    timerWheel.set(itemOf(1), performance.now())
     clock.tick(1_000)
     assert.equal(woken, 1)
   })
 
   it('wakes all who are due after the process stood still, at once', () => {
     const woken: number[] = []
-    const timetable = new Timetable<Item>(({ number }) => {
+    const timerWheel = new TimerWheel<Item>(({ number }) => {
       woken.push(number)
       return Number.POSITIVE_INFINITY
     })
-    for (const number of [3, 1, 2]) timetable.set(itemOf(number), performance.now() + number * 1_000)
+    for (const number of [3, 1, 2]) timerWheel.set(itemOf(number), performance.now() + number * 1_000)
     // The clock jumps without a timer in between.
     clock.jump(60_000)
     assert.deepEqual(woken, [1, 2, 3])
   })
 
   it('runs one timer for all, and none while nothing is scheduled', () => {
-    const timetable = new Timetable<Item>(() => Number.POSITIVE_INFINITY)
+    const timerWheel = new TimerWheel<Item>(() => Number.POSITIVE_INFINITY)
     assert.equal(clock.countTimers(), 0)
     for (let number = 0; number < 100; number += 1) {
-      timetable.set(itemOf(number), performance.now() + number * 10)
+      timerWheel.set(itemOf(number), performance.now() + number * 10)
     }
     assert.equal(clock.countTimers(), 1)
-    timetable.set(itemOf(100), Number.POSITIVE_INFINITY)
+    timerWheel.set(itemOf(100), Number.POSITIVE_INFINITY)
     clock.tick(2_000)
     assert.equal(clock.countTimers(), 0)
     const item = itemOf(1)
-    timetable.set(item, performance.now() + 500)
-    timetable.delete(item)
+    timerWheel.set(item, performance.now() + 500)
+    timerWheel.delete(item)
     assert.equal(clock.countTimers(), 0)
   })
 })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { checkId, checkUid, kindOf, newNodeId, newSid, ownerOf } from '../../../lib/ids.ts'
+import { issuerOf, newNodeId, newSid } from '../../../lib/ids.ts'
+import { kindOf } from '../../../lib/util/kind-of.ts'
+import { checkId, checkUid } from '../../../lib/util/validate.ts'
 import { anyText } from '../protocol/arbitraries.ts'
 
 const invalid = (problem: string) => ({ name: 'CometError', code: 'INVALID_ID', message: `rid ${problem}` })
@@ -97,7 +99,7 @@ describe('a sid', () => {
   it('names the node that owns the session', () => {
     for (let round = 0; round < 200; round += 1) {
       const node = newNodeId()
-      assert.equal(ownerOf(newSid(node)), node)
+      assert.equal(issuerOf(newSid(node)), node)
     }
   })
 
@@ -126,7 +128,7 @@ describe('a sid', () => {
       `${sid}.x`,
     ]
     for (const text of [...others, sid.replace('.', '/'), sid.replace('.', '')]) {
-      assert.equal(ownerOf(text), undefined)
+      assert.equal(issuerOf(text), undefined)
     }
   })
 })

@@ -1,9 +1,9 @@
-import { Backlog } from '../../lib/history/history.ts'
-import type { Target } from '../../lib/protocol/event.ts'
+import { History } from '../../lib/history/history.ts'
+import type { Target } from '../../lib/protocol/target.ts'
 import { encodeBlock } from '../../lib/stream/sse.ts'
 
-/** What a full backlog says it takes, and what it takes. */
-export interface BacklogHeap {
+/** What a full history says it takes, and what it takes. */
+export interface HistoryHeap {
   readonly name: string
   readonly bound: number
   readonly bytes: number
@@ -53,41 +53,41 @@ const LOADS: readonly Load[] = [
 const heaps = [...LOADS.map(fill), holdEvicted()]
 process.stdout.write(JSON.stringify(heaps))
 
-function fill({ name, events, bytes, target, others = 0, read = false }: Load): BacklogHeap {
+function fill({ name, events, bytes, target, others = 0, read = false }: Load): HistoryHeap {
   const bound = 16 * MIB
-  const backlog = new Backlog({ count: events, bytes: bound, age: 3_600_000 }, compare, '0')
+  const history = new History({ count: events, bytes: bound, age: 3_600_000 }, compare, '0')
   const before = used()
   for (let index = 0; index < events; index += 1) {
-    append(backlog, target(index), index + 1, bytes)
+    append(history, target(index), index + 1, bytes)
     for (let other = 0; other < others; other += 1) encodeBlock({ data: text(other, bytes) })
   }
   if (read) {
     const targets = new Set(Array.from({ length: events }, (_, index) => target(index)))
-    for (const each of targets) for (const kept of backlog.recent(each, 1)) kept.frame?.readUInt8(0)
+    for (const each of targets) for (const kept of history.recent(each, 1)) kept.frame?.readUInt8(0)
   }
   const held = used() - before
-  // Asked last, so that the backlog is there until then.
-  const { targets, bytes: accounted } = backlog.size
+  // Asked last, so that the history is there until then.
+  const { targets, bytes: accounted } = history.size
   return { name, bound, bytes: accounted, held, targets }
 }
 
 /** A client that is sent an event for long holds that one, and not all that came and went after it. */
-function holdEvicted(): BacklogHeap {
+function holdEvicted(): HistoryHeap {
   const bound = 16 * MIB
-  const backlog = new Backlog({ count: 1_000_000, bytes: bound, age: 3_600_000 }, compare, '0')
+  const history = new History({ count: 1_000_000, bytes: bound, age: 3_600_000 }, compare, '0')
   const before = used()
-  append(backlog, {}, 1, 100)
-  const held = backlog.recent({}, 1)
-  for (let index = 1; index < 200_000; index += 1) append(backlog, { rid: `${index % 100}` }, index + 1, 100)
+  append(history, {}, 1, 100)
+  const held = history.recent({}, 1)
+  for (let index = 1; index < 200_000; index += 1) append(history, { rid: `${index % 100}` }, index + 1, 100)
   const growth = used() - before
-  const { targets, bytes } = backlog.size
+  const { targets, bytes } = history.size
   return { name: 'what a slow client still holds', bound, bytes, held: growth + held.length, targets }
 }
 
-function append(backlog: Backlog, target: Target, index: number, bytes: number): void {
+function append(history: History, target: Target, index: number, bytes: number): void {
   const position = String(index)
   const evt = text(index, bytes)
-  backlog.append({ ...target, evt, position }, encodeBlock({ id: position, data: evt }), index)
+  history.append({ ...target, evt, position }, encodeBlock({ id: position, data: evt }), index)
 }
 
 /** A text that shares nothing with another. */

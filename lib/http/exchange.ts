@@ -1,0 +1,86 @@
+import type { Comet } from '../comet.ts'
+import { CometError, isCometError } from '../errors.ts'
+import type { Identified } from '../session/identity.ts'
+import { kindOf } from '../util/kind-of.ts'
+import type { Request, Response } from './messages.ts'
+
+/** The part of a Comet that adapters use, whatever its events. */
+export type AdapterComet = Pick<Comet, 'connect' | 'receive' | 'limits' | 'report'>
+
+/** Options of every HTTP adapter. */
+export interface HttpOptions<Source> {
+  /**
+   * Tells who a request is from: a uid, an Identity, `{ anonymous: true }`, or nothing, which is answered with 401. May
+   * be async. An error that it throws goes to the app's own error handling.
+   */
+  readonly identify: (source: Source) => Identified | Promise<Identified>
+  /**
+   * Whether pages of other sites may connect. Otherwise they get 403.
+   *
+   * @default false
+   */
+  readonly crossSite?: boolean
+}
+
+/** A request, with what its framework knows of it. */
+export interface Exchange {
+  readonly req: Request
+  readonly res: Response
+  /** The part of the URL below the mount: `/`, `/?rid=a`, `/<sid>`. */
+  readonly url: string
+  /** The request object that the app's body parsers fill in, with the property `body`. */
+  readonly parsed: object
+  readonly identify: () => Identified | Promise<Identified>
+  readonly crossSite: boolean
+}
+
+/**
+ * Checks the arguments of an adapter.
+ *
+ * @param own the names of the options that only this adapter has
+ * @throws CometError INVALID_OPTION
+ */
+export function checkHttpOptions(
+  comet: AdapterComet,
+  options: HttpOptions<never>,
+  own: readonly string[] = [],
+): void {
+  if (typeof comet?.connect !== 'function') {
+    throw new CometError('INVALID_OPTION', 'The first argument must be a Comet.')
+  }
+  if (typeof options?.identify !== 'function') {
+    throw new CometError(
+      'INVALID_OPTION',
+      'Option identify must be a function that tells who a request is from.',
+    )
+  }
+  if (options.crossSite !== undefined && typeof options.crossSite !== 'boolean') {
+    throw new CometError('INVALID_OPTION', 'Option crossSite must be a boolean.')
+  }
+  const known = ['identify', 'crossSite', ...own]
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new CometError(
+      'INVALID_OPTION',
+      `There is no option ${JSON.stringify(unknown)} here, but ${known.join(', ')}.`,
+    )
+  }
+}
+
+/** Tells whether the client may see an error. A wrong answer of `identify` is the app's fault and goes its own way. */
+export function isForClient(error: unknown): error is CometError {
+  return isCometError(error) && error.code !== 'INVALID_IDENTITY'
+}
+
+/**
+ * Makes what `identify` threw fit for `next`, which would let the request pass for nothing, and for Express's words
+ * `'route'` and `'router'`.
+ */
+export function asError(thrown: unknown): unknown {
+  if (thrown && thrown !== 'route' && thrown !== 'router') return thrown
+  return new CometError(
+    'INTERNAL',
+    `identify threw ${typeof thrown === 'string' ? JSON.stringify(thrown) : kindOf(thrown)}.`,
+    { cause: thrown },
+  )
+}

@@ -1,0 +1,42 @@
+import { debug } from '../diagnostics.ts'
+import { CometError } from '../errors.ts'
+import { type Identified, isNobody } from '../session/identity.ts'
+import { type Answer, answerOf, errorAnswer } from './answer.ts'
+import { readJson } from './body.ts'
+import { type AdapterComet, type Exchange, isForClient } from './exchange.ts'
+import { connectionOf, isOver, type Request } from './messages.ts'
+
+/**
+ * Handles a request with a packet.
+ *
+ * @throws what `identify` threw; nothing was answered then
+ */
+export async function takePacket(
+  comet: AdapterComet,
+  { req, res, identify, parsed }: Exchange,
+  sid: string,
+): Promise<Answer | 'taken'> {
+  const { body } = parsed as { body?: unknown }
+  const identity = await identify()
+  if (isOver(connectionOf(req), res)) return 'taken'
+  const answer = await answerPacket(comet, req, body, sid, identity)
+  return isOver(connectionOf(req), res) ? 'taken' : answer
+}
+
+async function answerPacket(
+  comet: AdapterComet,
+  req: Request,
+  body: unknown,
+  sid: string,
+  identity: Identified,
+): Promise<Answer> {
+  try {
+    if (isNobody(identity)) throw new CometError('UNAUTHENTICATED')
+    const packet = await readJson(req, body, comet.limits.maxPacketBytes)
+    return answerOf(await comet.receive({ sid, identity, packet }))
+  } catch (error) {
+    if (!isForClient(error)) throw error
+    debug('packet to session %s refused: %s %s', sid, error.code, error.message)
+    return errorAnswer(error)
+  }
+}

@@ -1,0 +1,67 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { debug } from '../diagnostics.ts'
+import { CometError } from '../errors.ts'
+import { ConnectBatcher } from '../util/connect-batcher.ts'
+import { type Answer, answerTemporary, errorAnswer } from './answer.ts'
+import { type AdapterComet, type Exchange, isForClient } from './exchange.ts'
+import { ResponseTransport } from './response-transport.ts'
+
+/**
+ * Batches all stream requests of the process before `identify`. The node batches them once more after `canEnter`,
+ * because each request has spent another time in the app by then.
+ */
+const connectBatcher = new ConnectBatcher()
+
+/**
+ * Handles a request for the stream.
+ *
+ * @throws what `identify` threw; nothing was answered then
+ */
+export async function openStream(
+  comet: AdapterComet,
+  { req, res, identify }: Exchange,
+  headers: IncomingHttpHeaders,
+  query: URLSearchParams,
+): Promise<Answer | 'taken'> {
+  if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
+    return refuse(new CometError('NOT_ACCEPTABLE'))
+  }
+  await connectBatcher.join()
+  const identity = await identify()
+  const transport = new ResponseTransport(req, res)
+  const clientId = query.get('clientId')
+  const position = lastEventId(headers) ?? query.get('lastEventId')
+  try {
+    await comet.connect({
+      identity,
+      transport,
+      rids: query.getAll('rid').filter((rid) => rid !== ''),
+      ...(clientId ? { clientId } : {}),
+      ...(position ? { position } : {}),
+      recent: countOf(query.get('recent')),
+      answersHeartbeats: query.get('hb') === '1',
+    })
+  } catch (error) {
+    if (transport.closed) return 'taken'
+    if (!isForClient(error)) throw error
+    if (!error.temporary) return refuse(error)
+    debug('session refused for now: %s %s', error.code, error.message)
+    answerTemporary(transport, error, comet.limits.retry)
+  }
+  return 'taken'
+}
+
+function refuse(error: CometError): Answer {
+  debug('session refused: %s %s', error.code, error.message)
+  return errorAnswer(error)
+}
+
+/** Reads the header that EventSource sends in UTF-8 and Node reads as Latin-1 (WHATWG HTML, section 9.2.3). */
+function lastEventId(headers: IncomingHttpHeaders): string | undefined {
+  const header = headers['last-event-id']
+  return typeof header === 'string' && header !== '' ? Buffer.from(header, 'latin1').toString() : undefined
+}
+
+function countOf(text: string | null): number {
+  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : 0
+}

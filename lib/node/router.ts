@@ -1,0 +1,90 @@
+import type { History, Missed } from '../history/history.ts'
+import type { Hooks } from '../hooks/hooks.ts'
+import type { ResolvedOptions } from '../options.ts'
+import type { Delivery } from '../ports/broker.ts'
+import { type Target, targetIn } from '../protocol/target.ts'
+import type { Registry } from '../session/registry.ts'
+import type { Session } from '../session/session.ts'
+import type { ReplayItem } from '../stream/replay.ts'
+import { encodeBlock } from '../stream/sse.ts'
+
+/** The part of the node that the router uses. */
+interface RouterContext {
+  readonly options: Pick<ResolvedOptions, 'keepHistory'>
+  readonly hooks: Pick<Hooks, 'report'>
+  readonly registry: Registry
+  readonly history: History
+  readonly counters: { delivered: number }
+}
+
+/** Decides which sessions of this node get an event, and delivers it to them. */
+export class Router {
+  readonly #context: RouterContext
+  /** The number of events that this node was delivered. */
+  #ordinal = 0
+
+  constructor(context: RouterContext) {
+    this.#context = context
+  }
+
+  /**
+   * Delivers an event: a live session gets the frame, which is encoded once for all; any other session gets the event
+   * in its replay. Never throws. For the broker, which calls it in the order of the positions.
+   */
+  deliver(delivery: Delivery): void {
+    const { evt, except, position } = delivery
+    const { history, counters } = this.#context
+    this.#ordinal += 1
+    const frame = encodeBlock({ id: position, data: evt })
+    let item: ReplayItem | undefined = this.#isStored(delivery)
+      ? history.append(delivery, frame, this.#ordinal)
+      : undefined
+    for (const session of this.#receivers(delivery)) {
+      if (isExcepted(session, except)) continue
+      counters.delivered += 1
+      if (session.live) {
+        session.push(frame)
+        continue
+      }
+      item ??= { ordinal: this.#ordinal, target: targetIn(delivery), frame, ownBytes: frame.length }
+      session.addToReplay(item)
+    }
+  }
+
+  /** Finds what a session missed after a position, without the events that pass it over. */
+  missed(session: Session, position: string): Missed {
+    const { events, gaps } = this.#context.history.since(position, this.#targetsOf(session))
+    return { events: events.filter(({ except }) => !isExcepted(session, except)), gaps }
+  }
+
+  #isStored({ uid, rid, transient }: Delivery): boolean {
+    const { keepHistory } = this.#context.options
+    if (transient) return false
+    if (keepHistory === undefined || uid !== undefined || rid === undefined) return true
+    try {
+      // Only `true` counts: a promise, which is truthy, must not store what the app wanted to keep out.
+      return keepHistory({ rid }) === true
+    } catch (error) {
+      this.#context.hooks.report(error)
+      return false
+    }
+  }
+
+  #receivers({ uid, rid }: Delivery): Iterable<Session> {
+    const { registry } = this.#context
+    if (uid !== undefined) return registry.ofUser(uid)
+    return rid === undefined ? registry.all() : registry.inRoom(rid)
+  }
+
+  *#targetsOf(session: Session): Iterable<Target> {
+    yield { uid: session.uid }
+    for (const rid of this.#context.registry.roomsOf(session)) yield { rid }
+    yield {}
+  }
+}
+
+/** Tells whether an event passes over a session (option `except` of `publish`). */
+export function isExcepted({ sid, uid }: Session, except: Delivery['except']): boolean {
+  if (except === undefined) return false
+  return 'sid' in except ? sid === except.sid : uid === except.uid
+}

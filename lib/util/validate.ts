@@ -1,0 +1,82 @@
+import { CometError } from '../errors.ts'
+import { kindOf } from './kind-of.ts'
+
+/** A user's id as apps have it: text, or a database's integer, which is taken in decimal. */
+export type Uid = string | number | bigint
+
+/** CR, LF and NUL cannot stand in a field of an event stream (WHATWG HTML, section 9.2.6). */
+const FORBIDDEN = /[\r\n\0]/
+
+/**
+ * Checks an id: text of 1 to `maxBytes` bytes in UTF-8, without CR, LF, NUL and lone surrogates.
+ *
+ * @param name what the caller calls the id, for the error message
+ * @throws CometError INVALID_ID
+ */
+export function checkId(name: string, value: unknown, maxBytes: number): string {
+  if (typeof value !== 'string') throw invalidId(name, `must be a string, not ${kindOf(value)}`)
+  if (value === '') throw invalidId(name, 'must not be empty')
+  if (FORBIDDEN.test(value)) throw invalidId(name, 'must not contain CR, LF or NUL')
+  if (!value.isWellFormed()) throw invalidId(name, 'must not contain a lone surrogate')
+  if (exceedsBytes(value, maxBytes)) {
+    throw invalidId(name, `must have at most ${maxBytes} bytes (option maxIdBytes)`)
+  }
+  return value
+}
+
+/** Checks a uid as {@link checkId} does; it may also be an integer. */
+export function checkUid(name: string, value: unknown, maxBytes: number): string {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    throw invalidId(name, `must be a safe integer, not ${value}`)
+  }
+  const text = typeof value === 'number' || typeof value === 'bigint' ? value.toString() : value
+  return checkId(name, text, maxBytes)
+}
+
+/** Checks a sid as {@link checkId} does. Comet makes sids itself, so no option bounds their length. */
+export function checkSid(value: unknown): string {
+  return checkId('sid', value, 256)
+}
+
+type Key = 'uid' | 'sid' | 'rid'
+
+/** An object with just one of some keys. */
+type Sole<K extends Key> = { [Name in K]: Readonly<Record<Name, string>> }[K]
+
+/**
+ * Checks a target of a method: an object with just one of some keys, such as `{ uid }` or `{ sid }`. Two keys are
+ * refused, because the caller may mean either.
+ *
+ * @param name what the caller calls the target, for the error message
+ * @throws CometError INVALID_ID
+ */
+export function checkTarget<K extends Key>(
+  name: string,
+  value: unknown,
+  keys: readonly K[],
+  maxIdBytes: number,
+): Sole<K> {
+  const target = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  const given = Object.keys(target)
+  const [key] = keys.filter((known) => given.includes(known))
+  if (key === undefined || given.length > 1) {
+    const found = given.length > 0 ? `an object with ${given.join(', ')}` : kindOf(value)
+    throw invalidId(name, `must be ${keys.map((known) => `{ ${known} }`).join(' or ')}, not ${found}`)
+  }
+  return { [key]: checkKey(key, target[key], maxIdBytes) } as Sole<K>
+}
+
+function checkKey(key: Key, value: unknown, maxIdBytes: number): string {
+  if (key === 'uid') return checkUid(key, value, maxIdBytes)
+  return key === 'sid' ? checkSid(value) : checkId(key, value, maxIdBytes)
+}
+
+/** Tells whether a text has more than `maxBytes` bytes in UTF-8. Runs in browsers, too: it needs no Buffer. */
+export function exceedsBytes(text: string, maxBytes: number): boolean {
+  // UTF-8 takes at most three bytes per UTF-16 unit, so most texts need no counting.
+  return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes
+}
+
+function invalidId(name: string, problem: string): CometError {
+  return new CometError('INVALID_ID', `${name} ${problem}`)
+}
