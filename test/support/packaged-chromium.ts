@@ -10,7 +10,7 @@ const MANIFEST = join(ROOT, 'node_modules/@sparticuz/chromium/package.json')
 /** `npm ci` removes this folder. No other user of the machine can write to it, unlike the system's temp folder. */
 const CACHE = join(ROOT, 'node_modules/.cache/comet-sse')
 
-/** The package unpacks into the temp folder, and libraries such as libnss3 only where it believes to be on Lambda. */
+/** Unpacks into the temp folder. Libraries such as libnss3 are unpacked only where AWS_LAMBDA_JS_RUNTIME is set. */
 const UNPACK = `import chromium from '@sparticuz/chromium'; await chromium.executablePath()`
 
 /** The package's own file names /tmp/fonts. */
@@ -26,8 +26,8 @@ export interface PackagedChromium {
 }
 
 /**
- * Unpacks the Chromium of `@sparticuz/chromium` (200 MB, in two seconds), once for an installation. Several processes
- * may call this at the same time.
+ * Unpacks the Chromium of `@sparticuz/chromium`, once for an installation: 200 MB, in 2 s on two cores. Several
+ * processes may call this at the same time.
  *
  * @returns undefined where the package has no program for this machine
  */
