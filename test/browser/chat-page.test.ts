@@ -16,7 +16,7 @@ import {
 import { Cuttable } from '../support/cuttable.ts'
 import { Example } from '../support/example.ts'
 
-describe('the page of the chat, in Chromium', function () {
+describe('Chat page in Chromium', function () {
   this.timeout(30_000)
   let browser: Browser
   let example: Example
@@ -62,7 +62,7 @@ describe('the page of the chat, in Chromium', function () {
     return page
   }
 
-  it('lets two people talk, and shows both who is here', async () => {
+  it('lets two people talk, and lists both as members', async () => {
     const ada = await come('Ada')
     const bob = await come('Bob')
     await here(ada, 'Bob').waitFor()
@@ -79,7 +79,7 @@ describe('the page of the chat, in Chromium', function () {
     deepEqual(complaints, [])
   })
 
-  it('shows at once who signs out', async () => {
+  it('shows a sign-out at once', async () => {
     const ada = await come('Ada')
     const bob = await come('Bob')
     await bob.getByRole('button', { name: 'Sign out' }).click()
@@ -91,7 +91,7 @@ describe('the page of the chat, in Chromium', function () {
     deepEqual(complaints, [])
   })
 
-  it('makes nothing of a reload', async () => {
+  it('shows nothing of a reload', async () => {
     const ada = await come('Ada')
     const bob = await come('Bob')
     const carol = await come('Carol')
@@ -114,7 +114,7 @@ describe('the page of the chat, in Chromium', function () {
     deepEqual(complaints, [])
   })
 
-  it('comes back to the room it was in when the connection broke, and shows what was said meanwhile', async () => {
+  it('returns to its room after the connection broke, and shows what was said meanwhile', async () => {
     const ada = await come('Ada')
     const bob = await come('Bob', way.url)
     await openRoom(ada, 'den')
@@ -142,7 +142,7 @@ describe('the page of the chat, in Chromium', function () {
     equal(await bob.getByRole('heading', { level: 1 }).textContent(), 'den')
   })
 
-  it('enters its room anew when it was away for longer than the grace', async () => {
+  it('enters its room again after an absence longer than the grace', async () => {
     const ada = await come('Ada')
     const bob = await come('Bob', way.url)
     await openRoom(ada, 'den')
@@ -168,7 +168,7 @@ describe('the page of the chat, in Chromium', function () {
     deepEqual(await membersOnceIn(ada, 'lobby'), ['Ada'])
   })
 
-  it('has rooms that people open, go between and leave', async () => {
+  it('lets people open, change and leave rooms', async () => {
     const ada = await come('Ada')
     const bob = await come('Bob')
     await say(ada, 'in the lobby')
@@ -189,7 +189,7 @@ describe('the page of the chat, in Chromium', function () {
     deepEqual(complaints, [])
   })
 
-  it('shows that somebody is typing, until the message is there', async () => {
+  it('shows that somebody is typing until the message arrives', async () => {
     const ada = await come('Ada')
     const bob = await come('Bob')
     await ada.getByLabel('Message', { exact: true }).pressSequentially('he')
@@ -199,7 +199,7 @@ describe('the page of the chat, in Chromium', function () {
     equal(await bob.getByText('Ada is typing…').count(), 0)
   })
 
-  it('shows markup as the text it is, in names, rooms and messages', async () => {
+  it('shows markup in names, rooms and messages as text', async () => {
     const name = '<img src=x onerror=a()>'
     const room = '<script>alert(1)'
     const text = '<img src=x onerror="alert(1)"><b>bold</b> &amp;'
@@ -221,7 +221,7 @@ describe('the page of the chat, in Chromium', function () {
     deepEqual(complaints, [])
   })
 
-  it('says no to a name that is none', async () => {
+  it('refuses an invalid name', async () => {
     const page = await (await browser.newContext()).newPage()
     pages.push(page)
     await page.goto(example.url)

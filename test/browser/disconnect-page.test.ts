@@ -25,7 +25,7 @@ interface Seen {
   readonly state: number
 }
 
-describe('a page whose stream was ended for good, in Chromium', function () {
+describe('EventSource in Chromium after the end of its session', function () {
   this.timeout(30_000)
   let browser: Browser
   let context: BrowserContext
@@ -100,7 +100,7 @@ describe('a page whose stream was ended for good, in Chromium', function () {
     ['DISCONNECTED', kick],
     ['BYE', sayBye],
   ] as const) {
-    it(`asks once more after ${code}, gets 204, and rests; the user's other tab is untouched`, async () => {
+    it(`reconnects once after ${code}, gets 204, and stops; the user's other tab is untouched`, async () => {
       const one = await open({ u: 'alice', tab: 'one', clientId: 'one' })
       const two = await open({ u: 'alice', tab: 'two', clientId: 'two' })
       await end(one)
@@ -130,7 +130,7 @@ describe('a page whose stream was ended for good, in Chromium', function () {
     })
   }
 
-  it('has a mark that does nothing for another user or another clientId', async () => {
+  it('brings a stay-away token that has no effect for another user or another clientId', async () => {
     const page = await open({ u: 'alice', tab: 'one', clientId: 'one' })
     await page.evaluate(
       `page.source.addEventListener('comet.close', (event) => (page.mark = event.lastEventId))`,
@@ -150,7 +150,7 @@ describe('a page whose stream was ended for good, in Chromium', function () {
     deepEqual(answers, { one: [200, 204], bob: [200], two: [200], none: [200] })
   })
 
-  it('comes back again and again when it may, and is heard each time', async () => {
+  it('reconnects whenever it may, and gets what it missed each time', async () => {
     const page = await open({ u: 'alice', tab: 'one' })
     for (const round of [1, 2]) {
       await host.comet.disconnect({ uid: 'alice' }, { reconnect: true })

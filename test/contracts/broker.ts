@@ -24,7 +24,7 @@ export function brokerContract(name: string, make: () => Broker | Promise<Broker
       return { link, got, evts: () => got.map(({ evt }) => evt) }
     }
 
-    it('delivers to every node of the namespace, the publishing one included', async () => {
+    it('delivers to every node of the namespace, also the publishing one', async () => {
       const [a, b] = [await join('a'), await join('b')]
       await a.link.publish({ evt: 'one' })
       await until(() => a.got.length === 1 && b.got.length === 1)
@@ -39,7 +39,7 @@ export function brokerContract(name: string, make: () => Broker | Promise<Broker
       assert.deepEqual([a.evts(), other.evts()], [['mine'], ['theirs']])
     })
 
-    it('keeps the order of what one caller publishes without awaiting', async () => {
+    it('keeps the order of events that one caller publishes without awaiting', async () => {
       const [a, b] = [await join('a'), await join('b')]
       const evts = Array.from({ length: 100 }, (_, index) => String(index))
       await Promise.all(evts.map((evt) => a.link.publish({ evt })))
@@ -48,7 +48,7 @@ export function brokerContract(name: string, make: () => Broker | Promise<Broker
       assert.deepEqual(b.evts(), evts)
     })
 
-    it('gives all nodes one order and the same positions, no two alike', async () => {
+    it('gives all nodes one order and the same positions, each used once', async () => {
       const [a, b] = [await join('a'), await join('b')]
       await Promise.all(
         Array.from({ length: 50 }, (_, index) => (index % 2 ? a : b).link.publish({ evt: String(index) })),
@@ -58,7 +58,7 @@ export function brokerContract(name: string, make: () => Broker | Promise<Broker
       assert.equal(new Set(a.got.map(({ position }) => position)).size, 50)
     })
 
-    it('hands over every field of an envelope', async () => {
+    it('delivers every field of an envelope', async () => {
       const a = await join('a')
       const envelope = { uid: 'u', rid: 'r', evt: 'é\n\0', except: { sid: 's' }, transient: true }
       await a.link.publish(envelope)
@@ -68,7 +68,7 @@ export function brokerContract(name: string, make: () => Broker | Promise<Broker
       assert.match(position, /^[^\r\n\0]+$/)
     })
 
-    it('says the position of the latest delivery', async () => {
+    it('answers position() with that of the latest delivery', async () => {
       const a = await join('a')
       const start = a.link.position()
       await a.link.publish({ evt: 'x' })
@@ -77,7 +77,7 @@ export function brokerContract(name: string, make: () => Broker | Promise<Broker
       assert.notEqual(a.link.position(), start)
     })
 
-    it('delivers nothing to a node that has left, which may leave twice', async () => {
+    it('delivers nothing to a node that has left, even twice', async () => {
       const [a, b] = [await join('a'), await join('b')]
       await b.link.close()
       await b.link.close()

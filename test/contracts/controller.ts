@@ -54,7 +54,7 @@ export function controllerContract(name: string, make: () => Controller | Promis
       })
     })
 
-    it('says that a node is not there, or has left, as a session that is not there', async () => {
+    it('rejects with NO_SUCH_SESSION for a node that is not there, or has left', async () => {
       const a = join('a', nothing)
       const b = join('b', nothing)
       await assert.rejects(a.request('x', { type: 'any' }, 1_000), { code: 'NO_SUCH_SESSION' })
@@ -63,13 +63,13 @@ export function controllerContract(name: string, make: () => Controller | Promis
       await assert.rejects(a.request('b', { type: 'any' }, 1_000), { code: 'NO_SUCH_SESSION' })
     })
 
-    it('gives up on a node that does not answer in time', async () => {
+    it('rejects with OWNER_UNREACHABLE for a node that does not answer in time', async () => {
       const a = join('a', nothing)
       join('b', never)
       await assert.rejects(a.request('b', { type: 'any' }, 20), { code: 'OWNER_UNREACHABLE' })
     })
 
-    it('tells every other node of the namespace, and gives the answers of those that answered', async () => {
+    it('broadcasts to every other node of the namespace, and returns the answers that came in time', async () => {
       const a = join('a', async () => 'a')
       join('b', async () => 'b')
       join('c', () => Promise.reject(new CometError('INTERNAL')))

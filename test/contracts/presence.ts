@@ -28,14 +28,14 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
     const alice2 = { uid: 'alice', sid: 'a2', connection: 'a2' }
     const bob = { uid: 'bob', sid: 'b1', connection: 'b1' }
 
-    it('says ONLINE and the rooms in their order, with one stamp, before connect resolves', async () => {
+    it('reports ONLINE and the rooms in their order, with one time, before connect resolves', async () => {
       const { link, heard, said } = join('n')
       await link.connect(alice, ['den', 'attic', 'den'])
       assert.equal(new Set(heard.map(({ time }) => time)).size, 1)
       assert.deepEqual(said(), ['ONLINE alice', 'ENTER_ROOM alice den', 'ENTER_ROOM alice attic'])
     })
 
-    it('says nothing of a second session but for rooms that are new', async () => {
+    it('reports only new rooms of a second session', async () => {
       const { link, said } = join('n')
       await link.connect(alice, ['den'])
       said()
@@ -47,7 +47,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.deepEqual(said().sort(), ['LEAVE_ROOM alice attic', 'LEAVE_ROOM alice den', 'OFFLINE alice'])
     })
 
-    it('says the LEAVE_ROOMs right before OFFLINE, with its stamp', async () => {
+    it('reports the LEAVE_ROOMs right before OFFLINE, with one time', async () => {
       const { link, heard, said } = join('n')
       await link.connect(alice, ['den'])
       await link.enter({ uid: 'alice' }, 'attic')
@@ -57,7 +57,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.deepEqual(said(), ['LEAVE_ROOM alice den', 'LEAVE_ROOM alice attic', 'OFFLINE alice'])
     })
 
-    it('keeps the holds of a session in grace, and lets go when it is over', async () => {
+    it('keeps the memberships of a session in grace, and ends them with the grace', async () => {
       const { link, said } = join('n')
       await link.connect(alice, ['den'])
       said()
@@ -69,7 +69,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.deepEqual(said(), ['LEAVE_ROOM alice den', 'OFFLINE alice'])
     })
 
-    it('says nothing when the user is back on another node within the grace', async () => {
+    it('reports nothing when the user is back on another node within the grace', async () => {
       const [one, two] = [join('n1'), join('n2')]
       await one.link.connect(alice, ['den'])
       one.said()
@@ -82,7 +82,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.equal(await one.link.count('den'), 1)
     })
 
-    it('tells the surviving node when a grace ends whose node has left', async () => {
+    it('reports the end of a grace to the surviving node when its own node has left', async () => {
       const [one, two] = [join('n1'), join('n2')]
       await one.link.connect(alice, ['den'])
       await one.link.disconnect(alice, 40)
@@ -92,7 +92,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.deepEqual([one.said(), two.said()], [[], ['LEAVE_ROOM alice den', 'OFFLINE alice']])
     })
 
-    it('ends the graces when the last node leaves', async () => {
+    it('ends all graces when the last node leaves', async () => {
       const { link, said } = join('n')
       await link.connect(alice, ['den'])
       await link.disconnect(alice, 60_000)
@@ -106,7 +106,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       ['session', { sid: 'a1' }],
       ['room', { rid: 'den' }],
     ] as const) {
-      it(`ends the grace of a ${what} and of nobody else`, async () => {
+      it(`ends the grace of a ${what} and of nobody else with endGrace`, async () => {
         const { link, said } = join('n')
         await link.connect(alice, ['den'])
         await link.connect(bob, ['attic'])
@@ -129,7 +129,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.deepEqual(said(), [])
     })
 
-    it('counts holds: a room is left with the last one', async () => {
+    it('counts memberships: a room is left with the last one', async () => {
       const { link, said } = join('n')
       await link.connect(alice, ['den'])
       await link.connect(alice2, [])
@@ -144,7 +144,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.deepEqual(said(), ['LEAVE_ROOM alice den'])
     })
 
-    it('lets go of every hold when the user leaves a room', async () => {
+    it('ends every membership when the user leaves a room', async () => {
       const { link, said } = join('n')
       await link.connect(alice, ['den'])
       await link.connect(alice2, ['den'])
@@ -155,7 +155,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.equal(await link.leave({ uid: 'alice' }, 'den'), false)
     })
 
-    it('keeps a user-level membership for later sessions until OFFLINE', async () => {
+    it('keeps the membership of a user for later sessions until OFFLINE', async () => {
       const { link } = join('n')
       await link.connect(alice, [])
       assert.equal(await link.enter({ uid: 'alice' }, 'den'), true)
@@ -165,7 +165,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.deepEqual((await link.connect(alice, [])).memberships, [])
     })
 
-    it('refuses a hold to who is not online', async () => {
+    it('refuses a membership to a user or session that is not online', async () => {
       const { link, said } = join('n')
       assert.equal(await link.enter({ uid: 'alice' }, 'den'), false)
       await link.connect(alice, [])
@@ -188,7 +188,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.equal(await one.link.count('nowhere'), 0)
     })
 
-    it('keeps namespaces apart', async () => {
+    it('separates namespaces', async () => {
       const [one, other] = [join('n1'), join('n2', 'other')]
       await one.link.connect(alice, ['den'])
       assert.equal(await other.link.isOnline('alice'), false)
@@ -199,7 +199,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       const page = { ...alice, clientId: 'page' }
       const again = { ...alice2, clientId: 'page' }
 
-      it('has a session take over the sid and rooms of the one in grace, and says nothing', async () => {
+      it('takes over the sid and rooms of a session in grace, and reports nothing', async () => {
         const [one, two] = [join('n1'), join('n2')]
         await one.link.connect(page, ['den'])
         await one.link.enter(page, 'attic')
@@ -214,7 +214,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
         assert.equal(await one.link.locate('a1'), 'n2')
       })
 
-      it('says where the session is that was taken over live, whose end counts no more', async () => {
+      it('names the previous connection of a live takeover, whose end has no effect', async () => {
         const [one, two] = [join('n1'), join('n2')]
         await one.link.connect(page, ['den'])
         const { sid, previous } = await two.link.connect(again, [])
@@ -226,7 +226,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
         assert.equal(await two.link.locate('a1'), undefined)
       })
 
-      it('heeds the connection that superseded another, and no more the other, on one node as well', async () => {
+      it('obeys the connection that took over, and no longer the previous one, also on one node', async () => {
         const { link, said } = join('n')
         await link.connect(page, ['den'])
         const taken = { ...again, sid: (await link.connect(again, [])).sid }
@@ -247,7 +247,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
         })
       })
 
-      it('takes over nothing of another user, or of another page', async () => {
+      it('takes over no session of another user or of another page', async () => {
         const { link } = join('n')
         await link.connect(page, ['den'])
         assert.equal((await link.connect({ ...bob, clientId: 'page' }, [])).sid, 'b1')
@@ -256,7 +256,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       })
     })
 
-    it('tells only the node that caused a transition', async () => {
+    it('reports a transition only to the node that caused it', async () => {
       const [one, two] = [join('n1'), join('n2')]
       await one.link.connect(alice, [])
       assert.deepEqual([one.said(), two.said()], [['ONLINE alice'], []])
@@ -264,7 +264,7 @@ export function presenceContract(name: string, make: () => Presence | Promise<Pr
       assert.deepEqual([one.said(), two.said()], [[], ['ENTER_ROOM alice den']])
     })
 
-    it('never says a later transition with an earlier stamp', async () => {
+    it('never reports a later transition with an earlier time', async () => {
       const { link, heard } = join('n')
       for (let round = 0; round < 50; round += 1) {
         await link.connect(alice, ['den'])

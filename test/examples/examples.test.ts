@@ -5,7 +5,7 @@ import { Cuttable } from '../support/cuttable.ts'
 import { Example } from '../support/example.ts'
 import { type Heard, is, type Listener, listenTo, namesOf, textsOf } from '../support/listener.ts'
 
-describe('examples', () => {
+describe('Examples', () => {
   let example: Example
   let listeners: Listener[]
 
@@ -40,7 +40,7 @@ describe('examples', () => {
         await servesPage('Notifications')
       })
 
-      it('brings a notification to its user and nobody else', async () => {
+      it('delivers a notification to its user and nobody else', async () => {
         const alice = await listen('/comet?uid=alice')
         const bob = await listen('/comet?uid=b%C3%B6b%2F2')
         equal(await notify('alice', 'one'), 204)
@@ -51,7 +51,7 @@ describe('examples', () => {
         equal(bob.heard.length, 1)
       })
 
-      it('goes on after a reconnect, with nothing twice', async () => {
+      it('continues after a reconnect without duplicates', async () => {
         const first = await listen('/comet?uid=alice')
         await notify('alice', 'one')
         await first.until(isNotification)
@@ -63,12 +63,12 @@ describe('examples', () => {
         deepEqual(textsOf(first), ['one'])
       })
 
-      it('refuses a stream of nobody, and a text that is none', async () => {
+      it('refuses a stream without a user, and a missing or invalid text', async () => {
         equal((await fetch(`${example.url}/comet`)).status, 401)
         for (const text of [undefined, '', 5, 'x'.repeat(1_001)]) equal(await notify('alice', text), 400)
       })
 
-      it('ends at SIGTERM though somebody listens', async () => {
+      it('ends at SIGTERM although a stream is open', async () => {
         await listen('/comet?uid=alice')
         await endsWell()
       })
@@ -99,7 +99,7 @@ describe('examples', () => {
       }
     })
 
-    it('lets two people see each other come, speak and go', async () => {
+    it("shows two people each other's coming, messages and leaving", async () => {
       const ada = await come('Ada')
       const bob = await come('Bob')
       deepEqual((await ada.until(is('enter', 'Bob'))).data, { room: 'lobby', name: 'Bob' })
@@ -120,7 +120,7 @@ describe('examples', () => {
       deepEqual((await see('Ada')).members, ['Ada'])
     })
 
-    it('says nothing of a reconnect within the grace', async () => {
+    it('reports nothing about a reconnect within the grace', async () => {
       const ada = await come('Ada')
       const before = await come('Bob')
       const carol = await come('Carol')
@@ -141,7 +141,7 @@ describe('examples', () => {
       deepEqual((await see('Ada')).members, ['Ada', 'Bob'])
     })
 
-    it('gives a page its connection back that was cut, with its rooms and what they were sent', async () => {
+    it('gives a page that was cut its session back, with its rooms and what they were sent', async () => {
       const ada = await come('Ada')
       const way = await Cuttable.to(example.url)
       try {
@@ -164,7 +164,7 @@ describe('examples', () => {
       }
     })
 
-    it('takes a message once that a browser sent again', async () => {
+    it('takes a message once that a browser sent twice', async () => {
       const ada = await come('Ada')
       const packet = { evt: JSON.stringify({ room: 'lobby', text: 'once' }) }
       for (const id of ['1', '1', '2']) equal(await ada.post({ type: 'SEND', send: { ...packet, id } }), 204)
@@ -173,7 +173,7 @@ describe('examples', () => {
       deepEqual(textsOf(ada), ['once', 'once', 'last'])
     })
 
-    it('tells everybody how full a room is, and forgets an opened room that is left', async () => {
+    it('tells everybody how full a room is, and forgets an opened room when it is empty', async () => {
       const ada = await come('Ada')
       const bob = await come('Bob')
       const about = (room: string, count: number, fixed: boolean) => (heard: Heard) =>
@@ -187,7 +187,7 @@ describe('examples', () => {
       deepEqual(await see('Ada', 'den'), { members: ['Ada'], messages: [] })
     })
 
-    it('passes typing notices on to the others', async () => {
+    it('forwards typing notices to the others', async () => {
       const ada = await come('Ada')
       const bob = await come('Bob')
       equal(await send(bob, { room: 'lobby', typing: true }), 204)
@@ -197,7 +197,7 @@ describe('examples', () => {
       ok(!bob.heard.some(({ event }) => event === 'typing'))
     })
 
-    it('keeps a room to those who are in it', async () => {
+    it('shows a room to its members only', async () => {
       const ada = await come('Ada')
       await come('Bob', 'coffee')
       equal(await say(ada, 'hello', 'coffee'), 403)
@@ -206,7 +206,7 @@ describe('examples', () => {
       equal((await fetch(`${example.url}/rooms`)).status, 401)
     })
 
-    it('refuses names, rooms and texts that are none', async () => {
+    it('refuses invalid names, rooms and texts', async () => {
       for (const name of ['', ' ', ' a', 'a\nb', 'x'.repeat(25)]) {
         equal((await fetch(`${example.url}/comet?${new URLSearchParams({ name })}`)).status, 401)
       }
@@ -219,7 +219,7 @@ describe('examples', () => {
       }
     })
 
-    it('ends at SIGTERM though people are there and a browser holds a spare connection', async () => {
+    it('ends at SIGTERM although people are connected and a browser holds a spare connection', async () => {
       await come('Ada')
       await come('Bob')
       const spare = connect(Number(new URL(example.url).port), '127.0.0.1')

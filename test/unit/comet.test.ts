@@ -7,8 +7,8 @@ import { until } from '../support/until.ts'
 describe('Comet', () => {
   afterEach(closeComets)
 
-  describe('publish', () => {
-    it('reaches a user, all its sessions and nobody else', async () => {
+  describe('Comet.publish', () => {
+    it('delivers to all sessions of a user and to nobody else', async () => {
       const { comet } = makeComet()
       const [phone, laptop, other] = [
         await connect(comet, 'alice'),
@@ -20,7 +20,7 @@ describe('Comet', () => {
       assert.deepEqual([phone.published, laptop.published, other.published], [['hi'], ['hi'], []])
     })
 
-    it('reaches a room, whatever put a session there', async () => {
+    it('delivers to every session in a room, whatever put it there', async () => {
       const { comet } = makeComet()
       const byUrl = await connect(comet, 'alice', 'den')
       const byIdentity = await connect(comet, { uid: 'bob', rooms: ['den'] })
@@ -38,7 +38,7 @@ describe('Comet', () => {
       assert.deepEqual(outside.published, [])
     })
 
-    it('reaches the world', async () => {
+    it('delivers to the world', async () => {
       const { comet } = makeComet()
       const clients = [await connect(comet, 'alice'), await connect(comet, { anonymous: true })]
       await comet.publish({ evt: 'hi' })
@@ -49,7 +49,7 @@ describe('Comet', () => {
       )
     })
 
-    it('lets uid decide when there is a rid, too', async () => {
+    it('goes by the uid when there is also a rid', async () => {
       const { comet } = makeComet()
       const [alice, bob] = [await connect(comet, 'alice'), await connect(comet, 'bob', 'den')]
       await comet.publish({ uid: 'alice', rid: 'den', evt: 'hi' })
@@ -69,7 +69,7 @@ describe('Comet', () => {
       )
     })
 
-    it('passes over a user or a session that is excepted', async () => {
+    it('skips an excepted user or session', async () => {
       const { comet } = makeComet()
       const [alice, phone, laptop] = [
         await connect(comet, 'alice', 'den'),
@@ -84,7 +84,7 @@ describe('Comet', () => {
       assert.deepEqual(laptop.published, ['not the phone'])
     })
 
-    it('writes what is published in one turn in one piece, in order over user, room and world', async () => {
+    it('writes the events of one turn in one piece, in order over user, room and world', async () => {
       const { comet } = makeComet()
       const alice = await connect(comet, 'alice', 'den')
       const before = alice.writes
@@ -96,7 +96,7 @@ describe('Comet', () => {
       assert.equal(alice.writes, before + 1)
     })
 
-    it('tells of a failure on the promise and once to "error", without an unhandled rejection', async () => {
+    it('rejects its promise and calls "error" once on a failure, without an unhandled rejection', async () => {
       const { comet } = makeComet()
       const errors: Error[] = []
       comet.on('error', (error) => errors.push(error))
@@ -109,7 +109,7 @@ describe('Comet', () => {
       )
     })
 
-    it('tells "error" only once when a hook returns the promise of a publish that failed', async () => {
+    it('calls "error" only once when a hook returns the promise of a failed publish', async () => {
       const { comet } = makeComet()
       const errors: Error[] = []
       comet.on('error', (error) => errors.push(error))
@@ -119,7 +119,7 @@ describe('Comet', () => {
       assert.equal(errors.length, 1)
     })
 
-    it('is possible for the hooks that hear who leaves when a node closes', async () => {
+    it('works in the hooks that are called while a node closes', async () => {
       const broker = new MemoryBroker()
       const [one, two] = [makeComet({ broker }), makeComet({ broker })]
       one.comet.on('leave', ({ uid, rid }) => one.comet.publish({ rid, evt: `${uid} left` }))
@@ -131,14 +131,14 @@ describe('Comet', () => {
       assert.deepEqual(bob.published, ['alice left'])
     })
 
-    it('is refused once the Comet is closed', async () => {
+    it('rejects once the Comet is closed', async () => {
       const { comet } = makeComet()
       comet.on('error', () => {})
       await comet.close()
       await assert.rejects(comet.publish({ evt: 'late' }), { code: 'SHUTTING_DOWN' })
     })
 
-    it('is loud when nobody listens: a process warning', async () => {
+    it('causes a process warning when it fails and nothing listens', async () => {
       const { comet } = makeComet()
       const warned = once(process, 'warning')
       comet.publish({ rid: undefined as never, evt: 'for nobody' })
@@ -148,8 +148,8 @@ describe('Comet', () => {
     })
   })
 
-  describe('hosts', () => {
-    it('say that another route heard a user', () => {
+  describe('Comet', () => {
+    it('Comet.heard reports a user that another route heard', () => {
       const { comet, said } = makeComet()
       comet.heard('alice')
       comet.heard(7)
@@ -157,7 +157,7 @@ describe('Comet', () => {
       assert.throws(() => comet.heard(''), { code: 'INVALID_ID' })
     })
 
-    it('add hooks, for once, and remove them', () => {
+    it('Comet.on, once and off add and remove hooks', () => {
       const { comet } = makeComet()
       const heard: string[] = []
       const always = ({ uid }: { uid: string }) => heard.push(`always ${uid}`)
@@ -168,7 +168,7 @@ describe('Comet', () => {
       assert.deepEqual(heard, ['always alice', 'once alice', 'always bob'])
     })
 
-    it('get false, not an error, for a session or user that is not there', async () => {
+    it('Comet.enter, leave and disconnect return false or 0 for a session or user that is not there', async () => {
       const { comet } = makeComet()
       const alice = await connect(comet, 'alice')
       const { sid } = alice
@@ -181,7 +181,7 @@ describe('Comet', () => {
       assert.equal(await comet.disconnect({ uid: 'alice' }), 0)
     })
 
-    it('learn which argument was wrong', async () => {
+    it('Comet.enter, leave, members, isOnline and disconnect name the argument that is wrong', async () => {
       const { comet } = makeComet()
       await assert.rejects(comet.enter({ uid: 'alice' }, ''), { code: 'INVALID_ID', message: /rid/ })
       await assert.rejects(comet.members(undefined as never), { code: 'INVALID_ID', message: /rid/ })
@@ -194,7 +194,7 @@ describe('Comet', () => {
       }
     })
 
-    it('warn that workers of one app do not hear each other', async () => {
+    it('new Comet warns that the workers of one app do not share a MemoryBroker', async () => {
       process.env.NODE_APP_INSTANCE = '1'
       try {
         const warned = once(process, 'warning')

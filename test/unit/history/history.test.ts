@@ -54,7 +54,7 @@ describe('History', () => {
   const positions = (events: readonly { position: string }[]) =>
     events.map(({ position }) => Number(position))
 
-  it('answers as an array of everything would, and names exactly what was lost', () => {
+  it('agrees with a plain array of all events, and names exactly the targets that lost some', () => {
     const step = fc.oneof(
       {
         weight: 8,
@@ -92,7 +92,7 @@ describe('History', () => {
     )
   })
 
-  it('drops what is too old by itself, each event in its time', () => {
+  it('evicts each event by itself when it is too old', () => {
     clock.uninstall()
     clock = FakeTimers.install({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
     const history = new History({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
@@ -145,7 +145,7 @@ describe('History', () => {
     }
   }
 
-  it('does not name a target that is whole because of what others lost', () => {
+  it('does not name a complete target because others lost events', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     append(history, { uid: 'a' }, 1, 'kept')
     for (let position = 2; position < 20; position += 1) append(history, {}, position, 'tick')
@@ -154,7 +154,7 @@ describe('History', () => {
     assert.deepEqual(positions(events), [1, 16, 17, 18, 19])
   })
 
-  it('goes by the latest loss of all where a target has no record any more', () => {
+  it('goes by the newest loss of all for a target that has no record any more', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     append(history, { uid: 'a' }, 1, 'gone')
     clock.tick(AGE)
@@ -164,13 +164,13 @@ describe('History', () => {
     assert.deepEqual(history.since('1', TARGETS).gaps, [])
   })
 
-  it('says a gap for all targets to a position of another order', () => {
+  it('names all targets for a position of another order', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     append(history, { uid: 'a' }, 1, 'kept')
     assert.deepEqual(history.since('nonsense', TARGETS), { events: [], gaps: TARGETS })
   })
 
-  it('gives the frame that was published, small or large, each time it is asked', () => {
+  it('returns the published frame, small or large, on every call', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     for (const [index, size] of [3, 100_000].entries()) {
       const data = `é\n${'x'.repeat(size)}`
@@ -182,7 +182,7 @@ describe('History', () => {
     }
   })
 
-  it('keeps within its bytes, and the heap with it, whatever is kept for whom', function () {
+  it('keeps within its bound of bytes, and so does the heap, for every kind of load', function () {
     this.timeout(60_000)
     const args = ['--import', 'tsx', '--expose-gc', HEAP]
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })

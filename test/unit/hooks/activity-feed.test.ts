@@ -31,9 +31,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constant('wait'), ticks: fc.nat({ max: 70 }) }) },
 ) as fc.Arbitrary<Step>
 
-describe('activity under churn', () => {
+describe("Comet.on('activity') under random operations", () => {
   for (const nodes of [1, 3]) {
-    it(`keeps every rule and agrees with a simple model on ${nodes} node(s)`, async function () {
+    it(`keeps every rule and agrees with a simple model, on ${nodes} node(s)`, async function () {
       this.timeout(60_000)
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 80 }), async (steps) => {

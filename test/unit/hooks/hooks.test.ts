@@ -21,7 +21,7 @@ const THROWN: readonly unknown[] = [
   { toString: throws(new Error('not even this')) },
 ]
 
-describe('hooks', () => {
+describe('Hooks: Comet.on, once and off', () => {
   let hooks: Hooks
   const warnings: Error[] = []
   let others: NodeJS.WarningListener[] = []
@@ -46,8 +46,8 @@ describe('hooks', () => {
 
   const emit = (uid = 'u1') => hooks.emit('activity', activity(HEARD, uid))
 
-  describe('are called', () => {
-    it('with what happened, each of them, in the order they were added', () => {
+  describe('a listener', () => {
+    it('gets the event, in the order in which listeners were added', () => {
       const heard: unknown[] = []
       hooks.on('activity', (event) => heard.push('first', event))
       hooks.on('activity', (event) => heard.push('second', event))
@@ -56,7 +56,7 @@ describe('hooks', () => {
       assert.deepEqual(heard, ['first', event, 'second', event])
     })
 
-    it('once, when added by once, even if they cause the same again', () => {
+    it('is called only once after once(), even if it causes the same event again', () => {
       const heard: string[] = []
       hooks.once('activity', ({ uid }) => {
         heard.push(uid)
@@ -67,7 +67,7 @@ describe('hooks', () => {
       assert.deepEqual(heard, ['u1'])
     })
 
-    it('no more after off, whether they were added by on or by once', () => {
+    it('is not called after off(), whether on() or once() added it', () => {
       const heard: string[] = []
       const listener = ({ uid }: { uid: string }) => heard.push(uid)
       hooks.on('activity', listener)
@@ -80,7 +80,7 @@ describe('hooks', () => {
       assert.deepEqual(heard, ['u1'])
     })
 
-    it('under each of two names, and off takes away only the one it is told', () => {
+    it('may be added under two names, and off() removes it from one', () => {
       const heard: string[] = []
       const listener = ({ uid }: { uid: string }) => heard.push(uid)
       hooks.on('online', listener)
@@ -93,7 +93,7 @@ describe('hooks', () => {
       assert.deepEqual(heard, ['u1', 'u2', 'u4'])
     })
 
-    it('all the same when another one takes itself away meanwhile', () => {
+    it('is called although another listener removes itself meanwhile', () => {
       const heard: string[] = []
       const first = () => hooks.off('activity', first)
       hooks.on('activity', first)
@@ -104,7 +104,7 @@ describe('hooks', () => {
     })
   })
 
-  it('are refused when they are no function, where they are added', () => {
+  it('refuse a listener that is no function', () => {
     for (const listener of [undefined, null, {}, 'online']) {
       const message = /^A hook must be a function, not /
       for (const add of ['on', 'once'] as const) {
@@ -114,10 +114,10 @@ describe('hooks', () => {
     }
   })
 
-  describe('that throw', () => {
+  describe('a listener that throws', () => {
     const oops = new Error('oops')
 
-    it('are told to "error" each time, and reach no other hook nor whoever emits', async () => {
+    it('is reported to "error" each time, and stops neither other listeners nor the emitter', async () => {
       const [heard, errors]: [string[], Error[]] = [[], []]
       hooks.on('error', (error) => errors.push(error))
       hooks.on('activity', throws(oops))
@@ -132,7 +132,7 @@ describe('hooks', () => {
       assert.deepEqual(warnings, [])
     })
 
-    it('are told to "error" when they are async', async () => {
+    it('is reported to "error" when it is async', async () => {
       const error = new Promise<Error>((resolve) => hooks.on('error', resolve))
       hooks.on('activity', async () => {
         await turn()
@@ -142,7 +142,7 @@ describe('hooks', () => {
       assert.equal(await error, oops)
     })
 
-    it('what is no Error are told as one, whatever it is', async () => {
+    it('is reported as an Error, whatever it throws', async () => {
       const errors: Error[] = []
       hooks.on('error', (error) => errors.push(error))
       for (const thrown of THROWN) {
@@ -160,7 +160,7 @@ describe('hooks', () => {
       }
     })
 
-    it('become a process warning when nothing listens to "error"', async () => {
+    it('becomes a process warning when nothing listens to "error"', async () => {
       hooks.on('activity', throws(oops))
       emit()
       await turn()
@@ -169,7 +169,7 @@ describe('hooks', () => {
       assert.equal((warnings[0] as Error & { detail?: string }).detail, oops.stack)
     })
 
-    it('become a process warning when they listen to "error" themselves, and the others still hear', async () => {
+    it('becomes a process warning when it listens to "error" itself, and other listeners are still called', async () => {
       const errors: Error[] = []
       for (const thrown of [oops, ...THROWN]) {
         hooks.once('error', throws(thrown))
@@ -185,7 +185,7 @@ describe('hooks', () => {
   })
 })
 
-describe('activity', () => {
+describe('ActivityFeed', () => {
   let hooks: Hooks
   let feed: ActivityFeed
 
@@ -194,7 +194,7 @@ describe('activity', () => {
     feed = new ActivityFeed(hooks)
   })
 
-  it('is told to "activity" and then to the hook of its type', () => {
+  it('calls "activity" and then the hook of the type', () => {
     const heard: string[] = []
     for (const name of ['activity', 'online', 'offline', 'heard', 'enter', 'leave'] as const) {
       hooks.on(name, ({ type }) => heard.push(`${name} ${type}`))
@@ -206,7 +206,7 @@ describe('activity', () => {
     ])
   })
 
-  it('is told in its order to every hook, though the first one causes more of it', () => {
+  it('keeps the order for every hook, even if the first one causes more activity', () => {
     const [first, second, third]: [string[], string[], string[]] = [[], [], []]
     hooks.on('activity', ({ uid }) => {
       first.push(uid)
@@ -219,7 +219,7 @@ describe('activity', () => {
     for (const heard of [first, second, third]) assert.deepEqual(heard, ['u1', 'u2', 'u3', 'u4', 'u5'])
   })
 
-  it('is out when push returns, unless it comes from a hook: then when that one is through', () => {
+  it('delivers before push() returns, except from within a hook: then after that hook has returned', () => {
     const heard: string[] = []
     hooks.on('online', () => {
       feed.push([activity(HEARD, 'u2')])
@@ -230,7 +230,7 @@ describe('activity', () => {
     assert.deepEqual(heard, ['u2'])
   })
 
-  it('goes on after a hook threw what cannot even be made a string', () => {
+  it('continues after a hook threw something that cannot be made a string', () => {
     const heard: string[] = []
     let errors = 0
     hooks.on('error', () => {
@@ -247,8 +247,8 @@ describe('activity', () => {
   })
 })
 
-describe('a hook of a name that there is not', () => {
-  it('is refused when it is added, such as a misspelt one', () => {
+describe('Comet.on with an unknown name', () => {
+  it('is refused, and so is Comet.once', () => {
     for (const name of ['onlin', 'close', 'toString']) {
       const message = new RegExp(`no hook "${name}", but activity, online`)
       assert.throws(() => new Hooks().on(name as 'online', () => {}), { code: 'INVALID_OPTION', message })

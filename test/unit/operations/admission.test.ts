@@ -22,10 +22,10 @@ function come(comet: Comet, request: { rids?: string[]; clientId?: string } = {}
   return { transport, came }
 }
 
-describe('While presence is asked about a client', () => {
+describe('Comet.connect while presence has not answered', () => {
   afterEach(closeComets)
 
-  it('a kick is at once all the same: there is no grace for it', async () => {
+  it('is ended by Comet.disconnect at once, without a grace', async () => {
     const { make, delays, asked } = makeSlow()
     const { comet, said } = make()
     delays.push(40)
@@ -37,7 +37,7 @@ describe('While presence is asked about a client', () => {
     assert.deepEqual(said, ['ONLINE alice', 'ENTER_ROOM alice den', 'LEAVE_ROOM alice den', 'OFFLINE alice'])
   })
 
-  it('its user may leave a room on any node, and then is not in it', async () => {
+  it('obeys Comet.leave from any node: the session is not in that room', async () => {
     const { make, delays, asked } = makeSlow()
     const [one, two] = [make().comet, make().comet]
     await come(one, { clientId: 'other' }).came
@@ -56,7 +56,7 @@ describe('While presence is asked about a client', () => {
   })
 
   for (const nodes of ['one node', 'two nodes']) {
-    it(`it may come again: on ${nodes}, the later one counts, whichever answer comes first`, async () => {
+    it(`is taken over by a later connection on ${nodes}, whichever answer comes first`, async () => {
       const { make, delays, asked } = makeSlow()
       const one = make()
       const two = nodes === 'one node' ? one : make()
@@ -80,7 +80,7 @@ describe('While presence is asked about a client', () => {
     })
   }
 
-  it('what it asks by way of its earlier connection is refused, and lost on nobody', async () => {
+  it('refuses packets by way of the previous connection, which have no effect', async () => {
     const { make, delays, asked } = makeSlow()
     const { comet } = make()
     const early = come(comet, { clientId: 'page', rids: ['den'] })
@@ -102,10 +102,10 @@ describe('While presence is asked about a client', () => {
   })
 })
 
-describe('A session that takes over another', () => {
+describe('CometOptions.maxRoomsPerSession on a takeover', () => {
   afterEach(closeComets)
 
-  it('has no more rooms than maxRoomsPerSession, and is told which were too many', async () => {
+  it('limits the rooms of both connections, and reports those beyond the limit as refused', async () => {
     const { comet } = makeComet({ maxRoomsPerSession: 2, offlineGrace: 60_000 })
     const visit = async (...rids: string[]) => {
       const { transport, came } = come(comet, { clientId: 'page', rids })

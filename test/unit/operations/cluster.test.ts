@@ -3,11 +3,11 @@ import { MemoryBroker } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { until } from '../../support/until.ts'
 
-describe('A cluster', () => {
+describe('Cluster', () => {
   afterEach(closeComets)
 
   describe('Comets that share a broker', () => {
-    it('are nodes of one cluster: events, presence and commands reach over', async () => {
+    it('share events, presence and commands', async () => {
       const broker = new MemoryBroker()
       const [one, two] = [makeComet({ broker }), makeComet({ broker })]
       const alice = await connect(one.comet, 'alice', 'den')
@@ -29,7 +29,7 @@ describe('A cluster', () => {
       assert.equal(await one.comet.isOnline('alice'), false)
     })
 
-    it('take each other’s packets', async () => {
+    it('handle packets for sessions of other nodes', async () => {
       const broker = new MemoryBroker()
       const onMessage = ({ evt }: { evt: string }) => ({ got: evt })
       const [one, two] = [makeComet({ broker, onMessage }), makeComet({ broker })]
@@ -41,7 +41,7 @@ describe('A cluster', () => {
       await assert.rejects(two.comet.receive({ sid, identity: 'bob', packet }), { code: 'NOT_YOUR_SESSION' })
     })
 
-    it('keep a user present whose node goes away, until its grace is over', async () => {
+    it('keep a user present after its node has closed, until its grace is over', async () => {
       const broker = new MemoryBroker()
       const [one, two] = [makeComet({ broker, offlineGrace: 50 }), makeComet({ broker, offlineGrace: 50 })]
       await connect(one.comet, 'alice', 'den')
@@ -52,7 +52,7 @@ describe('A cluster', () => {
       assert.deepEqual([one.said, two.said], [[], ['LEAVE_ROOM alice den', 'OFFLINE alice']])
     })
 
-    it('hear nothing of another namespace', async () => {
+    it('share nothing with another namespace', async () => {
       const broker = new MemoryBroker()
       const [one, two] = [makeComet({ broker }), makeComet({ broker, namespace: 'other' })]
       const [alice, eve] = [await connect(one.comet, 'alice'), await connect(two.comet, 'eve')]

@@ -14,10 +14,10 @@ async function comeBack(comet: Comet, identity: Identified, position: string | u
   return transport
 }
 
-describe('A kicked client', () => {
+describe('Comet.disconnect', () => {
   afterEach(closeComets)
 
-  it('is kept away when it comes back by itself, and no other tab is touched', async () => {
+  it('keeps the client away when it reconnects by itself, and touches no other tab', async () => {
     const { comet } = makeComet()
     const [kicked, other] = [await connect(comet, 'alice'), await connect(comet, 'alice')]
     assert.equal(await comet.disconnect({ sid: kicked.sid }), 1)
@@ -26,7 +26,7 @@ describe('A kicked client', () => {
     await comeBack(comet, 'alice', other.lastEventId)
   })
 
-  it('comes back with a reload', async () => {
+  it('does not keep the client away after a reload', async () => {
     const { comet } = makeComet()
     const kicked = await connect(comet, 'alice')
     await comet.disconnect({ uid: 'alice' })
@@ -34,7 +34,7 @@ describe('A kicked client', () => {
     assert.ok((await comeBack(comet, 'alice', undefined)).opened)
   })
 
-  it('has a mark that does nothing for another user, another page, or changed', async () => {
+  it('issues a stay-away token that has no effect for another user, for another page, or when it was changed', async () => {
     const { comet } = makeComet()
     const kicked = await comeBack(comet, 'alice', undefined, 'page')
     const guest = await connect(comet, { anonymous: true })
@@ -50,7 +50,7 @@ describe('A kicked client', () => {
     assert.ok((await comeBack(comet, { anonymous: true }, mark)).opened)
   })
 
-  it('is kept away by every node, as long as the one that kicked it is there', async () => {
+  it('keeps the client away from every node, as long as the node that it was connected to is there', async () => {
     const broker = new MemoryBroker()
     const [one, two] = [makeComet({ broker }).comet, makeComet({ broker }).comet]
     const kicked = await connect(one, 'alice')
@@ -60,7 +60,7 @@ describe('A kicked client', () => {
     assert.ok((await comeBack(two, 'alice', kicked.lastEventId)).opened)
   })
 
-  it('is kept away by every node, too, when its session was begun on another', async () => {
+  it('keeps the client away from every node when its session began on another node', async () => {
     const broker = new MemoryBroker()
     const [one, two] = [
       makeComet({ broker, offlineGrace: 60_000 }).comet,
@@ -76,7 +76,7 @@ describe('A kicked client', () => {
     }
   })
 
-  it('may have been about to be let in', async () => {
+  it('ends a client that canEnter is being asked about', async () => {
     let answer: (allowed: boolean) => void = () => {}
     const { comet, said } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
     const transport = new MemoryTransport()
@@ -89,7 +89,7 @@ describe('A kicked client', () => {
     await assert.rejects(comeBack(comet, 'alice', transport.lastEventId), { code: 'STAY_AWAY' })
   })
 
-  it('may have been identified just before', async () => {
+  it('ends a client that was identified just before', async () => {
     const { comet, said } = makeComet()
     const transport = new MemoryTransport()
     const connecting = comet.connect({ identity: 'alice', transport })
@@ -99,7 +99,7 @@ describe('A kicked client', () => {
     assert.deepEqual([transport.control('ready'), said], [undefined, []])
   })
 
-  it('is told how long to wait when it may come back, though its stream has not begun', async () => {
+  it('sends a retry when the client may reconnect, although its stream has not begun', async () => {
     const { comet } = makeComet()
     comet.on('online', ({ uid }) => void comet.disconnect({ uid }, { reconnect: true }))
     const { events, text } = await connect(comet, 'alice')
@@ -110,7 +110,7 @@ describe('A kicked client', () => {
     assert.match(text, /^retry: \d{4}$/m)
   })
 
-  it('may be let back, when the host says so', async () => {
+  it('lets the client reconnect when the app says so', async () => {
     const { comet } = makeComet()
     const kicked = await connect(comet, 'alice')
     await comet.disconnect({ uid: 'alice' }, { reason: 'new version', reconnect: true })

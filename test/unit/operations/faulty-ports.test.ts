@@ -15,7 +15,7 @@ function fragilePresence(): { presence: Presence; broken: Set<keyof PresenceConn
   return { presence: { join }, broken }
 }
 
-describe('When presence fails', () => {
+describe('When presence fails, Comet', () => {
   afterEach(closeComets)
 
   function make() {
@@ -26,7 +26,7 @@ describe('When presence fails', () => {
     return { comet, broken, errors }
   }
 
-  it('sends a newcomer away for now, says the error, and nothing of it is left', async () => {
+  it('gives a newcomer a temporary error, reports the failure, and keeps nothing of the client', async () => {
     const { comet, broken, errors } = make()
     broken.add('connect')
     const transport = new MemoryTransport()
@@ -37,7 +37,7 @@ describe('When presence fails', () => {
     assert.ok(errors.includes('connect: connection lost'))
   })
 
-  it('does not put a session into a room that presence knows nothing of', async () => {
+  it('does not put a session into a room that presence does not know of', async () => {
     const { comet, broken } = make()
     const { sid } = await connect(comet, 'alice')
     broken.add('enter')
@@ -52,7 +52,7 @@ describe('When presence fails', () => {
     assert.equal(await comet.enter({ sid }, 'den'), true)
   })
 
-  it('ends a session all the same, and says the error', async () => {
+  it('still ends a session, and reports the failure', async () => {
     const { comet, broken, errors } = make()
     const alice = await connect(comet, 'alice')
     broken.add('disconnect')
@@ -62,7 +62,7 @@ describe('When presence fails', () => {
     assert.deepEqual(errors, ['disconnect: connection lost'])
   })
 
-  it('does not hold up a Comet that closes', async () => {
+  it('still closes', async () => {
     const hanging = new MemoryBroker()
     const join: Presence['join'] = (node) =>
       Object.assign(hanging.presence.join(node), { disconnect: () => new Promise<never>(() => {}) })

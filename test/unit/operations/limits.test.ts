@@ -8,7 +8,7 @@ import { PacedTransport } from '../../support/paced-transport.ts'
 describe('Limits', () => {
   afterEach(closeComets)
 
-  it('maxSessionsPerUser: one more closes the oldest for good', async () => {
+  it('maxSessionsPerUser: one session more closes the oldest for good', async () => {
     const { comet } = makeComet({ maxSessionsPerUser: 2 })
     const [first, second, third] = [
       await connect(comet, 'alice'),
@@ -22,7 +22,7 @@ describe('Limits', () => {
     assert.equal(comet.stats().sessions, 3)
   })
 
-  it('maxSessionsPerUser: or is answered with 429; those in grace and anonymous ones do not count', async () => {
+  it("maxSessionsPerUser: with onExcess 'reject' one session more gets 429; sessions in grace and anonymous ones do not count", async () => {
     const { comet } = makeComet({ maxSessionsPerUser: 2, onExcess: 'reject', offlineGrace: 60_000 })
     const first = await connect(comet, 'alice')
     await connect(comet, 'alice')
@@ -32,7 +32,7 @@ describe('Limits', () => {
     for (let guest = 0; guest < 5; guest += 1) await connect(comet, { anonymous: true })
   })
 
-  it('maxSessions: one more is sent away for now', async () => {
+  it('maxSessions: one session more gets a temporary error', async () => {
     const { comet } = makeComet({ maxSessions: 2 })
     const first = await connect(comet, 'alice')
     await connect(comet, { anonymous: true })
@@ -41,7 +41,7 @@ describe('Limits', () => {
     await connect(comet, 'bob')
   })
 
-  it('maxSessions: a takeover is none more', async () => {
+  it('maxSessions: a takeover does not count as one more', async () => {
     const { comet } = makeComet({ maxSessions: 1, maxSessionsPerUser: 1, onExcess: 'reject' })
     const page = async () => {
       const transport = new MemoryTransport()
@@ -53,7 +53,7 @@ describe('Limits', () => {
     assert.deepEqual([first.closed, second.closed], [true, false])
   })
 
-  it('maxRoomsPerSession: more by URL are refused, more by JOIN get 403, the host may', async () => {
+  it('maxRoomsPerSession: more rooms by URL are refused, JOIN gets 403, and the app is not limited', async () => {
     const { comet } = makeComet({ maxRoomsPerSession: 2 })
     const alice = await connect(comet, { uid: 'alice', rooms: ['a'] }, 'b', 'c')
     assert.deepEqual(alice.control('ready')?.rooms, ['a', 'b'])
@@ -70,7 +70,7 @@ describe('Limits', () => {
   describe('maxBufferedBytes', () => {
     const turn = () => new Promise(setImmediate)
 
-    it('closes a reader that falls behind by more, which resumes without loss', async () => {
+    it('closes a reader that falls further behind, which resumes without loss', async () => {
       const { comet } = makeComet({ maxBufferedBytes: 1_000 })
       const slow = new PacedTransport()
       await comet.connect({ identity: 'alice', transport: slow })
@@ -88,7 +88,7 @@ describe('Limits', () => {
       assert.deepEqual([...slow.published, ...again.published], fast.published)
     })
 
-    it('never closes one for a single large event, a large burst, or a long replay', async () => {
+    it('never closes a reader for one large event, one large burst, or a long replay', async () => {
       const { comet } = makeComet({ maxBufferedBytes: 1_000 })
       const client = new PacedTransport()
       await comet.connect({ identity: 'alice', transport: client })
@@ -115,10 +115,10 @@ describe('Limits', () => {
   })
 })
 
-describe('A user with all the sessions it may have', () => {
+describe('CometOptions.maxSessionsPerUser', () => {
   afterEach(closeComets)
 
-  it('exchanges its only one for another without going offline', async () => {
+  it('lets a user exchange its only session without going offline', async () => {
     const { comet, said } = makeComet({ maxSessionsPerUser: 1, offlineGrace: 1_000 })
     const first = await connect(comet, 'alice', 'den')
     said.splice(0)
@@ -127,7 +127,7 @@ describe('A user with all the sessions it may have', () => {
     assert.deepEqual(said, [])
   })
 
-  it('makes room by itself on a node that is full, and is not sent away', async () => {
+  it('lets a user exchange a session on a node that is full', async () => {
     const { comet } = makeComet({ maxSessionsPerUser: 1, maxSessions: 2 })
     await connect(comet, 'bob')
     const first = await connect(comet, 'alice')
@@ -137,7 +137,7 @@ describe('A user with all the sessions it may have', () => {
   })
 })
 
-describe('Time', () => {
+describe('Liveness', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {
     clock = FakeTimers.install({
@@ -156,7 +156,7 @@ describe('Time', () => {
     return { comet, transport, pass: async (ms: number) => void (await clock.tickAsync(ms)) }
   }
 
-  it('has a client that answers heartbeats closed after three silent intervals', async () => {
+  it('closes a client that answers heartbeats after three silent intervals', async () => {
     const { comet, transport, pass } = await open({ maxConnectionAge: 0 }, 'alice', true)
     await pass(40_000)
     await comet.receive({ sid: transport.sid, identity: 'alice', packet: { type: 'HB' } })
@@ -167,7 +167,7 @@ describe('Time', () => {
     assert.equal(comet.stats().sessions, 0)
   })
 
-  it('has another one closed at maxConnectionAge, at 80 to 100 % of it', async () => {
+  it('closes any other client at 80 to 100 % of maxConnectionAge', async () => {
     const { transport, pass } = await open({ maxConnectionAge: 100_000 })
     await pass(79_900)
     assert.equal(transport.closed, false)
@@ -176,13 +176,13 @@ describe('Time', () => {
     assert.equal(transport.control('close')?.reconnect, true)
   })
 
-  it('closes neither without heartbeats and age', async () => {
+  it('closes neither without heartbeatInterval and maxConnectionAge', async () => {
     const { transport, pass } = await open({ maxConnectionAge: 0, heartbeatInterval: 0 }, 'alice', true)
     await pass(24 * 3_600_000)
     assert.equal(transport.closed, false)
   })
 
-  it('has an identity closed when it expires', async () => {
+  it('closes a session when its identity expires', async () => {
     const { transport, pass } = await open({}, { uid: 'alice', expiresAt: Date.now() + 60_000 })
     await pass(59_000)
     assert.equal(transport.closed, false)
@@ -190,7 +190,7 @@ describe('Time', () => {
     assert.equal(transport.control('close')?.code, 'EXPIRED')
   })
 
-  it('sends a heartbeat in every interval, and none more', async () => {
+  it('sends one heartbeat in every interval', async () => {
     const { transport, pass } = await open({ maxConnectionAge: 0 })
     const beats = () => transport.events.filter(({ event }) => event === 'comet.heartbeat').length
     await pass(15_100)

@@ -18,10 +18,10 @@ async function comeBack(
   return transport
 }
 
-describe('Resuming', () => {
+describe('Comet.connect with a position', () => {
   afterEach(closeComets)
 
-  it('replays what the user, its rooms and the world were sent, in order, and nothing else', async () => {
+  it('replays the events of the user, its rooms and the world, in order, and nothing else', async () => {
     const { comet } = makeComet()
     const first = await comeBack(comet, undefined)
     await comet.publish({ evt: '0' })
@@ -43,7 +43,7 @@ describe('Resuming', () => {
     assert.deepEqual(second.published, ['1', '2', '4', '5'])
   })
 
-  it('completes the set when it is cut at any byte of the replay', async () => {
+  it('loses and repeats nothing when the replay is cut at any byte', async () => {
     const { comet } = makeComet()
     const start = (await comeBack(comet, undefined)).lastEventId
     const evts = Array.from({ length: 50 }, (_, index) => `event\n${index}`)
@@ -61,7 +61,7 @@ describe('Resuming', () => {
     }
   }).timeout(60_000)
 
-  it('names the targets of which something was evicted, and replays the others all the same', async () => {
+  it('names the targets with evicted events in comet.gap, and replays the others', async () => {
     const { comet } = makeComet({ historyEvents: 5 })
     const first = await comeBack(comet, undefined)
     first.drop()
@@ -77,7 +77,7 @@ describe('Resuming', () => {
     assert.deepEqual(third.published, [])
   })
 
-  it('says a gap for all targets to a position of another life of the server, and replays nothing', async () => {
+  it('names all targets for a position of an earlier life of the server, and replays nothing', async () => {
     const { comet } = makeComet()
     await comet.publish({ evt: 'before' })
     for (const position of ['AAAAAAAA.1', 'nonsense', `${'x'.repeat(500)}`, '0', 'a\nb']) {
@@ -90,7 +90,7 @@ describe('Resuming', () => {
     }
   })
 
-  it('loses nothing that is published while canEnter thinks', async () => {
+  it('loses nothing that is published while canEnter decides', async () => {
     let answer: (allowed: boolean) => void = () => {}
     const { comet } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
     const start = (await connect(comet, { uid: 'alice', rooms: ['den'] })).lastEventId
@@ -106,7 +106,7 @@ describe('Resuming', () => {
     assert.deepEqual(transport.published, ['1', '2', '3', '4'])
   })
 
-  it('keeps out of the history what is transient, and rooms without history', async () => {
+  it('replays no transient events, and no rooms without history', async () => {
     const { comet } = makeComet({ keepHistory: ({ rid }) => rid !== 'den' })
     const first = await comeBack(comet, undefined, undefined, ['den', 'attic'])
     await comet.publish({ rid: 'den', evt: 'live' })
@@ -121,7 +121,7 @@ describe('Resuming', () => {
     assert.equal(second.control('ready')?.recovered, true)
   })
 
-  it('says a gap when nothing is kept at all and something was published since', async () => {
+  it('reports a gap when there is no history and something was published since', async () => {
     const { comet } = makeComet({ historyEvents: 0 })
     const first = await comeBack(comet, undefined)
     await comet.publish({ evt: 'live' })
@@ -137,7 +137,7 @@ describe('Resuming', () => {
     assert.deepEqual(third.published, [])
   })
 
-  it('gives a newcomer the last events of the rooms it enters, when it asks, and an id after all of them', async () => {
+  it('gives a newcomer the recent events of its rooms on request, and an id after the last of them', async () => {
     const { comet } = makeComet()
     for (const evt of ['1', '2', '3']) await comet.publish({ rid: 'den', evt })
     await comet.publish({ rid: 'attic', evt: '4' })
@@ -155,7 +155,7 @@ describe('Resuming', () => {
     assert.deepEqual(again.published, [])
   })
 
-  it('gives a JOIN the room since a position, or its last events', async () => {
+  it('replays a room for JOIN, since a position or its recent events', async () => {
     const { comet } = makeComet({ historyEvents: 3 })
     const start = (await connect(comet, 'bob')).lastEventId ?? ''
     for (const evt of ['1', '2']) await comet.publish({ rid: 'den', evt })
@@ -181,7 +181,7 @@ describe('Resuming', () => {
     await assert.rejects(join({ recent: -1 }), { code: 'INVALID_FIELD' })
   })
 
-  it('paces a replay, and joins it to what is published meanwhile without gap or duplicate', async () => {
+  it('paces a replay and continues with live events, without gap or duplicate', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.constantFrom('publish', 'read', 'drop', 'big'), { maxLength: 80 }),

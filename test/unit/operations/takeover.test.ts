@@ -17,10 +17,10 @@ async function page(
 const join = (comet: Comet, sid: string, rid: string) =>
   comet.receive({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid } } })
 
-describe('A clientId', () => {
+describe('Takeover by clientId', () => {
   afterEach(closeComets)
 
-  it('brings a session back with its sid and the rooms it joined, and nothing is said', async () => {
+  it('keeps the sid and the rooms that the session joined, without activity', async () => {
     const { comet, said } = makeComet({ offlineGrace: 60_000 })
     const first = await page(comet)
     await join(comet, first.sid, 'den')
@@ -42,7 +42,7 @@ describe('A clientId', () => {
     assert.equal(comet.stats().sessions, 1)
   })
 
-  it('ends a half-open predecessor at once, for good', async () => {
+  it('ends a half-open previous connection at once and for good', async () => {
     const { comet, said } = makeComet()
     const first = await page(comet, { rids: ['den'] })
     said.splice(0)
@@ -61,7 +61,7 @@ describe('A clientId', () => {
     assert.deepEqual(said, ['LEAVE_ROOM alice den', 'OFFLINE alice'])
   })
 
-  it('brings back one that was replaced when who replaced it has gone, on whatever node that was', async () => {
+  it('readmits the previous connection when the one that took over has gone, on any node', async () => {
     const broker = new MemoryBroker()
     const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]
     const [one, two] = [nodes[0]?.comet as Comet, nodes[1]?.comet as Comet]
@@ -81,7 +81,7 @@ describe('A clientId', () => {
     }
   })
 
-  it('takes over nothing of another user', async () => {
+  it('takes over no session of another user', async () => {
     const { comet } = makeComet()
     const alice = await page(comet, { rids: ['den'] })
     const mallory = await page(comet, { uid: 'mallory' })
@@ -90,7 +90,7 @@ describe('A clientId', () => {
     assert.equal(alice.closed, false)
   })
 
-  it('knows a SEND that comes again after the reconnect, which brings no new allowance', async () => {
+  it('remembers the answer to a SEND over a reconnect, and gives no new packet allowance', async () => {
     let calls = 0
     const onMessage = () => ++calls
     const { comet } = makeComet({ offlineGrace: 60_000, packetRate: 1, onMessage })
@@ -106,7 +106,7 @@ describe('A clientId', () => {
     assert.equal(calls, 1)
   })
 
-  it('does so over nodes, and packets find the session where it is', async () => {
+  it('works over nodes, and packets find the session on its node', async () => {
     const broker = new MemoryBroker()
     const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]
     const [one, two] = [nodes[0]?.comet as Comet, nodes[1]?.comet as Comet]

@@ -3,7 +3,7 @@ import { CometError } from '../../../lib/index.ts'
 import { UplinkState } from '../../../lib/session/uplink-states.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 
-describe('Packets of one session', () => {
+describe('Comet.receive', () => {
   afterEach(closeComets)
 
   const never = () => new Promise<never>(() => {})
@@ -12,7 +12,7 @@ describe('Packets of one session', () => {
     send: { evt, ...(id === undefined ? {} : { id }) },
   })
 
-  it('do not keep a heartbeat waiting while the host thinks about one', async () => {
+  it('handles HB while onMessage has not answered a SEND', async () => {
     const { comet, said } = makeComet({ onMessage: never })
     const { sid } = await connect(comet, 'alice')
     comet.receive({ sid, identity: 'alice', packet: send('hi') })
@@ -20,7 +20,7 @@ describe('Packets of one session', () => {
     assert.equal(said.filter((activity) => activity === 'HEARD alice').length, 2)
   })
 
-  it('do not keep a BYE waiting while the host thinks about a room', async () => {
+  it('handles BYE while canEnter has not answered a JOIN', async () => {
     const { comet } = makeComet({ canEnter: never })
     const alice = await connect(comet, 'alice')
     const { sid } = alice
@@ -30,7 +30,7 @@ describe('Packets of one session', () => {
     assert.ok(alice.closed)
   })
 
-  it('are refused when too many wait, and taken again when one is done', async () => {
+  it('refuses packets when too many wait, and accepts them again when one is done', async () => {
     const state = new UplinkState('sid', 1)
     let done: () => void = () => {}
     const first = state.enqueue(() => new Promise<void>((resolve) => (done = resolve)), 2)
@@ -45,7 +45,7 @@ describe('Packets of one session', () => {
     assert.equal(await state.enqueue(async () => 'fourth', 2), 'fourth')
   })
 
-  it('may have no id that is longer than maxIdBytes', async () => {
+  it('refuses an id that is longer than maxIdBytes', async () => {
     const { comet } = makeComet()
     const { sid } = await connect(comet, 'alice')
     await comet.receive({ sid, identity: 'alice', packet: send('hi', 'x'.repeat(256)) })
@@ -53,7 +53,7 @@ describe('Packets of one session', () => {
     await assert.rejects(tooLong, { code: 'INVALID_ID', message: /send.id/ })
   })
 
-  it('are forgotten with their answers, oldest first, when the answers grow large', async () => {
+  it('forgets the oldest answers when they grow large', async () => {
     let calls = 0
     const { comet } = makeComet({
       packetRate: 1_000,
@@ -70,7 +70,7 @@ describe('Packets of one session', () => {
     assert.equal(calls, 4)
   })
 
-  it('are refused by a CometError that canEnter throws, which is a no and not a failure', async () => {
+  it('rejects with ROOM_REFUSED when canEnter throws a CometError, and reports no failure', async () => {
     const { comet } = makeComet({
       canEnter: () => {
         throw new CometError('FORBIDDEN', 'Members only.')

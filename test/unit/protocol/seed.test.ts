@@ -63,7 +63,7 @@ const TYPES = [
   [5, 'LEAVE_ROOM'],
 ] as const
 
-describe('the protocol', () => {
+describe('The protocol', () => {
   describe('enum UserActivityEvent.Type', () => {
     for (const [value, name] of TYPES) {
       it(`has ${name} with the value ${value}`, () => {

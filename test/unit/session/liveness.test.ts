@@ -10,7 +10,7 @@ const INTERVAL_MS = 1_000
 /** How exact the timerWheel is. */
 const LATEST_MS = 200
 
-describe('A client that said it answers heartbeats', () => {
+describe('Liveness of a client that answers heartbeats', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {
     clock = FakeTimers.install({
@@ -31,7 +31,7 @@ describe('A client that said it answers heartbeats', () => {
     return { transport, answer, beats: () => transport.events.filter(isBeat).length }
   }
 
-  it('is closed three intervals after it was last heard, not before, whenever that was', async () => {
+  it('closes the client three intervals after it was last seen, never earlier', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 1, max: 3 * INTERVAL_MS - 1 }), { maxLength: 8 }),
@@ -52,7 +52,7 @@ describe('A client that said it answers heartbeats', () => {
     )
   })
 
-  it('gets a heartbeat in every interval, however late it answers', async () => {
+  it('sends a heartbeat in every interval, however late the client answers', async () => {
     const { transport, answer, beats } = await open()
     for (let round = 0; round < 10; round += 1) {
       await clock.tickAsync(2_700)
@@ -62,7 +62,7 @@ describe('A client that said it answers heartbeats', () => {
     assert.ok(beats() >= 27 * (INTERVAL_MS / (INTERVAL_MS + LATEST_MS)) - 1 && beats() <= 28, `${beats()}`)
   })
 
-  it('is not taken for silent while it reads, however much lies before the heartbeat', async () => {
+  it('does not take the client for silent while it reads, however much waits before the heartbeat', async () => {
     const { comet } = makeComet({ heartbeatInterval: INTERVAL_MS })
     const transport = new PacedTransport()
     await comet.connect({ identity: 'alice', transport, answersHeartbeats: true })
@@ -77,7 +77,7 @@ describe('A client that said it answers heartbeats', () => {
     assert.equal(transport.control('close')?.code, 'SILENT')
   })
 
-  it('is not closed for its age', async () => {
+  it('does not close the client for its age', async () => {
     const { transport, answer } = await open({ maxConnectionAge: 2_000 })
     for (let round = 0; round < 10; round += 1) {
       await clock.tickAsync(INTERVAL_MS)
@@ -87,8 +87,8 @@ describe('A client that said it answers heartbeats', () => {
   })
 })
 
-describe('A client that goes as its stream begins', () => {
-  it('leaves no timer behind', async () => {
+describe('Liveness of a client that leaves with its first bytes', () => {
+  it('keeps no timer', async () => {
     const clock = FakeTimers.install({
       toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
     })

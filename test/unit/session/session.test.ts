@@ -7,8 +7,8 @@ import { until } from '../../support/until.ts'
 describe('Sessions', () => {
   afterEach(closeComets)
 
-  describe('a session', () => {
-    it('begins with comet.ready, after ONLINE and ENTER_ROOM are out', async () => {
+  describe('Comet.connect', () => {
+    it('begins the stream with comet.ready, after ONLINE and ENTER_ROOM are out', async () => {
       const { comet, said } = makeComet({ canEnter: ({ rid }) => rid !== 'vault', heartbeatInterval: 1_234 })
       const transport = new MemoryTransport()
       transport.write = (bytes) => {
@@ -32,7 +32,7 @@ describe('Sessions', () => {
       })
     })
 
-    it('gets what an online hook publishes to its user, after comet.ready', async () => {
+    it('delivers what an "online" hook publishes to its user, after comet.ready', async () => {
       const { comet } = makeComet()
       comet.on('online', ({ uid }) => void comet.publish({ uid, evt: 'welcome' }))
       const alice = await connect(comet, 'alice')
@@ -42,7 +42,7 @@ describe('Sessions', () => {
       )
     })
 
-    it('may be kicked by an online hook: it is told, and nothing of it is left', async () => {
+    it('ends a session that an "online" hook disconnects: the client is told, and nothing of it is left', async () => {
       const { comet, said } = makeComet()
       comet.on('online', async ({ uid }) => void (await comet.disconnect({ uid }, { reason: 'banned' })))
       const mallory = await connect(comet, 'mallory', 'den')
@@ -57,7 +57,7 @@ describe('Sessions', () => {
       assert.equal(mallory.control('ready'), undefined)
     })
 
-    it('leaves nothing behind when the client goes while canEnter thinks', async () => {
+    it('leaves nothing behind when the client goes while canEnter decides', async () => {
       let answer: (allowed: boolean) => void = () => {}
       const { comet, said } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
       const transport = new MemoryTransport()
@@ -70,7 +70,7 @@ describe('Sessions', () => {
       assert.equal(transport.opened, false)
     })
 
-    it('is admitted no more when the Comet closes while canEnter thinks', async () => {
+    it('refuses a client when the Comet closes while canEnter decides', async () => {
       let answer: (allowed: boolean) => void = () => {}
       const { comet, said } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
       const connecting = connect(comet, 'alice', 'den')
@@ -80,7 +80,7 @@ describe('Sessions', () => {
       assert.deepEqual(said, [])
     })
 
-    it('gets heartbeats with the current position, and none after its end', async () => {
+    it('sends heartbeats with the current position, and none after the end', async () => {
       const { comet } = makeComet({ heartbeatInterval: 30 })
       const alice = await connect(comet, 'alice')
       await comet.publish({ evt: 'x' })
@@ -92,7 +92,7 @@ describe('Sessions', () => {
       assert.equal(beat?.data, '{}')
     })
 
-    it('shows up in dump and stats, without secrets of others', async () => {
+    it('shows up in Comet.dump and Comet.stats', async () => {
       const { comet } = makeComet()
       const alice = new MemoryTransport()
       await comet.connect({ identity: 'alice', transport: alice, rids: ['den'], clientId: 'tab 1' })
@@ -119,7 +119,7 @@ describe('Sessions', () => {
   })
 
   describe('an anonymous session', () => {
-    it('causes no activity and counts nowhere as present', async () => {
+    it('causes no activity and is never present', async () => {
       const { comet, said } = makeComet()
       const guest = await connect(comet, { anonymous: true }, 'den')
       const { uid, sid } = guest.control('ready') ?? {}
@@ -133,7 +133,7 @@ describe('Sessions', () => {
       assert.deepEqual(said, [])
     })
 
-    it('has a uid of its own, to which can be published', async () => {
+    it('has a uid of its own, which events can be published to', async () => {
       const { comet } = makeComet()
       const [one, two] = [
         await connect(comet, { anonymous: true }),
@@ -145,7 +145,7 @@ describe('Sessions', () => {
     })
   })
 
-  describe('close', () => {
+  describe('Comet.close', () => {
     for (const drain of [-1, Number.NaN, Number.POSITIVE_INFINITY, 3e9, '100', null]) {
       it(`refuses a drain of ${drain}, and closes nothing`, async () => {
         const { comet } = makeComet()
@@ -158,7 +158,7 @@ describe('Sessions', () => {
       })
     }
 
-    it('says who leaves and goes offline, tells the clients, and is idempotent', async () => {
+    it('reports LEAVE_ROOM and OFFLINE, tells the clients, and is idempotent', async () => {
       const { comet, said } = makeComet({ offlineGrace: 60_000 })
       const alice = await connect(comet, 'alice', 'den')
       const gone = await connect(comet, 'bob')
@@ -173,7 +173,7 @@ describe('Sessions', () => {
       assert.ok(alice.closed)
     })
 
-    it('gives up on a client that takes too long', async () => {
+    it('cuts a client that takes too long', async () => {
       const { comet } = makeComet()
       const stalled = new MemoryTransport()
       stalled.end = () => {}
@@ -182,7 +182,7 @@ describe('Sessions', () => {
       assert.ok(stalled.closed)
     })
 
-    it('turns newcomers away for now', async () => {
+    it('gives newcomers a temporary error', async () => {
       const { comet } = makeComet()
       await comet.close()
       await assert.rejects(connect(comet, 'alice'), (error: CometError) => error.temporary)

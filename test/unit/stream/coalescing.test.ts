@@ -65,10 +65,10 @@ async function gather(comet: Comet): Promise<Client[]> {
   )
 }
 
-describe('What is published within a turn', () => {
+describe('Comet.publish within one turn', () => {
   afterEach(closeComets)
 
-  it('reaches each session once and in order, whatever is joined, stalled, and closed amid it', async () => {
+  it('reaches each session once and in order, through any joins, stalls and closes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const { comet } = makeComet()
@@ -121,7 +121,7 @@ describe('What is published within a turn', () => {
     )
   })
 
-  it('is written in slices when it is for very many, with other work in between, and in order', async () => {
+  it('is written to very many sessions in slices, with other work in between, and in order', async () => {
     const { comet } = makeComet()
     const count = 3_000
     const clients: MemoryTransport[] = []

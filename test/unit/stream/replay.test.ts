@@ -37,10 +37,10 @@ async function read(client: PacedTransport): Promise<string[]> {
   return client.published.map((evt) => evt.replace(/\.+$/, ''))
 }
 
-describe('While a client catches up', () => {
+describe('A replay', () => {
   afterEach(closeComets)
 
-  it('all that is published comes in its order, kept or not', async () => {
+  it('continues with everything that is published meanwhile, in order, transient or not', async () => {
     const { comet, client } = await comeBack()
     await comet.publish({ rid: 'den', evt: '1' }, { transient: true })
     await comet.publish({ evt: '2' })
@@ -51,7 +51,7 @@ describe('While a client catches up', () => {
     assert.equal((await read(client)).at(-1), '5')
   })
 
-  it('it may enter a room that it is in: nothing is passed over for it', async () => {
+  it('skips nothing when the client enters a room that it is in', async () => {
     const { comet, client, packet } = await comeBack()
     await comet.publish({ rid: 'den', evt: '1' })
     await comet.enter({ uid: 'alice' }, 'den')
@@ -60,7 +60,7 @@ describe('While a client catches up', () => {
     assert.deepEqual(await read(client), ['a', 'b', 'c', '1', '2'])
   })
 
-  it('it is owed what a room was told while it was in it, though it has left', async () => {
+  it('includes the events of a room up to the moment at which the client left it', async () => {
     const { comet, client, packet } = await comeBack()
     await comet.publish({ rid: 'den', evt: '1' })
     await packet('LEAVE', { rid: 'den' })
@@ -70,7 +70,7 @@ describe('While a client catches up', () => {
     assert.deepEqual(await read(client), ['a', 'b', 'c', '1', '2'])
   })
 
-  it('it may join a room with its past, which comes before what the room is told next', async () => {
+  it('includes the history of a room that the client joins, before new events of the room', async () => {
     const { comet, client, packet } = await comeBack({ maxBufferedBytes: 1_000 })
     for (const name of ['x', 'y']) await comet.publish({ rid: 'attic', evt: past(name) })
     await packet('JOIN', { rid: 'attic', recent: 2 })
@@ -79,7 +79,7 @@ describe('While a client catches up', () => {
     assert.equal(client.closed, false)
   })
 
-  it('what is evicted before its turn comes is a gap, right where it is missing', async () => {
+  it('reports a gap at the place of events that were evicted before their turn', async () => {
     const { comet, client } = await comeBack({ historyEvents: 2 })
     // The first was gone before it came back, the second was sent at once, and the third has yet to be sent.
     assert.equal(client.control('ready')?.recovered, false)
@@ -92,7 +92,7 @@ describe('While a client catches up', () => {
     assert.deepEqual(client.control('gap'), { targets: [{ rid: 'den' }] })
   })
 
-  it('it is ended for too much that is kept for it alone, after the event was delivered to all', async () => {
+  it('ends with the session when too much is kept for it alone, after the event was delivered to all', async () => {
     const { comet, client } = await comeBack({ maxBufferedBytes: 1_000 })
     const other = await connect(comet, 'bob')
     comet.on('offline', () => void comet.publish({ evt: 'she is gone' }))
@@ -109,10 +109,10 @@ describe('While a client catches up', () => {
   })
 })
 
-describe('A client that joins a room with much of its past', () => {
+describe('JOIN with recent', () => {
   afterEach(closeComets)
 
-  it('gets it at its own pace, though it is more than may wait for a slow reader', async () => {
+  it('sends the history at the pace of the reader, beyond maxBufferedBytes', async () => {
     const { comet } = makeComet({ maxBufferedBytes: 1_000 })
     for (const name of ['a', 'b', 'c', 'd']) await comet.publish({ rid: 'den', evt: past(name) })
     const client = new PacedTransport()
@@ -126,7 +126,7 @@ describe('A client that joins a room with much of its past', () => {
   })
 })
 
-describe('A gap', () => {
+describe('comet.gap', () => {
   afterEach(closeComets)
 
   async function overflow(comet: Comet) {
@@ -142,7 +142,7 @@ describe('A gap', () => {
     return client
   }
 
-  it('is said again to a client that was cut before it', async () => {
+  it('is sent again to a client that was cut before it', async () => {
     const { comet } = makeComet({ historyEvents: 2 })
     const position = await overflow(comet)
     const client = await returning(comet, position)
@@ -153,7 +153,7 @@ describe('A gap', () => {
     assert.equal((await returning(comet, position)).control('ready')?.recovered, false)
   })
 
-  it('is said no more to one that has seen it, also when nothing came after it', async () => {
+  it('is not sent again to a client that has seen it, even if no event followed', async () => {
     const { comet } = makeComet({ historyEvents: 2, historyAge: 20 })
     const position = await overflow(comet)
     await until(() => comet.stats().history.events === 0)
@@ -163,7 +163,7 @@ describe('A gap', () => {
   })
 
   for (const options of [{ historyEvents: 0 }, { historyBytes: 0 }, { historyBytes: 500 }]) {
-    it(`is not said to a newcomer, who gets what is published while it comes: ${JSON.stringify(options)}`, async () => {
+    it(`is not sent to a newcomer, which gets what is published while it connects: ${JSON.stringify(options)}`, async () => {
       const { comet } = makeComet(options)
       comet.on('online', ({ uid }) => void comet.publish({ uid, evt: 'Welcome!' }))
       const client = await connect(comet, 'alice')
@@ -172,10 +172,10 @@ describe('A gap', () => {
   }
 })
 
-describe('What a hook publishes amid a delivery', () => {
+describe('Comet.publish from a hook', () => {
   afterEach(closeComets)
 
-  it('comes after what is being delivered, for everybody and in the history', async () => {
+  it('comes after the event that is being delivered, for all clients and in the history', async () => {
     const keepHistory = (): boolean => {
       throw new Error('history failed')
     }
@@ -191,7 +191,7 @@ describe('What a hook publishes amid a delivery', () => {
     assert.deepEqual(await read(back), [])
   })
 
-  it('does not keep what a promise of history allows', async () => {
+  it('takes a promise of keepHistory for a no', async () => {
     const { comet } = makeComet({ keepHistory: (async () => false) as unknown as () => boolean })
     await comet.publish({ rid: 'den', evt: 'secret' })
     assert.deepEqual(comet.history({ rid: 'den' }), [])

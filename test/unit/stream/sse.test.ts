@@ -62,7 +62,7 @@ const DATA: Record<string, string> = {
 }
 
 describe('encodeBlock', () => {
-  it('encodes any data so that a parser gets it back, however the bytes are cut', () => {
+  it('encodes any data so that a parser returns it, however the bytes are cut', () => {
     fc.assert(
       fc.property(fc.array(anyText), fc.array(fc.nat()), (texts, places) => {
         const stream = Buffer.concat(texts.map((data) => encodeBlock({ data })))
@@ -94,7 +94,7 @@ describe('encodeBlock', () => {
     })
   }
 
-  it('gives each field to the event it belongs to, and no other', () => {
+  it('gives each field to its own event', () => {
     const id = fc.string({ unit: fc.constantFrom('a', ' ', ':', '0', '-', 'é') })
     const event = fc.stringMatching(/^[a-z.]{1,10}$/)
     const block = fc.record({ event, id, retry: fc.nat(), data: anyText }, { requiredKeys: ['data'] })
@@ -113,7 +113,7 @@ describe('encodeBlock', () => {
     )
   })
 
-  it('may follow a BOM at the start of the stream, which is no part of its first field', () => {
+  it('is read correctly after a BOM at the start of the stream', () => {
     const { events, errors } = parse(Buffer.from('\ufeff'), encodeBlock({ id: '1', data: '\ufeffhi' }))
     assert.deepEqual(events, [{ event: undefined, id: '1', data: '\ufeffhi' }])
     assert.deepEqual(errors, [])
@@ -121,7 +121,7 @@ describe('encodeBlock', () => {
 })
 
 describe('encodeControl', () => {
-  it('encodes a named event with JSON in one line', () => {
+  it('encodes a named event with its JSON on one line', () => {
     const data = { reason: 'a\r\nb\u2028c', list: [1, null] }
     const bytes = encodeControl('close', data)
     const { events } = parse(bytes)
@@ -131,7 +131,7 @@ describe('encodeControl', () => {
     assert.deepEqual(JSON.parse(events[0]?.data ?? ''), data)
   })
 
-  it('carries id and retry inside the block when they are given, and only then', () => {
+  it('writes id and retry into the block only when they are given', () => {
     const full = parse(encodeControl('ready', {}, { id: 'p.1', retry: 2_000 }))
     assert.deepEqual(full.events, [{ event: 'comet.ready', id: 'p.1', data: '{}' }])
     assert.deepEqual(full.retries, [2_000])
@@ -141,7 +141,7 @@ describe('encodeControl', () => {
   })
 })
 
-describe('a stream of blocks, read by EventSource', () => {
+describe('encodeBlock, read by EventSource', () => {
   let source: EventSource
   /** The client's latest request, and the response to it that stays open. */
   let connected: Promise<[IncomingMessage, ServerResponse]>
@@ -187,7 +187,7 @@ describe('a stream of blocks, read by EventSource', () => {
     )
   })
 
-  it('gives any data back, in order', async () => {
+  it('returns any data, in order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyText), async (texts) => {
         const events = await exchange(texts.map((data) => encodeBlock({ data })))
@@ -200,7 +200,7 @@ describe('a stream of blocks, read by EventSource', () => {
     )
   })
 
-  it('gives awkward data back, up to 1 MiB, in order', async () => {
+  it('returns awkward data up to 1 MiB, in order', async () => {
     const texts = Object.values(DATA)
     const events = await exchange(texts.map((data) => encodeBlock({ data })))
     const wrong = Object.keys(DATA).filter((_, index) => events[index]?.data !== received(texts[index] ?? ''))
@@ -208,7 +208,7 @@ describe('a stream of blocks, read by EventSource', () => {
     assert.equal(events.length, texts.length)
   })
 
-  it('takes the id as the lastEventId of the event', async () => {
+  it('sets lastEventId from the id', async () => {
     const ids = ['epoch.41', 'ü', ' leading space', '0']
     const events = await exchange(ids.map((id) => encodeBlock({ id, data: 'a' })))
     assert.deepEqual(
@@ -217,7 +217,7 @@ describe('a stream of blocks, read by EventSource', () => {
     )
   })
 
-  it('keeps control events away from those who listen to messages', async () => {
+  it('keeps control events from listeners of "message"', async () => {
     const blocks = [encodeControl('ready', { sid: 's' }), encodeBlock({ data: 'a' })]
     const messages = await exchange(blocks)
     assert.deepEqual(
@@ -231,7 +231,7 @@ describe('a stream of blocks, read by EventSource', () => {
     )
   })
 
-  it('comes back after the retry it was told, with the last id', async () => {
+  it('makes it reconnect after the given retry, with the last id', async () => {
     const last = encodeControl('heartbeat', {}, { id: 'epoch.44', retry: 5 })
     await exchange([encodeBlock({ id: 'epoch.43', data: 'a' }), last, encodeBlock({ data: 'b' })])
     const [, ended] = await connected

@@ -47,7 +47,7 @@ describe('WriteQueue', () => {
     )
   })
 
-  it('counts what waits, but not the batch behind the write on its way', () => {
+  it('counts the bytes that wait, without the batch behind the write in progress', () => {
     const transport = new Narrow()
     const writeQueue = new WriteQueue()
     const excess: number[] = []

@@ -51,7 +51,7 @@ const anyStep = fc.oneof(
 )
 const forwardStep = anyStep.map((step) => (step < 0n ? -step : step))
 
-describe('a clock', () => {
+describe('createClock', () => {
   it('never decreases, however time passes and the wall clock is stepped', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(passing, anyStep)), (steps) => {
@@ -87,7 +87,7 @@ describe('a clock', () => {
   })
 
   // NTP corrects small errors by letting the wall clock run slower or faster, by up to 500 millionths.
-  it('stays within a few milliseconds of a wall clock that is slewed for hours, either way', () => {
+  it('stays within a few milliseconds of a wall clock that runs too fast or too slow for hours', () => {
     for (const slew of [-500n, 500n]) {
       const computer = new Computer()
       const clock = createClock(computer)
@@ -103,7 +103,7 @@ describe('a clock', () => {
     }
   })
 
-  it('follows a step forward at once', () => {
+  it('follows a forward step at once', () => {
     const computer = new Computer()
     const clock = createClock(computer)
     clock()
@@ -114,7 +114,7 @@ describe('a clock', () => {
     assert.ok(distance(clock(), computer.time) <= NS_PER_MS)
   })
 
-  it('stands still after a step backward until the wall clock has caught up', () => {
+  it('stands still after a backward step until the wall clock has caught up', () => {
     const computer = new Computer()
     const clock = createClock(computer)
     computer.pass(SECOND)
@@ -130,12 +130,12 @@ describe('a clock', () => {
     assert.ok(distance(clock(), computer.time) <= CLOSE_NS)
   })
 
-  it('does not move when no time passes', () => {
+  it('does not move while no time passes', () => {
     const clock = createClock(new Computer())
     assert.equal(clock(), clock())
   })
 
-  it('tells moments apart that are less than a millisecond apart', () => {
+  it('distinguishes moments that are less than a millisecond apart', () => {
     const computer = new Computer()
     const clock = createClock(computer)
     const times = Array.from({ length: 2_000 }, () => {
@@ -148,7 +148,7 @@ describe('a clock', () => {
     }
   })
 
-  it('is exact to the nanosecond between two moments, even after a step forward', () => {
+  it('is exact to the nanosecond between two moments, even after a forward step', () => {
     const computer = new Computer()
     const clock = createClock(computer)
     computer.step(HOUR)
@@ -157,14 +157,14 @@ describe('a clock', () => {
     assert.equal(clock() - first, 1n)
   })
 
-  it('is made from a wall clock that has fractions of a millisecond, too', () => {
+  it('accepts a wall clock with fractions of a millisecond', () => {
     const clock = createClock({ wall: () => 1_700_000_000_000.75, monotonic: () => 5n })
     assert.equal(clock(), 1_700_000_000_000n * NS_PER_MS)
   })
 })
 
-describe('the clock of the process', () => {
-  it('shows nanoseconds since 1970 and never decreases', () => {
+describe('now', () => {
+  it('returns nanoseconds since 1970 and never decreases', () => {
     const before = BigInt(Date.now()) * NS_PER_MS
     const times = Array.from({ length: 10_000 }, now)
     const after = BigInt(Date.now()) * NS_PER_MS

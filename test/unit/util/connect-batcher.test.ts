@@ -26,7 +26,7 @@ describe('ConnectBatcher', () => {
     }
   }
 
-  it('lets one who comes alone go on after two turns', async () => {
+  it('lets a lone client continue after two turns', async () => {
     join(0)
     await pass(2)
     assert.deepEqual(gone, [])
@@ -34,7 +34,7 @@ describe('ConnectBatcher', () => {
     assert.equal(gone.length, 1)
   })
 
-  it('has those who come in quick succession go on in one turn, in their order', async () => {
+  it('lets clients that arrive in quick succession continue in one turn, in their order', async () => {
     for (let who = 0; who < 10; who += 1) {
       join(who)
       await pass(2)
@@ -48,7 +48,7 @@ describe('ConnectBatcher', () => {
     assert.equal(new Set(gone.map(({ turn }) => turn)).size, 1)
   })
 
-  it('lets as many as 32 go on although others come', async () => {
+  it('lets 32 clients continue although more arrive', async () => {
     for (let who = 0; who < 33; who += 1) {
       join(who)
       await pass(1)
@@ -58,7 +58,7 @@ describe('ConnectBatcher', () => {
     assert.equal(gone.length, 33)
   })
 
-  it('lets nobody wait for longer than 5 ms of turns, though somebody comes in each', async () => {
+  it('delays no client by more than 5 ms, although others arrive in every turn', async () => {
     join(0)
     const end = performance.now() + 5
     for (let who = 1; performance.now() <= end; who += 1) if (who < 30) join(who)

@@ -7,13 +7,13 @@ import { anyText } from '../protocol/arbitraries.ts'
 
 const invalid = (problem: string) => ({ name: 'CometError', code: 'INVALID_ID', message: `rid ${problem}` })
 
-describe('an identifier', () => {
-  it('is any well-formed text without CR, LF and NUL, and stays as it is', () => {
+describe('checkId', () => {
+  it('returns any well-formed text without CR, LF and NUL unchanged', () => {
     const good = ['a', ' ', 'u/1', '用户', '\u{1f600}', 'a\tb', '\u2028', '\ufeff', '__proto__']
     for (const id of good) assert.equal(checkId('rid', id, 256), id)
   })
 
-  it('is refused when it is missing or no string', () => {
+  it('refuses a value that is missing or no string', () => {
     for (const [value, kind] of [
       [undefined, 'undefined'],
       [null, 'null'],
@@ -25,23 +25,23 @@ describe('an identifier', () => {
     }
   })
 
-  it('is refused when it is empty', () => {
+  it('refuses an empty text', () => {
     assert.throws(() => checkId('rid', '', 256), invalid('must not be empty'))
   })
 
-  it('is refused with a CR, LF or NUL anywhere', () => {
+  it('refuses CR, LF and NUL anywhere', () => {
     for (const id of ['\r', '\n', '\0', 'a\rb', 'a\n', '\0b', 'a\r\nb']) {
       assert.throws(() => checkId('rid', id, 256), invalid('must not contain CR, LF or NUL'))
     }
   })
 
-  it('is refused with a lone surrogate', () => {
+  it('refuses a lone surrogate', () => {
     for (const id of ['\ud83d', 'a\ude00', '\ude00\ud83d', '\ud83d\ud83d\ude00']) {
       assert.throws(() => checkId('rid', id, 256), invalid('must not contain a lone surrogate'))
     }
   })
 
-  it('may have as many bytes of UTF-8 as it is said, and no more', () => {
+  it('counts the limit in bytes of UTF-8', () => {
     for (const unit of ['x', 'é', '\u20ac', '\u{1f600}']) {
       const fits = unit.repeat(12 / Buffer.byteLength(unit))
       assert.equal(checkId('rid', fits, 12), fits)
@@ -50,7 +50,7 @@ describe('an identifier', () => {
     }
   })
 
-  it('is accepted exactly when all of this is true', () => {
+  it('accepts a text exactly when it keeps all of these rules', () => {
     const max = fc.integer({ min: 1, max: 40 })
     fc.assert(
       fc.property(anyText, max, (text, maxBytes) => {
@@ -63,8 +63,8 @@ describe('an identifier', () => {
   })
 })
 
-describe('a uid', () => {
-  it('may be an integer, which is taken in decimal', () => {
+describe('checkUid', () => {
+  it('takes an integer in decimal', () => {
     assert.equal(checkUid('uid', 0, 256), '0')
     assert.equal(checkUid('uid', -0, 256), '0')
     assert.equal(checkUid('uid', -7, 256), '-7')
@@ -72,21 +72,21 @@ describe('a uid', () => {
     assert.equal(checkUid('uid', 12345678901234567890n, 256), '12345678901234567890')
   })
 
-  it('is refused as a number that may not be the one that was meant', () => {
+  it('refuses a number that may have been rounded', () => {
     for (const value of [1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, -(2 ** 53)]) {
       const message = `uid must be a safe integer, not ${value}`
       assert.throws(() => checkUid('uid', value, 256), { name: 'CometError', code: 'INVALID_ID', message })
     }
   })
 
-  it('is checked as an identifier otherwise', () => {
+  it('checks anything else as checkId does', () => {
     assert.equal(checkUid('uid', 'alice', 256), 'alice')
     for (const value of [undefined, null, '', 'a\nb', true, {}, Symbol('x')]) {
       assert.throws(() => checkUid('uid', value, 256), { name: 'CometError', code: 'INVALID_ID' })
     }
   })
 
-  it('has the same limit whatever it is made from', () => {
+  it('applies one limit to strings, numbers and bigints', () => {
     assert.equal(checkUid('uid', 12345678n, 8), '12345678')
     for (const value of ['123456789', 123456789, 123456789n, 10n ** 1_000n]) {
       const message = 'uid must have at most 8 bytes (option maxIdBytes)'
@@ -95,26 +95,26 @@ describe('a uid', () => {
   })
 })
 
-describe('a sid', () => {
-  it('names the node that owns the session', () => {
+describe('newSid', () => {
+  it('makes an id that names its node', () => {
     for (let round = 0; round < 200; round += 1) {
       const node = newNodeId()
       assert.equal(issuerOf(newSid(node)), node)
     }
   })
 
-  it('is another one each time, as is a node id', () => {
+  it('never makes the same id twice, and neither does newNodeId', () => {
     const node = newNodeId()
     assert.equal(new Set(Array.from({ length: 1_000 }, () => newSid(node))).size, 1_000)
     assert.equal(new Set(Array.from({ length: 1_000 }, newNodeId)).size, 1_000)
   })
 
-  it('may stand in a URL as it is', () => {
+  it('makes an id that needs no escaping in a URL', () => {
     const sid = newSid(newNodeId())
     assert.equal(encodeURIComponent(sid), sid)
   })
 
-  it('has no owner when it cannot be one', () => {
+  it('makes the only texts in which issuerOf finds a node', () => {
     const sid = newSid(newNodeId())
     const others = [
       '',
@@ -134,7 +134,7 @@ describe('a sid', () => {
 })
 
 describe('kindOf', () => {
-  it('says in words what a value is, but never the value', () => {
+  it('names the kind of a value, never the value itself', () => {
     const words = [
       undefined,
       null,
