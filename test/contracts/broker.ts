@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Broker, BrokerConnection, Delivery } from '../../lib/index.ts'
-import { until } from '../support/until.ts'
+import { until } from '../support/inbox.ts'
 
 /** The promises of the Broker port, to be run over every implementation. */
 export function brokerContract(name: string, make: () => Broker | Promise<Broker>): void {

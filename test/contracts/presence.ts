@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Presence, PresenceConnection, UserActivityEvent } from '../../lib/index.ts'
 import { show } from '../support/activity-rules.ts'
-import { until } from '../support/until.ts'
+import { until } from '../support/inbox.ts'
 
 /** The promises of the Presence port, to be run over every implementation. */
 export function presenceContract(name: string, make: () => Presence | Promise<Presence>): void {

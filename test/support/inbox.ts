@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 /** A factor for slow machines: the environment's COMET_TEST_PATIENCE multiplies every time that a test may wait. */
 const FACTOR = Number(process.env.COMET_TEST_PATIENCE || 1)
 
@@ -64,17 +66,21 @@ export class Inbox<Item> {
   }
 }
 
-/** Waits until a condition holds, which has no event of its own. */
+/**
+ * Waits until a condition holds that has no event of its own.
+ *
+ * @param what the condition in words. Default: its source
+ */
 export async function until(
   holds: () => boolean | Promise<boolean>,
-  what: string | (() => string),
+  what: string | (() => string) = String(holds),
   patience = PATIENCE_MS,
 ): Promise<void> {
   const end = performance.now() + patience
   while (!(await holds())) {
     if (performance.now() > end)
       throw new Error(`Not ${typeof what === 'string' ? what : what()} in ${patience} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await sleep(5)
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type CometOptions, MemoryBroker } from '../../lib/index.ts'
 import { adapters, type Host } from './http.ts'
 import { until } from './inbox.ts'
-import { Random } from './random.ts'
+import { Random, SEED } from './random.ts'
 import { RoughProxy } from './rough-proxy.ts'
 import { answerLate } from './slow-presence.ts'
 import { LibraryClient, RawClient, type StormClient } from './storm-clients.ts'
@@ -110,7 +110,7 @@ export class Storm {
     const got = this.clients.reduce((sum, { log }) => sum + log.length, 0)
     const faults = Object.entries(this.proxy.faults).map(([fault, count]) => `${count} ${fault}`)
     return (
-      `COMET_TORTURE_SEED=${this.random.seed}: ${this.ledger.entries.length} events, ${got} received, ` +
+      `COMET_TEST_SEED=${SEED}: ${this.ledger.entries.length} events, ${got} received, ` +
       `${streams} streams of ${this.clients.length} clients, ${faults.join(', ')}, ` +
       `closes ${JSON.stringify(this.host.comet.stats().closes)}`
     )

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type CometError, MemoryBroker } from '../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../support/comets.ts'
-import { until } from '../support/until.ts'
+import { until } from '../support/inbox.ts'
 
 describe('Comet', () => {
   afterEach(closeComets)

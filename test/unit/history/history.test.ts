@@ -7,6 +7,7 @@ import { History } from '../../../lib/history/history.ts'
 import type { Target } from '../../../lib/protocol/target.ts'
 import { encodeBlock } from '../../../lib/stream/sse.ts'
 import type { HistoryHeap } from '../../support/history-heap.ts'
+import { runs } from '../../support/tier.ts'
 
 const HEAP = fileURLToPath(new URL('../../support/history-heap.ts', import.meta.url))
 
@@ -88,7 +89,7 @@ describe('History', () => {
         history.expire()
         assert.deepEqual(history.size, { events: 0, targets: 0, bytes: 0 })
       }),
-      { numRuns: 200 },
+      runs(200),
     )
   })
 

@@ -2,6 +2,7 @@ import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
 import { assertActivityRules } from '../../support/activity-rules.ts'
 import { Churn, type Step } from '../../support/churn.ts'
+import { runs } from '../../support/tier.ts'
 
 const number = fc.nat({ max: 11 })
 const rooms = fc.array(number, { maxLength: 3 })
@@ -33,8 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 describe("Comet.on('activity') under random operations", () => {
   for (const nodes of [1, 3]) {
-    it(`keeps every rule and agrees with a simple model, on ${nodes} node(s)`, async function () {
-      this.timeout(60_000)
+    it(`keeps every rule and agrees with a simple model, on ${nodes} node(s)`, async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 80 }), async (steps) => {
           // Only the timers: stamps come from the real clock, which the whole process shares.
@@ -50,7 +50,7 @@ describe("Comet.on('activity') under random operations", () => {
             clock.uninstall()
           }
         }),
-        { numRuns: 150 },
+        runs(150),
       )
     })
   }

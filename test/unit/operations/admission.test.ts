@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { type Comet, type CometOptions, MemoryBroker } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
+import { until } from '../../support/inbox.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 import { answerLate } from '../../support/slow-presence.ts'
-import { until } from '../../support/until.ts'
 
 /** Comets whose presence answers as late as it is told to, each on a node of its own. */
 function makeSlow(options: CometOptions = {}) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { MemoryBroker } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
-import { until } from '../../support/until.ts'
+import { until } from '../../support/inbox.ts'
 
 describe('Cluster', () => {
   afterEach(closeComets)

@@ -3,9 +3,10 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
 import type { Comet } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { until } from '../../support/inbox.ts'
 import { lastIdOf, MemoryTransport } from '../../support/memory-transport.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
-import { until } from '../../support/until.ts'
+import { runs } from '../../support/tier.ts'
 
 /** Comes back with a position, as EventSource does. */
 async function comeBack(
@@ -59,7 +60,7 @@ describe('Comet.connect with a position', () => {
       assert.deepEqual([...publishedOf(seen), ...rest.published], evts, `cut at ${cut}`)
       rest.drop()
     }
-  }).timeout(60_000)
+  })
 
   it('names the targets with evicted events in comet.gap, and replays the others', async () => {
     const { comet } = makeComet({ historyEvents: 5 })
@@ -218,9 +219,9 @@ describe('Comet.connect with a position', () => {
           client.drop()
         },
       ),
-      { numRuns: 60 },
+      runs(60),
     )
-  }).timeout(60_000)
+  })
 })
 
 function parse(text: string): EventSourceMessage[] {

@@ -7,6 +7,7 @@ import {
   stringifyUserActivityEvent,
   UserActivityEvent,
 } from '../../../lib/index.ts'
+import { runs } from '../../support/tier.ts'
 import { decoy, int64, Literal, writeObject } from './arbitraries.ts'
 
 const { ONLINE } = UserActivityEvent.Type
@@ -53,7 +54,7 @@ for (const { name, fields, read, write } of CARRIERS) {
         fc.property(int64, (time) => {
           assert.equal(read(write(time)), time)
         }),
-        { numRuns: 500 },
+        runs(500),
       )
     })
 
@@ -114,7 +115,7 @@ for (const { name, fields, read, write } of CARRIERS) {
           assert.equal(Number(JSON.parse(text).time), Number(time))
           assert.equal(read(text), time)
         }),
-        { numRuns: 500 },
+        runs(500),
       )
     })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type Message, parseMessage, stringifyMessage } from '../../../lib/index.ts'
+import { runs } from '../../support/tier.ts'
 import { anyText, int64 } from './arbitraries.ts'
 
 /** What a Go service was seen to send. */
@@ -74,7 +75,7 @@ describe('parseMessage and stringifyMessage', () => {
         )
         assert.deepEqual(parseMessage(stringifyMessage(message)), { ...EMPTY, ...wanted })
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 

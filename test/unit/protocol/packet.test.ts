@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { parsePacket } from '../../../lib/protocol/packet.ts'
+import { runs } from '../../support/tier.ts'
 import { decoy } from './arbitraries.ts'
 
 describe('parsePacket', () => {
@@ -131,7 +132,7 @@ describe('parsePacket', () => {
           assert.equal((error as { code?: string }).code, 'INVALID_FIELD')
         }
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     )
   })
 })

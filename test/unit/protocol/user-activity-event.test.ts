@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { parseUserActivityEvent, stringifyUserActivityEvent, UserActivityEvent } from '../../../lib/index.ts'
+import { runs } from '../../support/tier.ts'
 import { anyText, int64 } from './arbitraries.ts'
 
 const { Type } = UserActivityEvent
@@ -75,7 +76,7 @@ describe('parseUserActivityEvent and stringifyUserActivityEvent', () => {
           assert.deepEqual(parseUserActivityEvent(text), new UserActivityEvent(wanted))
         },
       ),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 

@@ -5,6 +5,7 @@ import type { CometOptions } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
+import { runs } from '../../support/tier.ts'
 
 const INTERVAL_MS = 1_000
 /** How exact the timerWheel is. */
@@ -48,7 +49,7 @@ describe('Liveness of a client that answers heartbeats', () => {
           assert.equal(transport.control('close')?.code, 'SILENT')
         },
       ),
-      { numRuns: 50 },
+      runs(50),
     )
   })
 

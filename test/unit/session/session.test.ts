@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { CometError } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { until } from '../../support/inbox.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
-import { until } from '../../support/until.ts'
 
 describe('Sessions', () => {
   afterEach(closeComets)

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import type { Comet, WriteBatch } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
+import { runs } from '../../support/tier.ts'
 
 const USERS = ['alice', 'bob', 'carol'] as const
 const ROOMS = ['den', 'attic'] as const
@@ -117,7 +118,7 @@ describe('Comet.publish within one turn', () => {
         assert.equal(comet.stats().sessions, clients.length - closed.size)
         await comet.close()
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 
@@ -147,5 +148,5 @@ describe('Comet.publish within one turn', () => {
     while (done() < count) await new Promise(setImmediate)
     for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate)
     for (const { published } of clients) assert.deepEqual(published, ['1', '2'])
-  }).timeout(20_000)
+  })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { PendingFrames } from '../../../lib/stream/pending-frames.ts'
+import { runs } from '../../support/tier.ts'
 
 describe('PendingFrames', () => {
   const a = Buffer.from('a')
@@ -96,7 +97,7 @@ describe('PendingFrames', () => {
         }
         check()
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     )
   })
 })

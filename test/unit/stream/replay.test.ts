@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Comet, CometOptions } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { until } from '../../support/inbox.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
-import { until } from '../../support/until.ts'
 
 const SIZE = 70_000
 const past = (name: string) => name.padEnd(SIZE, '.')

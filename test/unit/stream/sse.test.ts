@@ -6,6 +6,7 @@ import { EventSource } from 'eventsource'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
 import { type Block, encodeBlock, encodeControl } from '../../../lib/stream/sse.ts'
+import { runs } from '../../support/tier.ts'
 import { anyText } from '../protocol/arbitraries.ts'
 
 /** What a client is to get: line ends become LF, lone surrogates U+FFFD, and nothing else changes. */
@@ -73,7 +74,7 @@ describe('encodeBlock', () => {
         )
         assert.deepEqual(errors, [])
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 
@@ -109,7 +110,7 @@ describe('encodeBlock', () => {
         )
         assert.deepEqual(errors, [])
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 
@@ -196,7 +197,7 @@ describe('encodeBlock, read by EventSource', () => {
           texts.map(received),
         )
       }),
-      { numRuns: 200 },
+      runs(200),
     )
   })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { createClock, now, type TimeSource } from '../../../lib/util/clock.ts'
+import { runs } from '../../support/tier.ts'
 
 const NS_PER_MS = 1_000_000n
 
@@ -66,7 +67,7 @@ describe('createClock', () => {
           last = time
         }
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     )
   })
 
@@ -82,7 +83,7 @@ describe('createClock', () => {
           assert.ok(off <= CLOSE_NS, `${off} ns off`)
         }
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     )
   })
 

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { issuerOf, newNodeId, newSid } from '../../../lib/ids.ts'
 import { kindOf } from '../../../lib/util/kind-of.ts'
 import { checkId, checkUid } from '../../../lib/util/validate.ts'
+import { runs } from '../../support/tier.ts'
 import { anyText } from '../protocol/arbitraries.ts'
 
 const invalid = (problem: string) => ({ name: 'CometError', code: 'INVALID_ID', message: `rid ${problem}` })
@@ -58,7 +59,7 @@ describe('checkId', () => {
         if (good && Buffer.from(text).length <= maxBytes) assert.equal(checkId('rid', text, maxBytes), text)
         else assert.throws(() => checkId('rid', text, maxBytes), { code: 'INVALID_ID' })
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     )
   })
 })
