@@ -5,12 +5,12 @@ import { MemoryTransport } from './memory-transport.ts'
 const comets: Comet[] = []
 
 /** A Comet that lets everybody into every room and knows no grace, and what activity it says. */
-export function makeComet(options: CometOptions = {}): { comet: Comet; said: string[] } {
+export function makeComet(options: CometOptions = {}): { comet: Comet; reported: string[] } {
   const comet = new Comet({ canEnter: () => true, offlineGrace: 0, ...options })
   comets.push(comet)
-  const said: string[] = []
-  comet.on('activity', (activity) => said.push(show(activity)))
-  return { comet, said }
+  const reported: string[] = []
+  comet.on('activity', (activity) => reported.push(show(activity)))
+  return { comet, reported }
 }
 
 /** Closes what {@link makeComet} made: for `afterEach`. */

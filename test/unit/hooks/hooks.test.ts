@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
-import { ActivityFeed } from '../../../lib/hooks/activity-feed.ts'
 import { Hooks } from '../../../lib/hooks/hooks.ts'
 import { CometError, UserActivityEvent } from '../../../lib/index.ts'
+import { THROWN, throws } from '../../support/thrown.ts'
 
-const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
+const { ONLINE, OFFLINE, HEARD, ENTER_ROOM } = UserActivityEvent.Type
 
 function activity(type: UserActivityEvent.Type, uid = 'u1'): UserActivityEvent {
   return new UserActivityEvent({ type, uid, rid: type >= ENTER_ROOM ? 'r1' : undefined, time: 1n })
 }
-
-const throws = (thrown: unknown) => () => {
-  throw thrown
-}
-
-/** What may be thrown or rejected with: not only errors, nor only what can be made a string. */
-const THROWN: readonly unknown[] = [
-  ...[undefined, null, 0, '', 'text', 5n, true, Symbol('x'), {}, [], () => 'x'],
-  Object.create(null),
-  { toString: throws(new Error('not even this')) },
-]
 
 describe('Hooks: Comet.on, once and off', () => {
   let hooks: Hooks
@@ -182,68 +171,6 @@ describe('Hooks: Comet.on, once and off', () => {
       const messages = warnings.map(({ message }) => message.replace(/: .*/s, ''))
       assert.deepEqual(messages, ['oops', 'oops', ...Array(2 * THROWN.length).fill('Something threw')])
     })
-  })
-})
-
-describe('ActivityFeed', () => {
-  let hooks: Hooks
-  let feed: ActivityFeed
-
-  beforeEach(() => {
-    hooks = new Hooks()
-    feed = new ActivityFeed(hooks)
-  })
-
-  it('calls "activity" and then the hook of the type', () => {
-    const heard: string[] = []
-    for (const name of ['activity', 'online', 'offline', 'heard', 'enter', 'leave'] as const) {
-      hooks.on(name, ({ type }) => heard.push(`${name} ${type}`))
-    }
-    feed.push([ONLINE, ENTER_ROOM, HEARD, LEAVE_ROOM, OFFLINE].map((type) => activity(type)))
-    assert.deepEqual(heard, [
-      ...['activity 1', 'online 1', 'activity 4', 'enter 4', 'activity 3', 'heard 3'],
-      ...['activity 5', 'leave 5', 'activity 2', 'offline 2'],
-    ])
-  })
-
-  it('keeps the order for every hook, even if the first one causes more activity', () => {
-    const [first, second, third]: [string[], string[], string[]] = [[], [], []]
-    hooks.on('activity', ({ uid }) => {
-      first.push(uid)
-      if (uid === 'u1') feed.push([activity(HEARD, 'u3'), activity(HEARD, 'u4')])
-      if (uid === 'u3') feed.push([activity(HEARD, 'u5')])
-    })
-    hooks.on('activity', ({ uid }) => second.push(uid))
-    hooks.on('heard', ({ uid }) => third.push(uid))
-    feed.push([activity(HEARD, 'u1'), activity(HEARD, 'u2')])
-    for (const heard of [first, second, third]) assert.deepEqual(heard, ['u1', 'u2', 'u3', 'u4', 'u5'])
-  })
-
-  it('delivers before push() returns, except from within a hook: then after that hook has returned', () => {
-    const heard: string[] = []
-    hooks.on('online', () => {
-      feed.push([activity(HEARD, 'u2')])
-      assert.deepEqual(heard, [])
-    })
-    hooks.on('heard', ({ uid }) => heard.push(uid))
-    feed.push([activity(ONLINE, 'u1')])
-    assert.deepEqual(heard, ['u2'])
-  })
-
-  it('continues after a hook threw something that cannot be made a string', () => {
-    const heard: string[] = []
-    let errors = 0
-    hooks.on('error', () => {
-      errors += 1
-    })
-    for (const thrown of THROWN) {
-      hooks.once('activity', throws(thrown))
-    }
-    hooks.on('activity', ({ uid }) => heard.push(uid))
-    feed.push([activity(HEARD, 'u1')])
-    feed.push([activity(HEARD, 'u2')])
-    assert.deepEqual(heard, ['u1', 'u2'])
-    assert.equal(errors, THROWN.length)
   })
 })
 

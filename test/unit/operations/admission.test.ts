@@ -27,14 +27,19 @@ describe('Comet.connect while presence has not answered', () => {
 
   it('is ended by Comet.disconnect at once, without a grace', async () => {
     const { make, delays, asked } = makeSlow()
-    const { comet, said } = make()
+    const { comet, reported } = make()
     delays.push(40)
     const { transport, came } = come(comet, { rids: ['den'] })
     await asked()
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     await came
     assert.equal(transport.control('close')?.code, 'DISCONNECTED')
-    assert.deepEqual(said, ['ONLINE alice', 'ENTER_ROOM alice den', 'LEAVE_ROOM alice den', 'OFFLINE alice'])
+    assert.deepEqual(reported, [
+      'ONLINE alice',
+      'ENTER_ROOM alice den',
+      'LEAVE_ROOM alice den',
+      'OFFLINE alice',
+    ])
   })
 
   it('obeys Comet.leave from any node: the session is not in that room', async () => {

@@ -78,25 +78,25 @@ describe('Comet.disconnect', () => {
 
   it('ends a client that canEnter is being asked about', async () => {
     let answer: (allowed: boolean) => void = () => {}
-    const { comet, said } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
+    const { comet, reported } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
     const transport = new MemoryTransport()
     const came = comet.connect({ identity: 'alice', transport, rids: ['den'] })
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     answer(true)
     await came
     assert.equal(transport.control('close')?.code, 'DISCONNECTED')
-    assert.deepEqual([said, comet.stats().sessions], [[], 0])
+    assert.deepEqual([reported, comet.stats().sessions], [[], 0])
     await assert.rejects(comeBack(comet, 'alice', transport.lastEventId), { code: 'STAY_AWAY' })
   })
 
   it('ends a client that was identified just before', async () => {
-    const { comet, said } = makeComet()
+    const { comet, reported } = makeComet()
     const transport = new MemoryTransport()
     const connecting = comet.connect({ identity: 'alice', transport })
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     await connecting
     assert.equal(transport.control('close')?.code, 'DISCONNECTED')
-    assert.deepEqual([transport.control('ready'), said], [undefined, []])
+    assert.deepEqual([transport.control('ready'), reported], [undefined, []])
   })
 
   it('sends a retry when the client may reconnect, although its stream has not begun', async () => {

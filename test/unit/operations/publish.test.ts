@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import fc from 'fast-check'
-import { parseMessage, UserActivityEvent } from '../../../lib/index.ts'
+import { type CometError, MemoryBroker, parseMessage, UserActivityEvent } from '../../../lib/index.ts'
 import { toEnvelope } from '../../../lib/operations/publish.ts'
 import { type CometOptions, resolveOptions } from '../../../lib/options.ts'
-import { anyText } from '../protocol/arbitraries.ts'
+import { anyText } from '../../support/arbitraries.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { until } from '../../support/inbox.ts'
 
 const refusal = (code: string, message: string | RegExp) => ({ name: 'CometError', code, message })
 
@@ -252,5 +255,60 @@ describe('Comet.publish: mistakes', () => {
       assert.throws(() => envelope({ evt }), refusal('INVALID_EVENT', /^evt, unless it is a string, /))
     }
     assert.doesNotThrow(() => envelope({ evt: Object.create(null) }))
+  })
+})
+
+describe('Comet.publish', () => {
+  afterEach(closeComets)
+
+  it('rejects its promise and calls "error" once on a failure, without an unhandled rejection', async () => {
+    const { comet } = makeComet()
+    const errors: Error[] = []
+    comet.on('error', (error) => errors.push(error))
+    comet.publish({ uid: undefined as never, evt: 'for nobody' })
+    await assert.rejects(comet.publish({ rid: '', evt: 'for nobody' }), { code: 'INVALID_TARGET' })
+    await new Promise(setImmediate)
+    assert.deepEqual(
+      errors.map((error) => (error as CometError).code),
+      ['INVALID_TARGET', 'INVALID_TARGET'],
+    )
+  })
+
+  it('calls "error" only once when a hook returns the promise of a failed publish', async () => {
+    const { comet } = makeComet()
+    const errors: Error[] = []
+    comet.on('error', (error) => errors.push(error))
+    comet.on('heard', () => comet.publish({ rid: '', evt: 'for nobody' }))
+    comet.heard('alice')
+    await new Promise(setImmediate)
+    assert.equal(errors.length, 1)
+  })
+
+  it('works in the hooks that are called while a node closes', async () => {
+    const broker = new MemoryBroker()
+    const [one, two] = [makeComet({ broker }), makeComet({ broker })]
+    one.comet.on('leave', ({ uid, rid }) => one.comet.publish({ rid, evt: `${uid} left` }))
+    one.comet.on('error', (error) => assert.fail(error))
+    await connect(one.comet, 'alice', 'den')
+    const bob = await connect(two.comet, 'bob', 'den')
+    await one.comet.close()
+    await until(() => bob.published.length > 0)
+    assert.deepEqual(bob.published, ['alice left'])
+  })
+
+  it('rejects once the Comet is closed', async () => {
+    const { comet } = makeComet()
+    comet.on('error', () => {})
+    await comet.close()
+    await assert.rejects(comet.publish({ evt: 'late' }), { code: 'SHUTTING_DOWN' })
+  })
+
+  it('causes a process warning when it fails and nothing listens', async () => {
+    const { comet } = makeComet()
+    const warned = once(process, 'warning')
+    comet.publish({ rid: undefined as never, evt: 'for nobody' })
+    const [warning] = await warned
+    assert.equal(warning.name, 'CometWarning')
+    assert.match(warning.message, /rid/)
   })
 })

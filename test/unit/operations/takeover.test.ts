@@ -21,13 +21,13 @@ describe('Takeover by clientId', () => {
   afterEach(closeComets)
 
   it('keeps the sid and the rooms that the session joined, without activity', async () => {
-    const { comet, said } = makeComet({ offlineGrace: 60_000 })
+    const { comet, reported } = makeComet({ offlineGrace: 60_000 })
     const first = await page(comet)
     await join(comet, first.sid, 'den')
     await comet.publish({ rid: 'den', evt: '1' })
     await until(() => first.published.length === 1)
     first.drop()
-    said.splice(0)
+    reported.splice(0)
     await comet.publish({ rid: 'den', evt: '2' })
     await comet.publish({ rid: 'den', evt: 'her own' }, { except: { sid: first.sid } })
     const second = await page(comet, { position: String(first.lastEventId) })
@@ -38,14 +38,14 @@ describe('Takeover by clientId', () => {
     await comet.publish({ rid: 'den', evt: '3' })
     await until(() => second.published.length === 2)
     assert.deepEqual(second.published, ['2', '3'])
-    assert.deepEqual(said, [])
+    assert.deepEqual(reported, [])
     assert.equal(comet.stats().sessions, 1)
   })
 
   it('ends a half-open previous connection at once and for good', async () => {
-    const { comet, said } = makeComet()
+    const { comet, reported } = makeComet()
     const first = await page(comet, { rids: ['den'] })
-    said.splice(0)
+    reported.splice(0)
     const second = await page(comet)
     assert.ok(first.closed)
     assert.deepEqual(first.control('close'), {
@@ -53,12 +53,12 @@ describe('Takeover by clientId', () => {
       reason: 'A new connection with the same clientId took over.',
       reconnect: false,
     })
-    assert.deepEqual(said, [])
+    assert.deepEqual(reported, [])
     assert.equal(second.sid, first.sid)
     assert.equal(comet.stats().sessions, 1)
     await assert.rejects(page(comet, { position: String(first.lastEventId) }), { code: 'STAY_AWAY' })
     second.drop()
-    assert.deepEqual(said, ['LEAVE_ROOM alice den', 'OFFLINE alice'])
+    assert.deepEqual(reported, ['LEAVE_ROOM alice den', 'OFFLINE alice'])
   })
 
   it('readmits the previous connection when the one that took over has gone, on any node', async () => {

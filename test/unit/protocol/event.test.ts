@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type Event, parseEvent, stringifyEvent } from '../../../lib/index.ts'
-import { anyText } from './arbitraries.ts'
+import { anyText } from '../../support/arbitraries.ts'
 
 describe('parseEvent and stringifyEvent', () => {
   it('write the JSON that Go writes: fields in order, empty ones left out', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type Message, parseMessage, stringifyMessage } from '../../../lib/index.ts'
+import { anyText, int64 } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
-import { anyText, int64 } from './arbitraries.ts'
 
 /** What a Go service was seen to send. */
 const FROM_GO =

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { parsePacket } from '../../../lib/protocol/packet.ts'
+import { decoy } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
-import { decoy } from './arbitraries.ts'
 
 describe('parsePacket', () => {
   it('reads a packet without a type as a heartbeat, as proto3 does', () => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { parseUserActivityEvent, stringifyUserActivityEvent, UserActivityEvent } from '../../../lib/index.ts'
+import { anyText, int64 } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
-import { anyText, int64 } from './arbitraries.ts'
 
 const { Type } = UserActivityEvent
 

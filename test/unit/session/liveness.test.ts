@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
-import type { CometOptions } from '../../../lib/index.ts'
+import type { CometOptions, Identified } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
@@ -10,6 +10,70 @@ import { runs } from '../../support/tier.ts'
 const INTERVAL_MS = 1_000
 /** How exact the timerWheel is. */
 const LATEST_MS = 200
+
+describe('Liveness', () => {
+  let clock: FakeTimers.Clock
+  beforeEach(() => {
+    clock = FakeTimers.install({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+    })
+  })
+  afterEach(async () => {
+    clock.uninstall()
+    await closeComets()
+  })
+
+  async function open(options: CometOptions, identity: Identified = 'alice', answersHeartbeats = false) {
+    const { comet } = makeComet(options)
+    const transport = new MemoryTransport()
+    await comet.connect({ identity, transport, answersHeartbeats })
+    return { comet, transport, pass: async (ms: number) => void (await clock.tickAsync(ms)) }
+  }
+
+  it('closes a client that answers heartbeats after three silent intervals', async () => {
+    const { comet, transport, pass } = await open({ maxConnectionAge: 0 }, 'alice', true)
+    await pass(40_000)
+    await comet.receive({ sid: transport.sid, identity: 'alice', packet: { type: 'HB' } })
+    await pass(44_900)
+    assert.equal(transport.closed, false)
+    await pass(15_300)
+    assert.equal(transport.control('close')?.code, 'SILENT')
+    assert.equal(comet.stats().sessions, 0)
+  })
+
+  it('closes any other client at 80 to 100 % of maxConnectionAge', async () => {
+    const { transport, pass } = await open({ maxConnectionAge: 100_000 })
+    await pass(79_900)
+    assert.equal(transport.closed, false)
+    await pass(20_300)
+    assert.equal(transport.control('close')?.code, 'AGED')
+    assert.equal(transport.control('close')?.reconnect, true)
+  })
+
+  it('closes neither without heartbeatInterval and maxConnectionAge', async () => {
+    const { transport, pass } = await open({ maxConnectionAge: 0, heartbeatInterval: 0 }, 'alice', true)
+    await pass(24 * 3_600_000)
+    assert.equal(transport.closed, false)
+  })
+
+  it('closes a session when its identity expires', async () => {
+    const { transport, pass } = await open({}, { uid: 'alice', expiresAt: Date.now() + 60_000 })
+    await pass(59_000)
+    assert.equal(transport.closed, false)
+    await pass(1_200)
+    assert.equal(transport.control('close')?.code, 'EXPIRED')
+  })
+
+  it('sends one heartbeat in every interval', async () => {
+    const { transport, pass } = await open({ maxConnectionAge: 0 })
+    const beats = () => transport.events.filter(({ event }) => event === 'comet.heartbeat').length
+    await pass(15_100)
+    assert.ok(beats() >= 1)
+    await pass(150_000)
+    // The first comes at random within an interval.
+    assert.ok(beats() >= 10 && beats() <= 12, `${beats()}`)
+  })
+})
 
 describe('Liveness of a client that answers heartbeats', () => {
   let clock: FakeTimers.Clock

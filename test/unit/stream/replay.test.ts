@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
 import type { Comet, CometOptions } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { until } from '../../support/inbox.ts'
@@ -6,7 +7,6 @@ import { PacedTransport } from '../../support/paced-transport.ts'
 
 const SIZE = 70_000
 const past = (name: string) => name.padEnd(SIZE, '.')
-const turn = () => new Promise(setImmediate)
 
 /** A client of alice that reads slowly comes back to three events of her room that are too large to be sent at once. */
 async function comeBack(options: CometOptions = {}) {
@@ -26,15 +26,18 @@ async function comeBack(options: CometOptions = {}) {
   return { comet, client, position, packet }
 }
 
-/** Reads on until nothing more comes. */
 async function read(client: PacedTransport): Promise<string[]> {
-  for (let events = -1; events !== client.events.length; ) {
-    events = client.events.length
-    await turn()
-    client.read()
-    client.read()
-  }
+  await client.readAll()
   return client.published.map((evt) => evt.replace(/\.+$/, ''))
+}
+
+/** Checks that the client's position never went back, from where it would get events twice. */
+function assertPositionsAscend({ events }: PacedTransport): void {
+  const places = events.flatMap(({ id }) => (id === undefined ? [] : [Number(id.split('.')[1])]))
+  assert.deepEqual(
+    places,
+    places.toSorted((a, b) => a - b),
+  )
 }
 
 describe('A replay', () => {
@@ -107,6 +110,32 @@ describe('A replay', () => {
       Array.from({ length: 12 }, (_, index) => String(index)),
     )
   })
+
+  it('is not set back by the id of a transient event', async () => {
+    const { comet, client } = await comeBack()
+    await comet.publish({ uid: 'alice', evt: 'typing' }, { transient: true })
+    await comet.publish({ uid: 'alice', evt: '4' })
+    assert.deepEqual(await read(client), ['a', 'b', 'c', 'typing', '4'])
+    assertPositionsAscend(client)
+  })
+
+  it('is not set back by the id of a heartbeat', async () => {
+    const clock = FakeTimers.install({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      const { comet, client } = await comeBack({ heartbeatInterval: 1_000 })
+      clock.tick(3_000)
+      const before = client.published.length
+      client.read()
+      // The client need not read the whole replay before it can answer.
+      assert.notEqual(client.control('heartbeat'), undefined)
+      assert.equal(client.published.length, before)
+      await comet.publish({ uid: 'alice', evt: '4' })
+      assert.deepEqual(await read(client), ['a', 'b', 'c', '4'])
+      assertPositionsAscend(client)
+    } finally {
+      clock.uninstall()
+    }
+  })
 })
 
 describe('JOIN with recent', () => {
@@ -170,30 +199,4 @@ describe('comet.gap', () => {
       assert.deepEqual([client.published, client.control('gap')], [['Welcome!'], undefined])
     })
   }
-})
-
-describe('Comet.publish from a hook', () => {
-  afterEach(closeComets)
-
-  it('comes after the event that is being delivered, for all clients and in the history', async () => {
-    const keepHistory = (): boolean => {
-      throw new Error('history failed')
-    }
-    const { comet } = makeComet({ keepHistory })
-    comet.on('error', () => void comet.publish({ evt: 'an error' }))
-    const clients = [await connect(comet, 'alice', 'den'), await connect(comet, 'bob', 'den')]
-    await comet.publish({ rid: 'den', evt: 'hello' })
-    await turn()
-    for (const { published } of clients) assert.deepEqual(published, ['hello', 'an error'])
-    const back = new PacedTransport()
-    const position = String(clients[0]?.lastEventId)
-    await comet.connect({ identity: 'alice', transport: back, rids: ['den'], position })
-    assert.deepEqual(await read(back), [])
-  })
-
-  it('takes a promise of keepHistory for a no', async () => {
-    const { comet } = makeComet({ keepHistory: (async () => false) as unknown as () => boolean })
-    await comet.publish({ rid: 'den', evt: 'secret' })
-    assert.deepEqual(comet.history({ rid: 'den' }), [])
-  })
 })

@@ -6,8 +6,8 @@ import { EventSource } from 'eventsource'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
 import { type Block, encodeBlock, encodeControl } from '../../../lib/stream/sse.ts'
+import { anyText } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
-import { anyText } from '../protocol/arbitraries.ts'
 
 /** What a client is to get: line ends become LF, lone surrogates U+FFFD, and nothing else changes. */
 const received = (text: string) => text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').toWellFormed()

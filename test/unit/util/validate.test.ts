@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { issuerOf, newNodeId, newSid } from '../../../lib/ids.ts'
-import { kindOf } from '../../../lib/util/kind-of.ts'
 import { checkId, checkUid } from '../../../lib/util/validate.ts'
+import { anyText } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
-import { anyText } from '../protocol/arbitraries.ts'
 
 const invalid = (problem: string) => ({ name: 'CometError', code: 'INVALID_ID', message: `rid ${problem}` })
 
@@ -93,64 +91,5 @@ describe('checkUid', () => {
       const message = 'uid must have at most 8 bytes (option maxIdBytes)'
       assert.throws(() => checkUid('uid', value, 8), { name: 'CometError', code: 'INVALID_ID', message })
     }
-  })
-})
-
-describe('newSid', () => {
-  it('makes an id that names its node', () => {
-    for (let round = 0; round < 200; round += 1) {
-      const node = newNodeId()
-      assert.equal(issuerOf(newSid(node)), node)
-    }
-  })
-
-  it('never makes the same id twice, and neither does newNodeId', () => {
-    const node = newNodeId()
-    assert.equal(new Set(Array.from({ length: 1_000 }, () => newSid(node))).size, 1_000)
-    assert.equal(new Set(Array.from({ length: 1_000 }, newNodeId)).size, 1_000)
-  })
-
-  it('makes an id that needs no escaping in a URL', () => {
-    const sid = newSid(newNodeId())
-    assert.equal(encodeURIComponent(sid), sid)
-  })
-
-  it('makes the only texts in which issuerOf finds a node', () => {
-    const sid = newSid(newNodeId())
-    const others = [
-      '',
-      '.',
-      'a.b',
-      sid.slice(1),
-      sid.slice(0, -1),
-      `${sid}x`,
-      `${sid}\n`,
-      ` ${sid}`,
-      `${sid}.x`,
-    ]
-    for (const text of [...others, sid.replace('.', '/'), sid.replace('.', '')]) {
-      assert.equal(issuerOf(text), undefined)
-    }
-  })
-})
-
-describe('kindOf', () => {
-  it('names the kind of a value, never the value itself', () => {
-    const words = [
-      undefined,
-      null,
-      'secret',
-      5,
-      5n,
-      true,
-      Symbol('secret'),
-      {},
-      ['secret'],
-      () => 'secret',
-    ].map(kindOf)
-    assert.deepEqual(words, [
-      ...['undefined', 'null', 'a string', 'a number', 'a bigint', 'a boolean', 'a symbol'],
-      ...['an object', 'an array', 'a function'],
-    ])
   })
 })

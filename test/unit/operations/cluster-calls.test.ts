@@ -34,10 +34,10 @@ describe('Cluster', () => {
       const onMessage = ({ evt }: { evt: string }) => ({ got: evt })
       const [one, two] = [makeComet({ broker, onMessage }), makeComet({ broker })]
       const { sid } = await connect(one.comet, 'alice')
-      one.said.splice(0)
+      one.reported.splice(0)
       const packet = { type: 'SEND', send: { evt: 'hi' } }
       assert.equal(await two.comet.receive({ sid, identity: 'alice', packet }), '{"got":"hi"}')
-      assert.deepEqual([one.said, two.said], [['HEARD alice'], []])
+      assert.deepEqual([one.reported, two.reported], [['HEARD alice'], []])
       await assert.rejects(two.comet.receive({ sid, identity: 'bob', packet }), { code: 'NOT_YOUR_SESSION' })
     })
 
@@ -45,11 +45,11 @@ describe('Cluster', () => {
       const broker = new MemoryBroker()
       const [one, two] = [makeComet({ broker, offlineGrace: 50 }), makeComet({ broker, offlineGrace: 50 })]
       await connect(one.comet, 'alice', 'den')
-      one.said.splice(0)
+      one.reported.splice(0)
       await one.comet.close()
       assert.equal(await two.comet.isOnline('alice'), true)
       await until(async () => !(await two.comet.isOnline('alice')))
-      assert.deepEqual([one.said, two.said], [[], ['LEAVE_ROOM alice den', 'OFFLINE alice']])
+      assert.deepEqual([one.reported, two.reported], [[], ['LEAVE_ROOM alice den', 'OFFLINE alice']])
     })
 
     it('share nothing with another namespace', async () => {

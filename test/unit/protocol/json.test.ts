@@ -7,8 +7,8 @@ import {
   stringifyUserActivityEvent,
   UserActivityEvent,
 } from '../../../lib/index.ts'
+import { decoy, int64, Literal, writeObject } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
-import { decoy, int64, Literal, writeObject } from './arbitraries.ts'
 
 const { ONLINE } = UserActivityEvent.Type
 
