@@ -61,7 +61,7 @@ export class Storm {
     const broker = new MemoryBroker()
     const comet = {
       broker,
-      presence: answerLate(broker.presence, () => random.int(0, 60)),
+      presence: answerLate(broker.presence, () => sleep(random.int(0, 60))),
       canEnter: async () => {
         await sleep(random.int(0, 30))
         return true

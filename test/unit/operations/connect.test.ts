@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { until } from '../../support/inbox.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
@@ -87,15 +88,24 @@ describe('Comet.connect', () => {
   })
 
   it('sends heartbeats with the current position, and none after the end', async () => {
-    const { comet } = makeComet({ heartbeatInterval: 30 })
-    const alice = await connect(comet, 'alice')
-    await comet.publish({ evt: 'x' })
-    await until(() => alice.events.filter(({ event }) => event === 'comet.heartbeat').length >= 2)
-    const [message, beat] = [undefined, 'comet.heartbeat'].map((name) =>
-      alice.events.findLast(({ event }) => event === name),
-    )
-    assert.equal(beat?.id, message?.id)
-    assert.equal(beat?.data, '{}')
+    const clock = FakeTimers.install({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      const { comet } = makeComet({ heartbeatInterval: 1_000 })
+      const alice = await connect(comet, 'alice')
+      await comet.publish({ evt: 'x' })
+      await until(() => alice.published.length > 0)
+      const beats = () => alice.events.filter(({ event }) => event === 'comet.heartbeat')
+      clock.tick(2_000)
+      await new Promise(setImmediate)
+      assert.equal(beats().length, 2)
+      const { id } = alice.events.findLast(({ event }) => event === undefined) ?? {}
+      assert.deepEqual([beats()[1]?.id, beats()[1]?.data], [id, '{}'])
+      await comet.disconnect({ uid: 'alice' })
+      clock.tick(2_000)
+      assert.deepEqual([beats().length, clock.countTimers()], [2, 0])
+    } finally {
+      clock.uninstall()
+    }
   })
 
   describe('an anonymous session', () => {

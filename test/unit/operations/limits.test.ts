@@ -70,7 +70,7 @@ describe('CometOptions.maxSessionsPerUser', () => {
   afterEach(closeComets)
 
   it('lets a user exchange its only session without going offline', async () => {
-    const { comet, reported } = makeComet({ maxSessionsPerUser: 1, offlineGrace: 1_000 })
+    const { comet, reported } = makeComet({ maxSessionsPerUser: 1, offlineGrace: 60_000 })
     const first = await connect(comet, 'alice', 'den')
     reported.splice(0)
     await connect(comet, 'alice', 'den')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
 import { type Comet, MemoryBroker } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
 import { until } from '../../support/inbox.ts'
@@ -91,19 +92,25 @@ describe('Takeover by clientId', () => {
   })
 
   it('remembers the answer to a SEND over a reconnect, and gives no new packet allowance', async () => {
-    let calls = 0
-    const onMessage = () => ++calls
-    const { comet } = makeComet({ offlineGrace: 60_000, packetRate: 1, onMessage })
-    const first = await page(comet)
-    const { sid } = first
-    const send = (id: string) =>
-      comet.receive({ sid, identity: 'alice', packet: { type: 'SEND', send: { evt: 'hi', id } } })
-    assert.equal(await send('1'), '1')
-    first.drop()
-    await page(comet)
-    assert.equal(await send('1'), '1')
-    await assert.rejects(send('2'), { code: 'TOO_MANY_PACKETS' })
-    assert.equal(calls, 1)
+    // No time passes in which the session would be allowed another packet.
+    const clock = FakeTimers.install({ toFake: ['performance'] })
+    try {
+      let calls = 0
+      const onMessage = () => ++calls
+      const { comet } = makeComet({ offlineGrace: 60_000, packetRate: 1, onMessage })
+      const first = await page(comet)
+      const { sid } = first
+      const send = (id: string) =>
+        comet.receive({ sid, identity: 'alice', packet: { type: 'SEND', send: { evt: 'hi', id } } })
+      assert.equal(await send('1'), '1')
+      first.drop()
+      await page(comet)
+      assert.equal(await send('1'), '1')
+      await assert.rejects(send('2'), { code: 'TOO_MANY_PACKETS' })
+      assert.equal(calls, 1)
+    } finally {
+      clock.uninstall()
+    }
   })
 
   it('works over nodes, and packets find the session on its node', async () => {

@@ -175,9 +175,13 @@ describe('now', () => {
   })
 
   it('has a resolution below a millisecond', () => {
-    const times = new Set<bigint>()
-    const start = now()
-    while (now() < start + 2n * NS_PER_MS) times.add(now())
-    assert.ok(times.size > 4)
+    // A busy machine may pause between two readings: any two that are close to each other are enough.
+    let last = now()
+    for (let readings = 0; readings < 1_000_000; readings += 1) {
+      const time = now()
+      if (time !== last && time - last < NS_PER_MS) return
+      last = time
+    }
+    assert.fail('no two readings differ by less than a millisecond')
   })
 })
