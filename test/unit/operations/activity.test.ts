@@ -1,7 +1,7 @@
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
 import { assertActivityRules } from '../../support/activity-rules.ts'
-import { Churn, type Step } from '../../support/churn.ts'
+import { Churn, type Step } from '../../support/presence-churn.ts'
 import { runs } from '../../support/tier.ts'
 
 const number = fc.nat({ max: 11 })
