@@ -4,13 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { launchBrowser } from '../support/browser.ts'
 import { byKind, type Host } from '../support/http.ts'
-import { until } from '../support/inbox.ts'
+import { scaled, until } from '../support/inbox.ts'
 import '../support/process-guard.ts'
 
-/** Longer than a page with `retry: 1_000` waits before it comes back. */
+/** How long a page may take for anything. */
+const PAGE_MS = scaled(20_000)
+
+/** Longer than a page waits before it reconnects, with `retry: 1_000`. */
 const LONG_ENOUGH_MS = 1_500
 
-/** Runs in the page: opens the stream that the page's own query names. */
+/** Runs in the page. It opens the stream with the query of the page. */
 const SCRIPT = `
   const page = { events: [], errors: [], source: new EventSource('/comet' + location.search) }
   for (const type of ['message', 'comet.ready', 'comet.gap', 'comet.close'])
@@ -26,11 +29,11 @@ interface Seen {
 }
 
 describe('EventSource in Chromium after the end of its session', function () {
-  this.timeout(30_000)
+  this.timeout(scaled(60_000))
   let browser: Browser
   let context: BrowserContext
-  let host: Host
-  /** The status of each stream that was answered, by the tab that asked for it. */
+  let app: Host
+  /** The statuses that each tab got for its stream requests. */
   let answers: Record<string, number[]>
 
   before(async function () {
@@ -44,11 +47,11 @@ describe('EventSource in Chromium after the end of its session', function () {
     answers = {}
     const [express] = byKind('express')
     if (express === undefined) throw new Error('no adapter')
-    host = await express.host({ comet: { retry: 1_000 }, before: [count, servePage] })
+    app = await express.host({ comet: { retry: 1_000 }, before: [count, servePage] })
     context = await browser.newContext()
   })
   afterEach(async () => {
-    await host?.close()
+    await app?.close()
     await context?.close()
   })
 
@@ -58,7 +61,7 @@ describe('EventSource in Chromium after the end of its session', function () {
     const statuses = answers[tab] ?? []
     answers[tab] = statuses
     const writeHead = res.writeHead
-    // A stream that is accepted is never finished, so what counts is its head.
+    // A stream does not finish, so the status is taken from its head.
     res.writeHead = ((...head: Parameters<typeof writeHead>) => {
       statuses.push(Number(head[0]))
       return writeHead.apply(res, head)
@@ -68,7 +71,7 @@ describe('EventSource in Chromium after the end of its session', function () {
 
   const open = async (query: Record<string, string>): Promise<Page> => {
     const page = await context.newPage()
-    await page.goto(`${host.origin}/page?${new URLSearchParams(query)}`)
+    await page.goto(`${app.origin}/page?${new URLSearchParams(query)}`)
     await begun(page)
     return page
   }
@@ -77,14 +80,14 @@ describe('EventSource in Chromium after the end of its session', function () {
   const eventsOf = async (page: Page, name: string) =>
     (await see(page)).events.filter(({ type }) => type === name).map(({ data }) => data)
   const begun = async (page: Page) =>
-    await until(async () => (await eventsOf(page, 'comet.ready')).length > 0, 'begun', 10_000)
+    await until(async () => (await eventsOf(page, 'comet.ready')).length > 0, 'begun', PAGE_MS)
   const sidOf = async (page: Page) => JSON.parse(String((await eventsOf(page, 'comet.ready'))[0])).sid
   const closed = async (page: Page) =>
-    await until(async () => (await see(page)).state === 2, 'closed', 10_000)
-  const hears = async (page: Page, evt: string) =>
-    await until(async () => (await eventsOf(page, 'message')).includes(evt), `told ${evt}`, 10_000)
-  /** Says BYE as a page does that is left. */
-  const sayBye = async (page: Page) => {
+    await until(async () => (await see(page)).state === 2, 'closed', PAGE_MS)
+  const gets = async (page: Page, evt: string) =>
+    await until(async () => (await eventsOf(page, 'message')).includes(evt), `sent ${evt}`, PAGE_MS)
+  /** Sends BYE, as a page may do when it is left. */
+  const sendBye = async (page: Page) => {
     const bye = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"type":"BYE"}' }
     const url = `/comet/${await sidOf(page)}?u=alice`
     equal(
@@ -92,13 +95,13 @@ describe('EventSource in Chromium after the end of its session', function () {
       204,
     )
   }
-  const kick = async (page: Page) => {
-    equal(await host.comet.disconnect({ sid: await sidOf(page) }), 1)
+  const disconnect = async (page: Page) => {
+    equal(await app.comet.disconnect({ sid: await sidOf(page) }), 1)
   }
 
   for (const [code, end] of [
-    ['DISCONNECTED', kick],
-    ['BYE', sayBye],
+    ['DISCONNECTED', disconnect],
+    ['BYE', sendBye],
   ] as const) {
     it(`reconnects once after ${code}, gets 204, and stops; the user's other tab is untouched`, async () => {
       const one = await open({ u: 'alice', tab: 'one', clientId: 'one' })
@@ -110,10 +113,10 @@ describe('EventSource in Chromium after the end of its session', function () {
       const { events, errors } = await see(one)
       const close = JSON.parse(String(events.at(-1)?.data))
       deepEqual([events.length, close.code, close.reconnect], [2, code, false])
-      // It was lost, came back, and was told to give up.
+      // It lost the stream, reconnected, and was told to give up.
       deepEqual(errors, [0, 2])
-      await host.comet.publish({ uid: 'alice', evt: 'hello' })
-      await hears(two, 'hello')
+      await app.comet.publish({ uid: 'alice', evt: 'hello' })
+      await gets(two, 'hello')
       deepEqual(await eventsOf(one, 'message'), [])
       deepEqual((await see(two)).errors, [])
     })
@@ -124,8 +127,8 @@ describe('EventSource in Chromium after the end of its session', function () {
       await closed(page)
       await page.reload()
       await begun(page)
-      await host.comet.publish({ uid: 'alice', evt: 'hello' })
-      await hears(page, 'hello')
+      await app.comet.publish({ uid: 'alice', evt: 'hello' })
+      await gets(page, 'hello')
       deepEqual(answers, { one: [200, 204, 200] })
     })
   }
@@ -133,19 +136,19 @@ describe('EventSource in Chromium after the end of its session', function () {
   it('brings a stay-away token that has no effect for another user or another clientId', async () => {
     const page = await open({ u: 'alice', tab: 'one', clientId: 'one' })
     await page.evaluate(
-      `page.source.addEventListener('comet.close', (event) => (page.mark = event.lastEventId))`,
+      `page.source.addEventListener('comet.close', (event) => (page.token = event.lastEventId))`,
     )
-    await kick(page)
+    await disconnect(page)
     await closed(page)
-    const lastEventId = String(await page.evaluate('page.mark'))
+    const lastEventId = String(await page.evaluate('page.token'))
     for (const [u, tab, page] of [
       ['bob', 'bob', { clientId: 'one' }],
       ['alice', 'two', { clientId: 'two' }],
       ['alice', 'none', {}],
     ] as const) {
       const other = await open({ u, tab, ...page, lastEventId })
-      await host.comet.publish({ uid: u, evt: tab })
-      await hears(other, tab)
+      await app.comet.publish({ uid: u, evt: tab })
+      await gets(other, tab)
     }
     deepEqual(answers, { one: [200, 204], bob: [200], two: [200], none: [200] })
   })
@@ -153,9 +156,9 @@ describe('EventSource in Chromium after the end of its session', function () {
   it('reconnects whenever it may, and gets what it missed each time', async () => {
     const page = await open({ u: 'alice', tab: 'one' })
     for (const round of [1, 2]) {
-      await host.comet.disconnect({ uid: 'alice' }, { reconnect: true })
-      await host.comet.publish({ uid: 'alice', evt: `missed ${round}` })
-      await hears(page, `missed ${round}`)
+      await app.comet.disconnect({ uid: 'alice' }, { reconnect: true })
+      await app.comet.publish({ uid: 'alice', evt: `missed ${round}` })
+      await gets(page, `missed ${round}`)
     }
     deepEqual(answers, { one: [200, 200, 200] })
     deepEqual(await eventsOf(page, 'message'), ['missed 1', 'missed 2'])

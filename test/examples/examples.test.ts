@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Cuttable } from '../support/cuttable.ts'
 import { Example } from '../support/example.ts'
-import { type Heard, is, type Listener, listenTo, namesOf, textsOf } from '../support/listener.ts'
+import { is, type Listener, listenTo, namesOf, type Received, textsOf } from '../support/listener.ts'
 
 describe('Examples', () => {
   let example: Example
@@ -47,8 +47,8 @@ describe('Examples', () => {
         equal(await notify('böb/2', 'two'), 204)
         deepEqual(await alice.until(isNotification), { event: 'notification', data: { text: 'one' } })
         deepEqual(await bob.until(isNotification), { event: 'notification', data: { text: 'two' } })
-        equal(alice.heard.length, 1)
-        equal(bob.heard.length, 1)
+        equal(alice.received.length, 1)
+        equal(bob.received.length, 1)
       })
 
       it('continues after a reconnect without duplicates', async () => {
@@ -113,7 +113,7 @@ describe('Examples', () => {
       deepEqual(members, ['Ada', 'Bob'])
       deepEqual(
         messages,
-        ada.heard.filter(({ event }) => event === 'chat').map(({ data }) => data),
+        ada.received.filter(({ event }) => event === 'chat').map(({ data }) => data),
       )
       await bob.post({ type: 'BYE' })
       await ada.until(is('leave', 'Bob'))
@@ -128,14 +128,16 @@ describe('Examples', () => {
       await before.until(is('chat', 'Bob'))
       before.close()
       const after = await come('Bob')
-      // Carol does not come back. When her grace has run out, Bob's first connection's has, too.
+      // Carol does not return. Her grace began after that of Bob's first connection, so it ends later.
       carol.close()
       await ada.until(is('leave', 'Carol'))
       await say(after, 'again')
       for (const who of [after, ada]) await who.until(({ data }) => data.text === 'again')
       deepEqual(textsOf(after), ['again'])
       deepEqual(
-        ada.heard.filter(({ event }) => event !== 'room').map(({ event, data }) => `${data.name} ${event}`),
+        ada.received
+          .filter(({ event }) => event !== 'room')
+          .map(({ event, data }) => `${data.name} ${event}`),
         ['Bob enter', 'Carol enter', 'Bob chat', 'Carol leave', 'Bob chat'],
       )
       deepEqual((await see('Ada')).members, ['Ada', 'Bob'])
@@ -176,8 +178,8 @@ describe('Examples', () => {
     it('tells everybody how full a room is, and forgets an opened room when it is empty', async () => {
       const ada = await come('Ada')
       const bob = await come('Bob')
-      const about = (room: string, count: number, fixed: boolean) => (heard: Heard) =>
-        heard.event === 'room' && JSON.stringify(heard.data) === JSON.stringify({ room, count, fixed })
+      const about = (room: string, count: number, fixed: boolean) => (received: Received) =>
+        received.event === 'room' && JSON.stringify(received.data) === JSON.stringify({ room, count, fixed })
       equal(await bob.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
       await ada.until(about('den', 1, false))
       await say(bob, 'secret', 'den')
@@ -194,7 +196,7 @@ describe('Examples', () => {
       await ada.until(is('typing', 'Bob'))
       await say(bob, 'hello')
       await bob.until(is('chat', 'Bob'))
-      ok(!bob.heard.some(({ event }) => event === 'typing'))
+      ok(!bob.received.some(({ event }) => event === 'typing'))
     })
 
     it('shows a room to its members only', async () => {
@@ -243,4 +245,4 @@ describe('Examples', () => {
   }
 })
 
-const isNotification = ({ event }: Heard) => event === 'notification'
+const isNotification = ({ event }: Received) => event === 'notification'

@@ -4,7 +4,7 @@ import { MemoryTransport } from './memory-transport.ts'
 
 const comets: Comet[] = []
 
-/** A Comet that lets everybody into every room and knows no grace, and what activity it says. */
+/** Makes a Comet that lets every client into every room and has no grace. `reported` collects its activity. */
 export function makeComet(options: CometOptions = {}): { comet: Comet; reported: string[] } {
   const comet = new Comet({ canEnter: () => true, offlineGrace: 0, ...options })
   comets.push(comet)
@@ -13,12 +13,12 @@ export function makeComet(options: CometOptions = {}): { comet: Comet; reported:
   return { comet, reported }
 }
 
-/** Closes what {@link makeComet} made: for `afterEach`. */
+/** Closes all Comets of {@link makeComet}: for `afterEach`. */
 export async function closeComets(): Promise<void> {
   await Promise.all(comets.splice(0).map((comet) => comet.close()))
 }
 
-/** A client of a Comet, without HTTP between. */
+/** Connects a client to a Comet, without HTTP. */
 export async function connect(
   comet: Comet,
   identity: Identified,

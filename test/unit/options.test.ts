@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { Comet, MemoryBroker } from '../../lib/index.ts'
 import { type CometOptions, resolveOptions } from '../../lib/options.ts'
 
-/** Takes anything, as JavaScript callers may give anything. */
+/** Accepts anything, because JavaScript callers may pass anything. */
 const resolve = (options: unknown) => resolveOptions(options as CometOptions)
 
-/** The numeric options: their default and the least they may be. */
+/** The numeric options, with their default and their least value. */
 const NUMBERS = {
   offlineGrace: [5_000, 0],
   heartbeatInterval: [15_000, 0],
@@ -26,7 +26,7 @@ const NUMBERS = {
   historyAge: [300_000, 1],
 } as const
 
-/** What may not be given, and what the error calls it. */
+/** Values that are refused, and what the error calls them. */
 const NO_NUMBERS: readonly (readonly [value: unknown, kind: string])[] = [
   [Number.NaN, 'NaN'],
   [Number.POSITIVE_INFINITY, 'Infinity'],
@@ -208,7 +208,7 @@ describe('CometOptions.broker, presence and controller', () => {
 
   it('are refused by name when they have no method join', () => {
     for (const name of ['broker', 'presence', 'controller']) {
-      // null is what a host has that failed to make one: it must not get a private one in its place.
+      // An app that failed to make one may pass null. It must not get a private one instead.
       for (const value of [null, {}, 'redis://localhost', { join: 'x' }]) {
         const message = new RegExp(`^Option ${name} must be a ${name} with a method join, not `)
         const options = { broker: new MemoryBroker(), [name]: value }

@@ -14,7 +14,7 @@ const BYTES = 6_000
 const compare = (a: string, b: string) =>
   Number.isNaN(Number(a) - Number(b)) ? undefined : Number(a) - Number(b)
 
-/** All that was ever published, and what of it is kept, by the plainest means. */
+/** A plain array of all published events, with a mark on those that the history keeps. */
 class Model {
   readonly events: { target: Target; position: number; time: number; evt: string; kept: boolean }[] = []
 
@@ -26,7 +26,7 @@ class Model {
     return this.events.filter(({ kept }) => kept)
   }
 
-  /** Evicts by count and age; how much the bytes allow is the history's to say. */
+  /** Evicts by count and age. How many events the bytes leave room for, only the history knows. */
   evict(target: Target | undefined): void {
     const own = target === undefined ? [] : this.of(target)
     for (const event of own.slice(0, Math.max(0, own.length - COUNT))) event.kept = false
@@ -74,7 +74,7 @@ describe('History', () => {
             append(history, target, position, evt)
             model.events.push({ target, position, time: performance.now(), evt, kept: true })
             model.evict(target)
-            // By bytes the oldest of all go, one after the other.
+            // The bound of bytes evicts the oldest of all events, one after the other.
             const kept = model.kept()
             for (const event of kept.slice(0, kept.length - history.size.events)) event.kept = false
           }
@@ -127,7 +127,7 @@ describe('History', () => {
         const lost = after.some((event) => event.target === target && !event.kept)
         const named = missed.gaps.includes(target)
         if (lost) assert.ok(named, 'a loss that is not named')
-        // What others lost before there was a record of a target may have been its own, for all that is known.
+        // A loss from before the target had a record may have been its own: the history cannot know.
         const first = kept.find((event) => event.target === target)?.position ?? Number.POSITIVE_INFINITY
         const doubtful = after.some((event) => !event.kept && event.position < first)
         if (named) assert.ok(lost || doubtful, 'named although nothing was lost')

@@ -20,12 +20,12 @@ describe('ActivityFeed', () => {
   })
 
   it('calls "activity" and then the hook of the type', () => {
-    const heard: string[] = []
+    const calls: string[] = []
     for (const name of ['activity', 'online', 'offline', 'heard', 'enter', 'leave'] as const) {
-      hooks.on(name, ({ type }) => heard.push(`${name} ${type}`))
+      hooks.on(name, ({ type }) => calls.push(`${name} ${type}`))
     }
     feed.push([ONLINE, ENTER_ROOM, HEARD, LEAVE_ROOM, OFFLINE].map((type) => activity(type)))
-    assert.deepEqual(heard, [
+    assert.deepEqual(calls, [
       ...['activity 1', 'online 1', 'activity 4', 'enter 4', 'activity 3', 'heard 3'],
       ...['activity 5', 'leave 5', 'activity 2', 'offline 2'],
     ])
@@ -41,22 +41,22 @@ describe('ActivityFeed', () => {
     hooks.on('activity', ({ uid }) => second.push(uid))
     hooks.on('heard', ({ uid }) => third.push(uid))
     feed.push([activity(HEARD, 'u1'), activity(HEARD, 'u2')])
-    for (const heard of [first, second, third]) assert.deepEqual(heard, ['u1', 'u2', 'u3', 'u4', 'u5'])
+    for (const calls of [first, second, third]) assert.deepEqual(calls, ['u1', 'u2', 'u3', 'u4', 'u5'])
   })
 
   it('delivers before push() returns, except from within a hook: then after that hook has returned', () => {
-    const heard: string[] = []
+    const calls: string[] = []
     hooks.on('online', () => {
       feed.push([activity(HEARD, 'u2')])
-      assert.deepEqual(heard, [])
+      assert.deepEqual(calls, [])
     })
-    hooks.on('heard', ({ uid }) => heard.push(uid))
+    hooks.on('heard', ({ uid }) => calls.push(uid))
     feed.push([activity(ONLINE, 'u1')])
-    assert.deepEqual(heard, ['u2'])
+    assert.deepEqual(calls, ['u2'])
   })
 
   it('continues after a hook threw something that cannot be made a string', () => {
-    const heard: string[] = []
+    const calls: string[] = []
     let errors = 0
     hooks.on('error', () => {
       errors += 1
@@ -64,10 +64,10 @@ describe('ActivityFeed', () => {
     for (const thrown of THROWN) {
       hooks.once('activity', throws(thrown))
     }
-    hooks.on('activity', ({ uid }) => heard.push(uid))
+    hooks.on('activity', ({ uid }) => calls.push(uid))
     feed.push([activity(HEARD, 'u1')])
     feed.push([activity(HEARD, 'u2')])
-    assert.deepEqual(heard, ['u1', 'u2'])
+    assert.deepEqual(calls, ['u1', 'u2'])
     assert.equal(errors, THROWN.length)
   })
 })

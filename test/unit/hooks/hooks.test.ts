@@ -15,7 +15,7 @@ describe('Hooks: Comet.on, once and off', () => {
   const warnings: Error[] = []
   let others: NodeJS.WarningListener[] = []
 
-  // Node's own listener would print each warning amid the results.
+  // Node's own listener would print each warning between the results.
   before(() => {
     others = process.listeners('warning')
     process.removeAllListeners('warning').on('warning', (warning) => {
@@ -37,28 +37,28 @@ describe('Hooks: Comet.on, once and off', () => {
 
   describe('a listener', () => {
     it('gets the event, in the order in which listeners were added', () => {
-      const heard: unknown[] = []
-      hooks.on('activity', (event) => heard.push('first', event))
-      hooks.on('activity', (event) => heard.push('second', event))
+      const calls: unknown[] = []
+      hooks.on('activity', (event) => calls.push('first', event))
+      hooks.on('activity', (event) => calls.push('second', event))
       const event = activity(HEARD)
       hooks.emit('activity', event)
-      assert.deepEqual(heard, ['first', event, 'second', event])
+      assert.deepEqual(calls, ['first', event, 'second', event])
     })
 
     it('is called only once after once(), even if it causes the same event again', () => {
-      const heard: string[] = []
+      const calls: string[] = []
       hooks.once('activity', ({ uid }) => {
-        heard.push(uid)
+        calls.push(uid)
         emit('u2')
       })
       emit('u1')
       emit('u3')
-      assert.deepEqual(heard, ['u1'])
+      assert.deepEqual(calls, ['u1'])
     })
 
     it('is not called after off(), whether on() or once() added it', () => {
-      const heard: string[] = []
-      const listener = ({ uid }: { uid: string }) => heard.push(uid)
+      const calls: string[] = []
+      const listener = ({ uid }: { uid: string }) => calls.push(uid)
       hooks.on('activity', listener)
       emit('u1')
       hooks.off('activity', listener)
@@ -66,12 +66,12 @@ describe('Hooks: Comet.on, once and off', () => {
       hooks.once('activity', listener)
       hooks.off('activity', listener)
       emit('u3')
-      assert.deepEqual(heard, ['u1'])
+      assert.deepEqual(calls, ['u1'])
     })
 
     it('may be added under two names, and off() removes it from one', () => {
-      const heard: string[] = []
-      const listener = ({ uid }: { uid: string }) => heard.push(uid)
+      const calls: string[] = []
+      const listener = ({ uid }: { uid: string }) => calls.push(uid)
       hooks.on('online', listener)
       hooks.on('offline', listener)
       hooks.emit('online', activity(ONLINE, 'u1'))
@@ -79,17 +79,17 @@ describe('Hooks: Comet.on, once and off', () => {
       hooks.off('online', listener)
       hooks.emit('online', activity(ONLINE, 'u3'))
       hooks.emit('offline', activity(OFFLINE, 'u4'))
-      assert.deepEqual(heard, ['u1', 'u2', 'u4'])
+      assert.deepEqual(calls, ['u1', 'u2', 'u4'])
     })
 
     it('is called although another listener removes itself meanwhile', () => {
-      const heard: string[] = []
+      const calls: string[] = []
       const first = () => hooks.off('activity', first)
       hooks.on('activity', first)
-      hooks.on('activity', ({ uid }) => heard.push(uid))
+      hooks.on('activity', ({ uid }) => calls.push(uid))
       emit('u1')
       emit('u2')
-      assert.deepEqual(heard, ['u1', 'u2'])
+      assert.deepEqual(calls, ['u1', 'u2'])
     })
   })
 
@@ -107,16 +107,16 @@ describe('Hooks: Comet.on, once and off', () => {
     const oops = new Error('oops')
 
     it('is reported to "error" each time, and stops neither other listeners nor the emitter', async () => {
-      const [heard, errors]: [string[], Error[]] = [[], []]
+      const [calls, errors]: [string[], Error[]] = [[], []]
       hooks.on('error', (error) => errors.push(error))
       hooks.on('activity', throws(oops))
-      hooks.on('activity', ({ uid }) => heard.push(uid))
+      hooks.on('activity', ({ uid }) => calls.push(uid))
       emit('u1')
       emit('u2')
-      assert.deepEqual(heard, ['u1', 'u2'])
+      assert.deepEqual(calls, ['u1', 'u2'])
       assert.equal(errors.length, 2)
       for (const error of errors) assert.equal(error, oops)
-      // A warning would have come by now; somebody was told already.
+      // A warning would have been emitted by now. There is none, because a listener was called.
       await turn()
       assert.deepEqual(warnings, [])
     })
@@ -154,7 +154,7 @@ describe('Hooks: Comet.on, once and off', () => {
       emit()
       await turn()
       assert.equal(warnings.map(({ message }) => message).join(), 'oops')
-      // Where it was thrown is what a developer needs to know.
+      // The stack tells a developer where it was thrown.
       assert.equal((warnings[0] as Error & { detail?: string }).detail, oops.stack)
     })
 

@@ -1,13 +1,13 @@
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
 import { assertActivityRules } from '../../support/activity-rules.ts'
-import { Churn, type Step } from '../../support/presence-churn.ts'
+import { PresenceChurn, type Step } from '../../support/presence-churn.ts'
 import { runs } from '../../support/tier.ts'
 
 const number = fc.nat({ max: 11 })
 const rooms = fc.array(number, { maxLength: 3 })
 
-/** Connects and waits come more often, or there would be little to churn. */
+/** Connects and waits are more frequent, or most other steps would find no session. */
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constant('connect'), user: number, rooms, asked: rooms }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('connectAnonymous'), asked: rooms }) },
@@ -37,12 +37,12 @@ describe("Comet.on('activity') under random operations", () => {
     it(`keeps every rule and agrees with a simple model, on ${nodes} node(s)`, async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 80 }), async (steps) => {
-          // Only the timers: stamps come from the real clock, which the whole process shares.
+          // Timers only: times come from the real clock, which all Comets of the process share.
           const clock = FakeTimers.install({
             toFake: ['setTimeout', 'clearTimeout'],
           })
           try {
-            const churn = new Churn(clock, nodes)
+            const churn = new PresenceChurn(clock, nodes)
             for (const each of steps) await churn.step(each)
             await churn.close()
             assertActivityRules(churn.log)

@@ -3,7 +3,7 @@ import { type CometError, MemoryBroker, type Presence, type PresenceConnection }
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
-/** A presence whose server can be pulled out from under it. */
+/** A presence whose methods fail once they are in `broken`. */
 function fragilePresence(): { presence: Presence; broken: Set<keyof PresenceConnection> } {
   const broken = new Set<keyof PresenceConnection>()
   const { presence: sound } = new MemoryBroker()

@@ -10,7 +10,7 @@ import { until } from '../../support/inbox.ts'
 
 const refusal = (code: string, message: string | RegExp) => ({ name: 'CometError', code, message })
 
-/** Takes anything, as JavaScript callers may give anything. */
+/** Accepts anything, because JavaScript callers may pass anything. */
 function envelope(event: unknown, publishOptions: unknown = {}, options: CometOptions = {}) {
   return toEnvelope(event, publishOptions, resolveOptions(options))
 }
@@ -78,7 +78,7 @@ describe('Comet.publish: the options', () => {
     assert.equal('except' in envelope({ evt: 'x' }, { except: undefined }), false)
   })
 
-  // Whoever shortens the ids of users does not choose those of sessions.
+  // An app may limit the ids of users. The ids of sessions are made by Comet.
   it('except a session whatever maxIdBytes is', () => {
     const except = { sid: `${'n'.repeat(11)}.${'s'.repeat(22)}` }
     assert.deepEqual(envelope({ evt: 'x' }, { except }, { maxIdBytes: 8 }).except, except)

@@ -8,8 +8,8 @@ import { lastIdOf, MemoryTransport } from '../../support/memory-transport.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
 import { runs } from '../../support/tier.ts'
 
-/** Comes back with a position, as EventSource does. */
-async function comeBack(
+/** Reconnects with a position, as EventSource does. */
+async function reconnect(
   comet: Comet,
   position: string | undefined,
   transport = new MemoryTransport(),
@@ -24,7 +24,7 @@ describe('Comet.connect with a position', () => {
 
   it('replays the events of the user, its rooms and the world, in order, and nothing else', async () => {
     const { comet } = makeComet()
-    const first = await comeBack(comet, undefined)
+    const first = await reconnect(comet, undefined)
     await comet.publish({ evt: '0' })
     await until(() => first.published.length === 1)
     first.drop()
@@ -34,7 +34,7 @@ describe('Comet.connect with a position', () => {
     await comet.publish({ uid: 'bob', evt: 'not hers' })
     await comet.publish({ evt: '3' }, { except: { uid: 'alice' } })
     await comet.publish({ evt: '4' })
-    const second = await comeBack(comet, first.lastEventId)
+    const second = await reconnect(comet, first.lastEventId)
     assert.deepEqual(second.published, ['1', '2', '4'])
     assert.equal(second.control('ready')?.recovered, true)
     assert.equal(second.events[0]?.id, first.lastEventId)
@@ -46,17 +46,17 @@ describe('Comet.connect with a position', () => {
 
   it('loses and repeats nothing when the replay is cut at any byte', async () => {
     const { comet } = makeComet()
-    const start = (await comeBack(comet, undefined)).lastEventId
+    const start = (await reconnect(comet, undefined)).lastEventId
     const evts = Array.from({ length: 50 }, (_, index) => `event\n${index}`)
     for (const [index, evt] of evts.entries()) {
       await comet.publish(
         index % 3 === 0 ? { uid: 'alice', evt } : index % 3 === 1 ? { rid: 'den', evt } : { evt },
       )
     }
-    const { text } = await comeBack(comet, start)
+    const { text } = await reconnect(comet, start)
     for (let cut = 0; cut <= text.length; cut += 1) {
       const seen = parse(text.slice(0, cut))
-      const rest = await comeBack(comet, lastIdOf(seen) ?? start)
+      const rest = await reconnect(comet, lastIdOf(seen) ?? start)
       assert.deepEqual([...publishedOf(seen), ...rest.published], evts, `cut at ${cut}`)
       rest.drop()
     }
@@ -64,16 +64,16 @@ describe('Comet.connect with a position', () => {
 
   it('names the targets with evicted events in comet.gap, and replays the others', async () => {
     const { comet } = makeComet({ historyEvents: 5 })
-    const first = await comeBack(comet, undefined)
+    const first = await reconnect(comet, undefined)
     first.drop()
     await comet.publish({ uid: 'alice', evt: 'hers' })
     for (let tick = 0; tick < 100; tick += 1) await comet.publish({ evt: `tick ${tick}` })
-    const second = await comeBack(comet, first.lastEventId)
+    const second = await reconnect(comet, first.lastEventId)
     assert.equal(second.control('ready')?.recovered, false)
     assert.deepEqual(second.control('gap'), { targets: [{ world: true }] })
     assert.deepEqual(second.published, ['hers', ...[95, 96, 97, 98, 99].map((tick) => `tick ${tick}`)])
     second.drop()
-    const third = await comeBack(comet, second.lastEventId)
+    const third = await reconnect(comet, second.lastEventId)
     assert.equal(third.control('ready')?.recovered, true)
     assert.deepEqual(third.published, [])
   })
@@ -82,7 +82,7 @@ describe('Comet.connect with a position', () => {
     const { comet } = makeComet()
     await comet.publish({ evt: 'before' })
     for (const position of ['AAAAAAAA.1', 'nonsense', `${'x'.repeat(500)}`, '0', 'a\nb']) {
-      const client = await comeBack(comet, position)
+      const client = await reconnect(comet, position)
       assert.deepEqual(client.control('gap'), {
         targets: [{ uid: 'alice' }, { rid: 'den' }, { world: true }],
       })
@@ -97,7 +97,7 @@ describe('Comet.connect with a position', () => {
     const start = (await connect(comet, { uid: 'alice', rooms: ['den'] })).lastEventId
     await comet.publish({ rid: 'den', evt: '1' })
     const transport = new MemoryTransport()
-    const connecting = comeBack(comet, start, transport)
+    const connecting = reconnect(comet, start, transport)
     await comet.publish({ rid: 'den', evt: '2' })
     answer(true)
     await comet.publish({ rid: 'den', evt: '3' })
@@ -109,7 +109,7 @@ describe('Comet.connect with a position', () => {
 
   it('replays no transient events, and no rooms without history', async () => {
     const { comet } = makeComet({ keepHistory: ({ rid }) => rid !== 'den' })
-    const first = await comeBack(comet, undefined, undefined, ['den', 'attic'])
+    const first = await reconnect(comet, undefined, undefined, ['den', 'attic'])
     await comet.publish({ rid: 'den', evt: 'live' })
     await comet.publish({ evt: 'typing' }, { transient: true })
     await until(() => first.published.length === 2)
@@ -117,22 +117,22 @@ describe('Comet.connect with a position', () => {
     await comet.publish({ rid: 'den', evt: 'secret' })
     await comet.publish({ rid: 'attic', evt: 'kept' })
     await comet.publish({ rid: 'attic', evt: 'typing' }, { transient: true })
-    const second = await comeBack(comet, first.lastEventId, undefined, ['den', 'attic'])
+    const second = await reconnect(comet, first.lastEventId, undefined, ['den', 'attic'])
     assert.deepEqual(second.published, ['kept'])
     assert.equal(second.control('ready')?.recovered, true)
   })
 
   it('reports a gap when there is no history and something was published since', async () => {
     const { comet } = makeComet({ historyEvents: 0 })
-    const first = await comeBack(comet, undefined)
+    const first = await reconnect(comet, undefined)
     await comet.publish({ evt: 'live' })
     await until(() => first.published.length === 1)
     first.drop()
-    const second = await comeBack(comet, first.lastEventId)
+    const second = await reconnect(comet, first.lastEventId)
     assert.equal(second.control('ready')?.recovered, true)
     second.drop()
     await comet.publish({ evt: 'missed' })
-    const third = await comeBack(comet, second.lastEventId)
+    const third = await reconnect(comet, second.lastEventId)
     assert.equal(third.control('ready')?.recovered, false)
     assert.ok(third.control('gap'))
     assert.deepEqual(third.published, [])
@@ -152,7 +152,7 @@ describe('Comet.connect with a position', () => {
     )
     assert.equal(ready?.id, undefined)
     assert.equal(events.at(-1)?.event, 'comet.heartbeat')
-    const again = await comeBack(comet, transport.lastEventId)
+    const again = await reconnect(comet, transport.lastEventId)
     assert.deepEqual(again.published, [])
   })
 
@@ -191,7 +191,7 @@ describe('Comet.connect with a position', () => {
           const evts: string[] = []
           const got: string[] = []
           let client = new PacedTransport()
-          await comeBack(comet, undefined, client)
+          await reconnect(comet, undefined, client)
           for (const step of steps) {
             if (step === 'publish' || step === 'big') {
               const evt = `${evts.length}${step === 'big' ? 'x'.repeat(70_000) : ''}`
@@ -205,7 +205,7 @@ describe('Comet.connect with a position', () => {
               got.push(...client.published)
               const position = client.lastEventId
               client = new PacedTransport()
-              await comeBack(comet, position, client)
+              await reconnect(comet, position, client)
               assert.equal(client.control('gap'), undefined)
             }
           }

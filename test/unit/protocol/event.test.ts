@@ -56,9 +56,9 @@ describe('parseEvent and stringifyEvent', () => {
 
   it('do not compile for a user that may be missing', () => {
     const uid = undefined as string | undefined
-    // @ts-expect-error what was meant for one user must not become the world's
+    // @ts-expect-error an event for one user must not become an event for the world
     const event: Event = { uid, evt: 'hi' }
-    // On the wire there is no difference, which is why the compiler has to make it.
+    // On the wire there is no difference, so the compiler has to make it.
     assert.equal(stringifyEvent(event), stringifyEvent({ evt: 'hi' }))
   })
 })

@@ -17,7 +17,7 @@ const STEPS = fileURLToPath(new URL('../../support/json-steps.ts', import.meta.u
 
 const { ONLINE } = UserActivityEvent.Type
 
-/** The objects of the protocol that carry a time, and how it gets in and out. */
+/** The objects of the protocol that have a time, with a function to read it and one to write it. */
 const CARRIERS = [
   {
     name: 'Message' as const,
@@ -116,7 +116,7 @@ for (const { name, fields, read, write } of CARRIERS) {
         fc.property(before, int64, fc.boolean(), after, fc.gen(), (some, time, bare, others, pick) => {
           const member = ['time', bare ? new Literal(`${time}`) : `${time}`] as const
           const text = writeObject(pick, [...some, member, ...others])
-          // The text is what the test means it to be: JSON, with this time but for the rounding.
+          // Check the test itself: the text is JSON with this time, apart from the rounding.
           assert.equal(Number(JSON.parse(text).time), Number(time))
           assert.equal(read(text), time)
         }),
@@ -138,7 +138,7 @@ for (const { name, fields, read, write } of CARRIERS) {
       assert.throws(() => read('{"time":1,"time":1.5}'), { code: 'INVALID_FIELD' })
     })
 
-    // BigInt takes time that is more than linear in the digits, seconds for these: an easy way to stall a server.
+    // BigInt takes more than linear time, seconds for these digits: an easy way to stall a server.
     it('refuses millions of digits before it converts them, and does not repeat them', () => {
       const digits = '9'.repeat(10_000_000)
       const { BigInt: convert } = globalThis

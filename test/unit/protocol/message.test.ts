@@ -4,13 +4,13 @@ import { type Message, parseMessage, stringifyMessage } from '../../../lib/index
 import { anyText, int64 } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
 
-/** What a Go service was seen to send. */
+/** A Message as a Go service sent it. */
 const FROM_GO =
   '{"server":"io.goeasy.cli.pub","event":"demo","data":"\\u003cb\\u003e","time":1700000000123456789}'
 
 const EMPTY = { server: '', event: '', data: '', id: '', time: 0n }
 
-/** What JavaScript callers may do and the compiler would not let pass. */
+/** Accepts anything, because JavaScript callers may pass anything. */
 const write = (message: unknown) => stringifyMessage(message as Message)
 
 describe('parseMessage and stringifyMessage', () => {
@@ -51,7 +51,7 @@ describe('parseMessage and stringifyMessage', () => {
   })
 
   it('write other characters as Go does', () => {
-    // Before Go 1.22, \b and \f were \u0008 and \u000c: the same text.
+    // Before Go 1.22, \b and \f were written as \u0008 and \u000c, which is the same text.
     const data = '\0\x01\b\t\n\f\r\x1f "\\/\x7f\x80é\ufeff\ufffd\u{1f600}'
     const text = '\\u0000\\u0001\\b\\t\\n\\f\\r\\u001f \\"\\\\/\x7f\x80é\ufeff\ufffd\u{1f600}'
     assert.equal(stringifyMessage({ data }), `{"data":"${text}"}`)

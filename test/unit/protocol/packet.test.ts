@@ -93,12 +93,12 @@ describe('parsePacket', () => {
 
   it('refuses an unknown type', () => {
     const message = 'type must be HB, JOIN, LEAVE, SEND or BYE'
-    // 1 and 3 are AUTH and PUSH in the system the protocol comes from.
+    // 1 and 3 are AUTH and PUSH in the system that the protocol comes from.
     const types = [1, 3, -1, 2.5, Number.NaN, '', 'hb', '0', 'PUSH', 'constructor', '__proto__', true, {}]
     for (const type of types) assert.throws(() => parsePacket({ type }), { code: 'INVALID_FIELD', message })
   })
 
-  // Such values turn into strings on the way to a comparison, or fail to.
+  // A comparison may convert such values to strings, or fail to.
   it('refuses a type that becomes a name only when it is converted to a string', () => {
     const message = 'type must be HB, JOIN, LEAVE, SEND or BYE'
     for (const text of ['["HB"]', '[["BYE"]]', '{"toString":1,"valueOf":1}', '{"toString":null}']) {

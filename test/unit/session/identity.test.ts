@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { checkIdentity, type Identified } from '../../../lib/session/identity.ts'
 
-/** Takes anything, as JavaScript hosts may answer anything. */
+/** Accepts anything, because JavaScript apps may answer anything. */
 const check = (identified: unknown, maxIdBytes = 256) => checkIdentity(identified as Identified, maxIdBytes)
 
 describe('checkIdentity', () => {
@@ -58,7 +58,7 @@ describe('checkIdentity', () => {
     }
   })
 
-  // A 401 would look like a user who is signed out, and hide that identify is wrong for everybody.
+  // A 401 would look like a user that is signed out, and hide that identify is wrong for all users.
   it('refuses an object that has no uid at all', () => {
     for (const answer of [{}, { id: 7 }, ['alice'], new Map([['uid', 'alice']]), Promise.resolve('alice')]) {
       assert.throws(() => check(answer), {

@@ -59,7 +59,7 @@ describe('Liveness', () => {
   it('closes a session when its identity expires', async () => {
     const expiresAt = Date.now() + 3_600_000
     const { transport, pass } = await open({ maxConnectionAge: 0 }, { uid: 'alice', expiresAt })
-    // The time of day goes on meanwhile. A minute is more than enough for that.
+    // The wall clock is real and goes on meanwhile. A minute is more than enough for that.
     await pass(3_540_000)
     assert.equal(transport.closed, false)
     await pass(60_200)
@@ -72,7 +72,7 @@ describe('Liveness', () => {
     await pass(15_100)
     assert.ok(beats() >= 1)
     await pass(150_000)
-    // The first comes at random within an interval.
+    // The first heartbeat comes at a random time within an interval.
     assert.ok(beats() >= 10 && beats() <= 12, `${beats()}`)
   })
 })

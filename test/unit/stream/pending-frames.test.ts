@@ -41,7 +41,7 @@ describe('PendingFrames', () => {
     assert.equal(some.with(b), more)
   })
 
-  // Frames with the same content may still be two events, and telling costs a comparison of all bytes.
+  // Frames with the same content may be two events, and a check would have to compare all bytes.
   it('distinguishes frames by identity, not by content', () => {
     const root = PendingFrames.empty()
     const twin = Buffer.from('a')
@@ -67,7 +67,7 @@ describe('PendingFrames', () => {
   it('gives every session its frames, and one Buffer to sessions with the same sequence', () => {
     const SESSIONS = 5
     const FRAMES = Array.from({ length: 4 }, (_, index) => Buffer.from(`<${'x'.repeat(index)}${index}>`))
-    // Each step gives one frame to some of the sessions; some sessions are flushed early, and so ask twice.
+    // Each step adds one frame to some of the sessions. Some sessions are flushed early, and so join twice.
     const recipients = fc.uniqueArray(fc.nat({ max: SESSIONS - 1 }), { minLength: 1 })
     const step = fc.record({ frame: fc.constantFrom(...FRAMES), recipients, ask: fc.boolean() })
     fc.assert(
@@ -80,7 +80,7 @@ describe('PendingFrames', () => {
             const bytes = pending.batch()?.bytes
             if (frames.length === 0) assert.equal(bytes, undefined)
             else assert.deepEqual(bytes, Buffer.concat(frames))
-            // The frames differ in content, so that equal bytes mean the same sequence.
+            // The frames differ in content, so equal bytes mean the same sequence.
             const sequence = Buffer.concat(frames).toString()
             if (buffers.has(sequence)) assert.equal(bytes, buffers.get(sequence))
             buffers.set(sequence, bytes)

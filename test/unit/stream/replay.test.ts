@@ -8,8 +8,8 @@ import { PacedTransport } from '../../support/paced-transport.ts'
 const SIZE = 70_000
 const past = (name: string) => name.padEnd(SIZE, '.')
 
-/** A client of alice that reads slowly comes back to three events of her room that are too large to be sent at once. */
-async function comeBack(options: CometOptions = {}) {
+/** A slow client of alice reconnects. It missed three events of its room that are too large to be sent at once. */
+async function reconnect(options: CometOptions = {}) {
   const { comet } = makeComet(options)
   const first = await connect(comet, 'alice', 'den')
   const position = String(first.lastEventId)
@@ -44,7 +44,7 @@ describe('A replay', () => {
   afterEach(closeComets)
 
   it('continues with everything that is published meanwhile, in order, transient or not', async () => {
-    const { comet, client } = await comeBack()
+    const { comet, client } = await reconnect()
     await comet.publish({ rid: 'den', evt: '1' }, { transient: true })
     await comet.publish({ evt: '2' })
     await comet.publish({ uid: 'alice', evt: '3' }, { transient: true })
@@ -55,7 +55,7 @@ describe('A replay', () => {
   })
 
   it('skips nothing when the client enters a room that it is in', async () => {
-    const { comet, client, packet } = await comeBack()
+    const { comet, client, packet } = await reconnect()
     await comet.publish({ rid: 'den', evt: '1' })
     await comet.enter({ uid: 'alice' }, 'den')
     await comet.publish({ rid: 'den', evt: '2' })
@@ -64,7 +64,7 @@ describe('A replay', () => {
   })
 
   it('includes the events of a room up to the moment at which the client left it', async () => {
-    const { comet, client, packet } = await comeBack()
+    const { comet, client, packet } = await reconnect()
     await comet.publish({ rid: 'den', evt: '1' })
     await packet('LEAVE', { rid: 'den' })
     await comet.publish({ rid: 'den', evt: 'not for alice' })
@@ -74,7 +74,7 @@ describe('A replay', () => {
   })
 
   it('includes the history of a room that the client joins, before new events of the room', async () => {
-    const { comet, client, packet } = await comeBack({ maxBufferedBytes: 1_000 })
+    const { comet, client, packet } = await reconnect({ maxBufferedBytes: 1_000 })
     for (const name of ['x', 'y']) await comet.publish({ rid: 'attic', evt: past(name) })
     await packet('JOIN', { rid: 'attic', recent: 2 })
     await comet.publish({ rid: 'attic', evt: 'z' })
@@ -83,8 +83,8 @@ describe('A replay', () => {
   })
 
   it('reports a gap at the place of events that were evicted before their turn', async () => {
-    const { comet, client } = await comeBack({ historyEvents: 2 })
-    // The first was gone before it came back, the second was sent at once, and the third has yet to be sent.
+    const { comet, client } = await reconnect({ historyEvents: 2 })
+    // The first event was evicted before the client reconnected, the second was sent at once, and the third waits.
     assert.equal(client.control('ready')?.recovered, false)
     await comet.publish({ uid: 'alice', evt: '1' })
     for (const evt of ['2', '3', '4']) await comet.publish({ rid: 'den', evt })
@@ -96,7 +96,7 @@ describe('A replay', () => {
   })
 
   it('ends with the session when too much is kept for it alone, after the event was delivered to all', async () => {
-    const { comet, client } = await comeBack({ maxBufferedBytes: 1_000 })
+    const { comet, client } = await reconnect({ maxBufferedBytes: 1_000 })
     const other = await connect(comet, 'bob')
     comet.on('offline', () => void comet.publish({ evt: 'she is gone' }))
     for (let index = 0; index < 12; index += 1) {
@@ -112,7 +112,7 @@ describe('A replay', () => {
   })
 
   it('is not set back by the id of a transient event', async () => {
-    const { comet, client } = await comeBack()
+    const { comet, client } = await reconnect()
     await comet.publish({ uid: 'alice', evt: 'typing' }, { transient: true })
     await comet.publish({ uid: 'alice', evt: '4' })
     assert.deepEqual(await read(client), ['a', 'b', 'c', 'typing', '4'])
@@ -122,7 +122,7 @@ describe('A replay', () => {
   it('is not set back by the id of a heartbeat', async () => {
     const clock = FakeTimers.install({ toFake: ['setInterval', 'clearInterval'] })
     try {
-      const { comet, client } = await comeBack({ heartbeatInterval: 1_000 })
+      const { comet, client } = await reconnect({ heartbeatInterval: 1_000 })
       clock.tick(3_000)
       const before = client.published.length
       client.read()
@@ -177,7 +177,7 @@ describe('comet.gap', () => {
     const client = await returning(comet, position)
     const [ready, gap] = client.events
     assert.deepEqual([ready?.event, gap?.event], ['comet.ready', 'comet.gap'])
-    // It keeps the position that it came with, with which it comes again.
+    // The client keeps the position that it brought, and brings it again.
     assert.equal(ready?.id, undefined)
     assert.equal((await returning(comet, position)).control('ready')?.recovered, false)
   })

@@ -9,10 +9,10 @@ import { type Block, encodeBlock, encodeControl } from '../../../lib/stream/sse.
 import { anyText } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
 
-/** What a client is to get: line ends become LF, lone surrogates U+FFFD, and nothing else changes. */
+/** The text that a client must get: line ends become LF, lone surrogates U+FFFD, and nothing else changes. */
 const received = (text: string) => text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').toWellFormed()
 
-/** What a parser makes of a stream that arrives in these chunks. */
+/** Parses a stream that arrives in these chunks. */
 function parse(...chunks: Uint8Array[]) {
   const events: EventSourceMessage[] = []
   const retries: number[] = []
@@ -34,7 +34,7 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 
 const MIB = 2 ** 20
 
-/** Data that must arrive, by what is special about it. */
+/** Data that must arrive, with what is special about it. */
 const DATA: Record<string, string> = {
   'one line': 'hello',
   'no character': '',
@@ -45,7 +45,7 @@ const DATA: Record<string, string> = {
   'CR CR LF, two line ends': '\r\r\n',
   'LF at its end': 'a\n',
   'LF at its start': '\na',
-  'empty lines amid': 'a\n\n\r\n\rb',
+  'empty lines inside': 'a\n\n\r\n\rb',
   'a leading space': ' a\n b',
   'two leading spaces': '  a',
   'a leading colon': ':a\n:b',
@@ -144,7 +144,7 @@ describe('encodeControl', () => {
 
 describe('encodeBlock, read by EventSource', () => {
   let source: EventSource
-  /** The client's latest request, and the response to it that stays open. */
+  /** The latest request of the client, and its response, which stays open. */
   let connected: Promise<[IncomingMessage, ServerResponse]>
 
   const server = createServer((_req, res) => {
@@ -166,7 +166,7 @@ describe('encodeBlock, read by EventSource', () => {
     server.close()
   })
 
-  /** Sends blocks, and then one that says it was the last, over the one connection. */
+  /** Sends blocks over the connection, and a last one that marks the end. */
   async function exchange(blocks: readonly Buffer[], name = 'message'): Promise<MessageEvent[]> {
     const [, res] = await connected
     const events: MessageEvent[] = []

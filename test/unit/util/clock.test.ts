@@ -5,13 +5,13 @@ import { runs } from '../../support/tier.ts'
 
 const NS_PER_MS = 1_000_000n
 
-/** How far a clock that was not set back may be from the wall clock: its tolerance, and a step of that clock. */
+/** The most that a clock may differ from a wall clock that was not set back: its tolerance, and a step of the wall clock. */
 const CLOSE_NS = 6n * NS_PER_MS
 
-/** A computer whose time passes, and whose wall clock is stepped, only when the test says so. */
+/** A computer whose time passes, and whose wall clock is stepped, only when a test calls for it. */
 class Computer implements TimeSource {
   #up = 123_456_789n
-  /** What the wall clock would show if it had nanoseconds. */
+  /** The time of a wall clock with nanoseconds. */
   #time = 1_700_000_000_000n * NS_PER_MS
 
   wall(): number {
@@ -31,7 +31,7 @@ class Computer implements TimeSource {
     this.#time += ns
   }
 
-  /** Someone sets the clock, or NTP does; no time passes. */
+  /** Sets the wall clock, as NTP does. No time passes. */
   step(ns: bigint): void {
     this.#time += ns
   }
@@ -87,7 +87,7 @@ describe('createClock', () => {
     )
   })
 
-  // NTP corrects small errors by letting the wall clock run slower or faster, by up to 500 millionths.
+  // NTP corrects small errors by a wall clock that runs slower or faster by up to 500 millionths.
   it('stays within a few milliseconds of a wall clock that runs too fast or too slow for hours', () => {
     for (const slew of [-500n, 500n]) {
       const computer = new Computer()
@@ -110,7 +110,7 @@ describe('createClock', () => {
     clock()
     computer.step(HOUR)
     assert.ok(distance(clock(), computer.time) <= NS_PER_MS)
-    // And goes on from there.
+    // It continues from there.
     computer.pass(SECOND)
     assert.ok(distance(clock(), computer.time) <= NS_PER_MS)
   })

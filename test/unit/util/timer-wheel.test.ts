@@ -9,7 +9,7 @@ interface Item extends Timed {
 
 const itemOf = (number: number): Item => ({ number, slot: undefined })
 
-/** Two ticks: one to round up to, one for where the timer stands between two. */
+/** How late an item may be woken: its time is rounded up to a tick, and the timer stands between two ticks. */
 const LATEST_MS = 200
 
 describe('TimerWheel', () => {
@@ -85,7 +85,7 @@ describe('TimerWheel', () => {
       return Number.POSITIVE_INFINITY
     })
     for (const number of [3, 1, 2]) timerWheel.set(itemOf(number), performance.now() + number * 1_000)
-    // The clock jumps without a timer in between.
+    // The clock jumps: no timer fires in between.
     clock.jump(60_000)
     assert.deepEqual(woken, [1, 2, 3])
   })
