@@ -53,6 +53,11 @@ export class MemoryTransport implements Transport {
     this.listener?.onClose()
   }
 
+  /** Reports that a write made no progress for too long. */
+  stall(): void {
+    this.listener?.onStall()
+  }
+
   listen(listener: TransportListener): void {
     this.listener = listener
     if (this.#isOver) listener.onClose()

@@ -171,6 +171,16 @@ for (const name of ['namespace', 'server']) {
   })
 }
 
+describe('CometOptions.onExcess', () => {
+  it('refuses a value that it does not have', () => {
+    assert.equal(resolve({ onExcess: 'evict-oldest' }).onExcess, 'evict-oldest')
+    for (const onExcess of [null, true, 'evict', '']) {
+      const message = "Option onExcess must be 'evict-oldest' or 'reject'."
+      assert.throws(() => resolve({ onExcess }), { code: 'INVALID_OPTION', message })
+    }
+  })
+})
+
 describe('CometOptions.broker, presence and controller', () => {
   const { join, presence, controller } = new MemoryBroker()
 

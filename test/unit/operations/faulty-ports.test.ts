@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
-import { type CometError, MemoryBroker, type Presence, type PresenceConnection } from '../../../lib/index.ts'
+import {
+  type CometError,
+  type Controller,
+  MemoryBroker,
+  type Presence,
+  type PresenceConnection,
+} from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
@@ -9,8 +15,8 @@ function fragilePresence(): { presence: Presence; broken: Set<keyof PresenceConn
   const { presence: sound } = new MemoryBroker()
   const join: Presence['join'] = (node) =>
     new Proxy(sound.join(node), {
-      get: (link, name: keyof PresenceConnection) =>
-        broken.has(name) ? () => Promise.reject(new Error(`${name}: connection lost`)) : link[name],
+      get: (connection, name: keyof PresenceConnection) =>
+        broken.has(name) ? () => Promise.reject(new Error(`${name}: connection lost`)) : connection[name],
     })
   return { presence: { join }, broken }
 }
@@ -70,5 +76,24 @@ describe('When presence fails, Comet', () => {
     const alice = await connect(comet, 'alice')
     await comet.close({ drain: 30 })
     assert.ok(alice.closed)
+  })
+})
+
+describe('When the controller fails, Comet.connect', () => {
+  afterEach(closeComets)
+
+  it('admits no client that brings a stay-away token of another node', async () => {
+    const broker = new MemoryBroker()
+    const join: Controller['join'] = (node) => ({
+      ...broker.controller.join(node),
+      request: () => Promise.reject(new Error('request: connection lost')),
+    })
+    const [one, two] = [makeComet({ broker }).comet, makeComet({ broker, controller: { join } }).comet]
+    const client = await connect(one, 'alice')
+    await one.disconnect({ sid: client.sid })
+    const position = String(client.lastEventId)
+    const transport = new MemoryTransport()
+    await assert.rejects(two.connect({ identity: 'alice', transport, position }))
+    assert.deepEqual([transport.opened, two.stats().sessions], [false, 0])
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import { type Comet, MemoryBroker } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
-import { until } from '../../support/inbox.ts'
+import { Gate, until } from '../../support/inbox.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
 async function page(
@@ -80,6 +80,30 @@ describe('Takeover by clientId', () => {
       assert.deepEqual(back.control('gap')?.targets, [{ uid: 'alice' }, { rid: 'den' }, { world: true }])
       back.drop()
     }
+  })
+
+  it('ends a connection that canEnter admits only after a later one', async () => {
+    const gate = new Gate()
+    const { comet, reported } = makeComet({
+      canEnter: async ({ rid }) => {
+        if (rid === 'slow') await gate.pass()
+        return true
+      },
+    })
+    const early = new MemoryTransport()
+    const connecting = comet.connect({
+      identity: 'alice',
+      transport: early,
+      clientId: 'page',
+      rids: ['slow'],
+    })
+    await gate.arrival()
+    const late = await page(comet)
+    gate.open()
+    await connecting
+    assert.equal(early.control('close')?.code, 'TAKEN_OVER')
+    assert.deepEqual([early.control('ready'), late.closed], [undefined, false])
+    assert.deepEqual([reported, comet.stats().sessions, comet.stats().rooms], [['ONLINE alice'], 1, 0])
   })
 
   it('takes over no session of another user', async () => {

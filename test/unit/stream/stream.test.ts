@@ -51,3 +51,16 @@ describe('CometOptions.maxBufferedBytes', () => {
     assert.equal(again.published.length, 151)
   })
 })
+
+describe('CometOptions.writeTimeout', () => {
+  afterEach(closeComets)
+
+  it('ends a session whose write made no progress, which may reconnect', async () => {
+    const { comet } = makeComet()
+    const client = await connect(comet, 'alice')
+    client.stall()
+    assert.ok(client.closed)
+    const { code, reconnect } = client.control('close') ?? {}
+    assert.deepEqual([code, reconnect, comet.stats().closes], ['SLOW', true, { SLOW: 1 }])
+  })
+})
