@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { closeComets, connect, makeComet } from '../support/comets.ts'
+import { nextWarning } from '../support/warnings.ts'
 
 describe('Comet', () => {
   afterEach(closeComets)
@@ -53,9 +53,7 @@ describe('Comet', () => {
   it('new Comet warns that the workers of one app do not share a MemoryBroker', async () => {
     process.env.NODE_APP_INSTANCE = '1'
     try {
-      const warned = once(process, 'warning')
-      makeComet()
-      const [warning] = await warned
+      const warning = await nextWarning(makeComet)
       assert.match(warning.message, /workers/)
     } finally {
       delete process.env.NODE_APP_INSTANCE

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import fc from 'fast-check'
 import { type CometError, MemoryBroker, parseMessage, UserActivityEvent } from '../../../lib/index.ts'
 import { toEnvelope } from '../../../lib/operations/publish.ts'
@@ -7,6 +6,7 @@ import { type CometOptions, resolveOptions } from '../../../lib/options.ts'
 import { anyText } from '../../support/arbitraries.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { until } from '../../support/inbox.ts'
+import { nextWarning } from '../../support/warnings.ts'
 
 const refusal = (code: string, message: string | RegExp) => ({ name: 'CometError', code, message })
 
@@ -307,9 +307,7 @@ describe('Comet.publish', () => {
 
   it('causes a process warning when it fails and nothing listens', async () => {
     const { comet } = makeComet()
-    const warned = once(process, 'warning')
-    comet.publish({ rid: undefined as never, evt: 'for nobody' })
-    const [warning] = await warned
+    const warning = await nextWarning(() => comet.publish({ rid: undefined as never, evt: 'for nobody' }))
     assert.equal(warning.name, 'CometWarning')
     assert.match(warning.message, /rid/)
   })
