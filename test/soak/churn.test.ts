@@ -11,7 +11,7 @@ const APP = fileURLToPath(new URL('../support/churn-app.ts', import.meta.url))
 const CLIENTS = sampled(10_000, 100)
 const PATIENCE_MS = scaled(sampled(600_000, 60_000))
 
-describe(`${CLIENTS} clients, half of them cut off while they connect,`, function () {
+describe(`Comet.connect: ${CLIENTS} clients, half of them cut off while they connect,`, function () {
   this.timeout(PATIENCE_MS + 5_000)
 
   let child: ChildProcess

@@ -12,7 +12,7 @@ const TOGETHER = 100
 /** Garbage collections differ by some hundred KiB, whatever the number of clients. */
 const MOST_GROWTH_KIB = sampled(2_048, 1_024)
 
-describe(`${CYCLES} clients that connect and leave`, function () {
+describe(`Comet.connect: ${CYCLES} clients that connect and leave`, function () {
   this.timeout(scaled(sampled(300_000, 60_000)))
 
   let app: SpawnedApp

@@ -14,7 +14,7 @@ const WARM_UP = sampled(400, 200)
 const EVENTS = sampled(1_600, 640)
 const TOTAL_MB = (EVENTS * EVENT_BYTES) / 1_000_000
 
-describe(`A reader that stops while ${TOTAL_MB.toFixed()} MB are published to it and ${FAST} others`, function () {
+describe(`CometOptions.maxBufferedBytes: a reader that stops while ${TOTAL_MB.toFixed()} MB are published to it and ${FAST} others`, function () {
   this.timeout(scaled(sampled(300_000, 60_000)))
 
   let app: SpawnedApp
