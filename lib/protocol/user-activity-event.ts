@@ -50,9 +50,12 @@ export class UserActivityEvent {
   }
 }
 
+/** The types that belong to {@link UserActivityEvent}. */
 export declare namespace UserActivityEvent {
+  /** A value of {@link UserActivityEvent.type}. */
   export type Type = (typeof Type)[keyof typeof Type]
 
+  /** The fields of a UserActivityEvent. */
   export interface Fields {
     readonly type: Type
     readonly uid: string
