@@ -28,4 +28,7 @@ export default defineConfig({
   clean: true,
   outputOptions: { plugins: [optionalTypes] },
   logLevel: 'warn',
+  failOnWarn: true,
+  // CommonJS is offered on purpose, and a busy machine is no fault.
+  checks: { legacyCjs: false, pluginTimings: false },
 })

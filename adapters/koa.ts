@@ -5,7 +5,7 @@ import { type AdapterComet, checkHttpOptions, type HttpOptions } from '../lib/ht
 import { handle } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 
-/** What Comet uses of a Koa context. */
+/** The part of a Koa context that Comet uses. */
 interface Context {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -17,15 +17,22 @@ interface Context {
   set(headers: Readonly<Record<string, string>>): void
 }
 
-/** Options of {@link cometKoa}. `identify` is given Koa's Context, or any where its types are not installed. */
+/** Options of {@link cometKoa}. `identify` gets Koa's Context, or `any` where its types are not installed. */
 export interface CometKoaOptions<Ctx = KoaContext> extends HttpOptions<Ctx> {
-  /** Where the stream is. Default: `'/'`. */
+  /**
+   * The path of the stream. It starts with `/`.
+   *
+   * @default '/'
+   */
   readonly path?: string
 }
 
 /**
- * A middleware for Koa 2 and 3: `app.use(cometKoa(comet, { path: '/comet', identify }))`. Requests that are not
- * for Comet go to `next`, and what `identify` throws goes to Koa's error path.
+ * Creates a middleware for Koa 2 and 3. Requests that are not for Comet go to `next`; errors that `identify` throws go
+ * to Koa's error handling.
+ *
+ * @example
+ * app.use(cometKoa(comet, { path: '/comet', identify: (ctx) => ctx.state.user?.id }))
  *
  * @throws CometError INVALID_OPTION
  */
@@ -49,7 +56,7 @@ export function cometKoa<Ctx extends Context = KoaContext>(
   }
 }
 
-/** In Koa's own way, so that middlewares before this one may still set headers. */
+/** Answers in Koa's own way, so that middlewares before this one may still set headers. */
 function answer(ctx: Context, { status, headers, json }: Answer): void {
   ctx.set(headers)
   ctx.body = json ?? null

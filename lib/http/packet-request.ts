@@ -36,7 +36,7 @@ async function answerPacket(
     return answerOf(await comet.receive({ sid, identity, packet }))
   } catch (error) {
     if (!isForClient(error)) throw error
-    debug('packet to session %s refused: %s %s', sid, error.code, error.message)
+    debug('packet to session %s refused: %s %j', sid, error.code, error.message)
     return errorAnswer(error)
   }
 }

@@ -45,14 +45,14 @@ export async function openStream(
     if (transport.closed) return 'taken'
     if (!isForClient(error)) throw error
     if (!error.temporary) return refuse(error)
-    debug('session refused for now: %s %s', error.code, error.message)
+    debug('session refused for now: %s %j', error.code, error.message)
     answerTemporary(transport, error, comet.limits.retry)
   }
   return 'taken'
 }
 
 function refuse(error: CometError): Answer {
-  debug('session refused: %s %s', error.code, error.message)
+  debug('session refused: %s %j', error.code, error.message)
   return errorAnswer(error)
 }
 

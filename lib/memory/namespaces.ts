@@ -1,8 +1,8 @@
-/** The nodes that joined, by namespace. */
+/** The nodes that joined a port, by namespace and id. */
 export class Namespaces<Node extends { readonly id: string; readonly namespace: string }> {
   readonly #nodes = new Map<string, Map<string, Node>>()
 
-  /** @returns an idempotent function that makes the node leave */
+  /** Adds a node. @returns a function that removes it; idempotent */
   join(node: Node): () => void {
     const nodes = this.#nodes.get(node.namespace) ?? new Map<string, Node>()
     this.#nodes.set(node.namespace, nodes.set(node.id, node))

@@ -4,15 +4,23 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { compilers } from './compilers.mjs'
+import { brokenLinks } from './links.mjs'
 
 const APPS = ['express4-cjs', 'express5-esm', 'koa2-cjs', 'koa3-esm', 'http2-esm']
 const FILES = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
+const FOLDERS = [
+  /^dist\/[\w-]+(\.d)?\.[cm][jt]s$/,
+  /^docs\/.+\.(md|svg)$/,
+  /^examples\/.+\.(md|html|css|js|d\.ts)$/,
+]
+/** The scripts that npm runs, or warns about, where the package is installed. */
+const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare']
 const MINUTE = 60_000
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -20,7 +28,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const temp = await mkdtemp(join(tmpdir(), 'comet-sse-'))
 try {
   const tarball = await pack()
-  await check('contents', () => checkContents(tarball))
+  const contents = await unpack(tarball)
+  await check('contents', () => checkContents(contents))
+  await check('links', async () => assert.deepEqual(await brokenLinks(contents), []))
+  await check('scripts', () => checkScripts(contents))
   await check('publint', () => run(bin('publint'), ['--strict', tarball]))
   await check('attw', () => run(bin('attw'), [tarball]))
   await Promise.all([
@@ -43,21 +54,35 @@ async function check(name, body) {
   }
 }
 
-/** Builds, too: that is what `prepare` does. */
+/** Builds, too: `npm pack` runs `prepack`. */
 async function pack() {
   await run('npm', ['pack', '--pack-destination', temp])
   const [name] = await readdir(temp)
   return join(temp, name)
 }
 
-async function checkContents(tarball) {
-  const { stdout } = await run('tar', ['-tzf', tarball])
-  const paths = stdout
-    .trim()
-    .split('\n')
-    .map((path) => path.replace(/^package\//, ''))
-  const others = paths.filter((path) => !/^dist\/[\w-]+(\.d)?\.[cm][jt]s$/.test(path))
+/** @returns the folder with what is in the tarball */
+async function unpack(tarball) {
+  await run('tar', ['-xzf', tarball, '-C', temp])
+  return join(temp, 'package')
+}
+
+async function checkContents(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+  for (const pattern of FOLDERS) assert.ok(paths.some((path) => pattern.test(path)))
+  const others = paths.filter((path) => !FOLDERS.some((pattern) => pattern.test(path)))
   assert.deepEqual(others.sort(), FILES)
+}
+
+async function checkScripts(folder) {
+  const { scripts } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+  assert.deepEqual(
+    INSTALL_SCRIPTS.filter((name) => name in scripts),
+    [],
+  )
 }
 
 async function checkApp(app, tarball) {

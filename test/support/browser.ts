@@ -1,6 +1,6 @@
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
+import { packagedChromium } from './packaged-chromium.ts'
+import { findProgram, pending } from './requirements.ts'
 
 const ARGS = [
   '--headless',
@@ -13,30 +13,29 @@ const ARGS = [
   '--disable-sync',
 ]
 
-const INSTALL = 'There is no chromium on the PATH. Install it: apt-get install chromium'
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+
+const INSTALL = `No Chromium starts here. Install one, so that ${NAMES[0]} or ${NAMES[2]} is on the PATH: apt-get install chromium`
 
 /**
- * Starts a Chromium with a profile of its own, which goes when it is closed. Where none is installed, the tests are
- * pending; under `CI=true` they fail.
+ * Starts a Chromium with a profile of its own, which goes when it is closed: the first on the PATH that starts,
+ * otherwise the one of the devDependency `@sparticuz/chromium`. Where there is none, the tests are pending.
  */
 export async function launchBrowser(test: Mocha.Context): Promise<Browser> {
-  const executablePath = findBrowser()
-  if (executablePath !== undefined) return await chromium.launch({ executablePath, args: ARGS })
-  if (process.env.CI === 'true') throw new Error(INSTALL)
-  console.log(INSTALL)
-  return test.skip()
-}
-
-function findBrowser(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
-  return [...folders, '/usr/bin'].map((folder) => join(folder, 'chromium')).find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
+  const errors: unknown[] = []
+  for (const find of [...NAMES.map((name) => async () => installed(name)), packagedChromium]) {
+    try {
+      const found = await find()
+      if (found !== undefined) return await chromium.launch({ ...found, args: ARGS, timeout: 20_000 })
+    } catch (error) {
+      // Ubuntu's chromium-browser, for example, may be a script that only says what to install.
+      errors.push(error)
+    }
   }
+  return pending(test, INSTALL, new AggregateError(errors, errors.join('\n')))
+}
+
+function installed(name: string): { readonly executablePath: string } | undefined {
+  const executablePath = findProgram(name)
+  return executablePath === undefined ? undefined : { executablePath }
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { built } from './built.ts'
 
 const BOUND_MS = 8_000
 
@@ -17,6 +18,7 @@ export class Example {
   }
 
   static async start(name: string): Promise<Example> {
+    await built()
     const path = fileURLToPath(new URL(`../../examples/${name}/server.js`, import.meta.url))
     const { HOST: _, ...env } = process.env
     const child = spawn(process.execPath, [path], { env: { ...env, PORT: '0' } })
@@ -27,7 +29,7 @@ export class Example {
     const url = await new Promise<string>((resolve, reject) => {
       const fail = (why: string) => {
         child.kill('SIGKILL')
-        reject(new Error(`${name} ${why}. Was the package built (npm run build)?\n${output.err}`))
+        reject(new Error(`${name} ${why}\n${output.err}`))
       }
       const timer = setTimeout(fail, BOUND_MS, 'did not say its address')
       child.once('exit', () => fail('ended')).once('exit', () => clearTimeout(timer))
