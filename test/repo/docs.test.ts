@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { posix } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { ERRORS } from '../../lib/error-table.ts'
@@ -8,6 +7,7 @@ import * as exported from '../../lib/index.ts'
 import { type CometOptions, resolveOptions } from '../../lib/options.ts'
 import { CLOSE_CODES } from '../../lib/protocol/close-codes.ts'
 import { parsePacket } from '../../lib/protocol/packet.ts'
+import { brokenLinksOf } from '../consumer/links.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8')
@@ -18,13 +18,8 @@ const GUIDES = readdirSync(`${root}/docs`)
   .map((name) => `docs/${name}`)
 /** The documents for users, which the package contains. */
 const SHIPPED = ['README.md', 'CHANGELOG.md', 'examples/README.md', ...GUIDES]
-/** The documents for developers. Some are written later than this test. */
-const UNSHIPPED = ['CONTRIBUTING.md', 'ARCHITECTURE.md', 'SECURITY.md'].filter((path) =>
-  existsSync(`${root}/${path}`),
-)
-/** What a shipped document may link to. */
-const IN_PACKAGE = /^(README\.md|CHANGELOG\.md|LICENSE|docs\/.*|examples\/.*)$/
-
+/** The documents for developers. */
+const UNSHIPPED = ['CONTRIBUTING.md', 'ARCHITECTURE.md', 'SECURITY.md']
 type Row = Readonly<Record<string, string>>
 
 /** Collects the rows of all tables of a document whose first column has this header. */
@@ -196,36 +191,10 @@ for (const path of SHIPPED.filter((name) => name !== 'CHANGELOG.md')) {
   })
 }
 
-/** The anchors that GitHub makes of the headings of a document. */
-function anchorsOf(text: string): string[] {
-  return Array.from(text.matchAll(/^#{1,6} (.+)$/gm), ([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replace(/\s/g, '-'),
-  )
-}
-
-const withoutBlocks = (text: string) => text.replace(/^```.*?^```/gms, '')
-
-/** Finds the links of a document that lead nowhere. */
-function brokenLinksOf(path: string): string[] {
-  const text = withoutBlocks(read(path))
-  const links = Array.from(text.matchAll(/\]\(([^)\s]+)\)/g), ([, link]) => link as string)
-  return links.filter((link) => {
-    if (/^[a-z]+:/.test(link)) return false
-    const [file = '', anchor] = link.split('#')
-    const target = file === '' ? path : posix.normalize(posix.join(posix.dirname(path), file))
-    if (target.startsWith('..') || !existsSync(`${root}/${target}`)) return true
-    if (SHIPPED.includes(path) && !IN_PACKAGE.test(target)) return true
-    return anchor !== undefined && !anchorsOf(withoutBlocks(read(target))).includes(anchor)
-  })
-}
-
 describe('the links of the documentation', () => {
   for (const path of [...SHIPPED, ...UNSHIPPED]) {
-    it(`lead to files and headings: ${path}`, () => {
-      assert.deepEqual(brokenLinksOf(path), [])
+    it(`lead to files and headings: ${path}`, async () => {
+      assert.deepEqual(await brokenLinksOf(root, path), [])
     })
   }
 })
