@@ -149,7 +149,8 @@ export class Comet<Events = EventMap> {
   }
 
   /**
-   * Emits HEARD for a user that another route of the app heard. The hooks were called when this returns.
+   * Emits HEARD for a user that another route of the app heard. Calls the hooks before it returns; called by a hook, after
+   * the event at hand.
    *
    * @throws CometError INVALID_ID
    */

@@ -127,8 +127,8 @@ export interface CometOptions {
    */
   readonly maxRoomsPerSession?: number
   /**
-   * The most bytes that may wait for a slow reader, beside the write on its way and one batch behind it. Beyond that the
-   * session is closed with SLOW. At least 1.
+   * The most bytes that may wait for a slow reader, not counting the write on its way and one batch behind it. Beyond
+   * that the session is closed with SLOW. At least 1.
    *
    * @default 1_048_576
    */
@@ -317,7 +317,7 @@ function checkFunction<F>(name: string, value: F): F {
 
 function checkText(name: string, value: unknown): string {
   try {
-    return checkId(`Option ${name}`, value, 256)
+    return checkId(`Option ${name}`, value, 256, 'a fixed limit')
   } catch (cause) {
     throw new CometError('INVALID_OPTION', (cause as Error).message, { cause })
   }

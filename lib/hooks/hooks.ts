@@ -14,13 +14,13 @@ export interface ClientMessage {
   readonly evt: string
 }
 
-/** The hooks by name, each with the value that its listeners get. */
+/** The names of the hooks, each with the value that its listeners get. */
 export interface HookMap {
   /** Every UserActivityEvent, in the order it happened. */
   activity: UserActivityEvent
   /** A user's first session connected. */
   online: UserActivityEvent
-  /** A user's last session is gone, and its grace over. */
+  /** A user's last session is gone, and its grace is over. */
   offline: UserActivityEvent
   /** A user sent a packet, or the app called `comet.heard`. */
   heard: UserActivityEvent
@@ -30,7 +30,7 @@ export interface HookMap {
   leave: RoomActivityEvent
   /** A client sent a SEND packet, and `onMessage` did not refuse it. */
   message: ClientMessage
-  /** A hook threw, a callback of the options failed, or a port failed. Without a listener it becomes a process warning. */
+  /** A listener threw, a callback of the options failed, or a port failed. Without a listener: a process warning. */
   error: Error
 }
 
@@ -48,7 +48,7 @@ export class Hooks {
   readonly #emitter = new EventEmitter<string>()
   /** The function that is registered for each listener. `off` finds it here. */
   readonly #guards = new WeakMap<HookListener<never>, Guard>()
-  /** Errors that were reported already. A hook may return the same rejected promise, which must not report it again. */
+  /** The errors of rejected `publish` promises, reported already. A listener may return such a promise: not once more. */
   readonly #reported = new WeakSet<object>()
 
   /** @throws CometError INVALID_OPTION */
@@ -67,17 +67,18 @@ export class Hooks {
 
   /** Calls the listeners. Never throws. */
   emit<Name extends keyof HookMap>(name: Name, value: HookMap[Name]): void {
+    // The second `name` is the guard's first argument.
     this.#emitter.emit(name, name, value)
   }
 
-  /** Emits `'error'` for a failure that no caller can be told. Never throws. */
+  /** Emits `'error'` for a failure that no caller can be told about. Never throws. */
   report(thrown: unknown): void {
     const error = toError(thrown)
     if (this.#emitter.listenerCount('error') > 0) this.emit('error', error)
     else warn(error)
   }
 
-  /** Reports the rejection of a promise that the app was given, too. See {@link report}. */
+  /** Reports the rejection of a promise that the app also holds. See {@link report}. */
   reportRejection(error: object): void {
     this.#reported.add(error)
     this.report(error)
@@ -111,7 +112,7 @@ function checkName(name: string): string {
   if (NAMES.has(name)) return name
   throw new CometError(
     'INVALID_OPTION',
-    `There is no hook ${JSON.stringify(name)}, but ${[...NAMES].join(', ')}.`,
+    `There is no hook ${JSON.stringify(name)}. The hooks are ${[...NAMES].join(', ')}.`,
   )
 }
 

@@ -10,7 +10,7 @@ interface Subscriber {
   readonly id: string
   readonly namespace: string
   readonly node: BrokerHandler
-  /** The position of the latest event that this node was delivered. Nodes are delivered to one after the other. */
+  /** The position of the latest event delivered to this node. Nodes get an event one after the other. */
   position: string
 }
 

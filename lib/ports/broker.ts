@@ -21,9 +21,9 @@ export interface Delivery extends Envelope {
   readonly position: string
 }
 
-/** The node's side of a broker connection. The node passes it to {@link Broker.join}. */
+/** What a node implements and the broker calls. The node passes it to {@link Broker.join}. */
 export interface BrokerHandler {
-  /** The node's id, another one in each process and for each Comet. */
+  /** The node's id, different for each Comet. */
   readonly id: string
   /** Nodes reach each other when they have the same namespace. */
   readonly namespace: string
@@ -31,11 +31,11 @@ export interface BrokerHandler {
   deliver(delivery: Delivery): void
 }
 
-/** The broker's side of a broker connection: one node's way to the broker. */
+/** What a broker implements and a node calls. */
 export interface BrokerConnection {
   /** Settles once events that are published from now on reach this node. */
   readonly ready: Promise<void>
-  /** The position of the last event that this node was delivered, or where it started. */
+  /** The position of the last event delivered to this node, or where it started. */
   position(): string
   /**
    * Compares two positions, as for sort.

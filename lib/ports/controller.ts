@@ -1,29 +1,29 @@
-/** A message from node to node. JSON, but for undefined, which may be absent or null on the other side. */
+/** A message from node to node. JSON. A field that is undefined may arrive as absent or null. */
 export type Command = Readonly<Record<string, unknown>> & { readonly type: string }
 
-/** The node's side of a controller connection. The node passes it to {@link Controller.join}. */
+/** What a node implements and the controller calls. The node passes it to {@link Controller.join}. */
 export interface ControllerHandler {
   readonly id: string
   readonly namespace: string
-  /** Carries out a command, and answers in JSON. A rejection travels back to the caller as a CometError. */
+  /** Carries out a command, and answers in JSON. The caller's promise rejects with what this rejects with, a CometError. */
   handle(command: Command): Promise<unknown>
 }
 
-/** The controller's side of a controller connection: one node's way to the others. */
+/** What a controller implements and a node calls. */
 export interface ControllerConnection {
   /**
    * Sends a command to one node.
    *
    * @param timeout the time to wait for the answer, in milliseconds
-   * @throws CometError NO_SUCH_SESSION when there is no such node, OWNER_UNREACHABLE when it does not answer in time,
-   *   or what the node rejected with
+   * @throws CometError NO_SUCH_SESSION when there is no such node, because its sessions ended with it;
+   *   OWNER_UNREACHABLE when it does not answer in time; or what the node rejected with
    */
   request(node: string, command: Command, timeout: number): Promise<unknown>
   /**
    * Sends a command to every other node.
    *
    * @param timeout the time to wait for the answers, in milliseconds
-   * @returns the answers that came in time; a node that rejected or stayed silent is left out
+   * @returns the answers; a node that rejected, or did not answer in time, is left out
    */
   broadcast(command: Command, timeout: number): Promise<unknown[]>
   /** Leaves the controller. No command is handled after the call. Idempotent. */

@@ -1,6 +1,6 @@
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
 
-/** A session, by the connection that it is on. */
+/** Names a session, and the connection that it is on now. */
 export interface SessionConnection {
   readonly uid: string
   readonly sid: string
@@ -8,7 +8,10 @@ export interface SessionConnection {
   readonly connection: string
 }
 
-/** The owner of a membership: a session, or without `sid` a user. A user is in a room while it or one of its sessions is a member. */
+/**
+ * The owner of a membership: a session, or without `sid` a user. A user is in a room while it, or one of its sessions,
+ * is a member.
+ */
 export type MembershipOwner = SessionConnection | { readonly uid: string; readonly sid?: never }
 
 /** A session that connects. */
@@ -16,9 +19,9 @@ export interface PresenceSession {
   readonly uid: string
   /** The connection's id, never used before. It becomes the sid, unless the session takes over another one. */
   readonly connection: string
-  /** The data that other users may see of the user; JSON. */
+  /** JSON about the user that other users may see. */
   readonly info?: unknown
-  /** The page's name for itself over its connections. */
+  /** The name that the page gave itself (`?clientId=`), the same on all its connections. */
   readonly clientId?: string | undefined
 }
 
@@ -37,24 +40,24 @@ export interface Admission {
 /** A user in a room. */
 export interface Member {
   readonly uid: string
-  /** The `info` that `identify` gave for the user's newest session. */
+  /** The `info` that `identify` gave for the user's session that connected last. */
   readonly info?: unknown
 }
 
-/** The node's side of a presence connection. The node passes it to {@link Presence.join}. */
+/** What a node implements and presence calls. The node passes it to {@link Presence.join}. */
 export interface PresenceHandler {
   readonly id: string
   readonly namespace: string
   /**
-   * Takes the transitions of one step, in order and with one time stamp. Called on one node only: the one whose call
-   * caused them, before the promise of that call resolves; after the end of a grace, any node. Never throws.
+   * Takes the transitions of one step, in order and with one time stamp. Called on exactly one node: the node whose call
+   * caused the transitions, before that call's promise resolves. When a grace ends, it may be any node. Never throws.
    */
   onActivity(events: readonly UserActivityEvent[]): void
 }
 
 /**
- * The presence's side of a presence connection: one node's way to presence. Each method is one atomic step. Steps take
- * effect in the order of the calls.
+ * What presence implements and a node calls. Each method is one atomic step. Steps take effect in the order of the
+ * calls.
  */
 export interface PresenceConnection {
   /**
@@ -63,8 +66,8 @@ export interface PresenceConnection {
    */
   connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission>
   /**
-   * Removes a session. It keeps its memberships for `grace` milliseconds; with 0 they end at once. Does nothing when
-   * the connection was taken over.
+   * Ends a connection. The session and its memberships stay for `grace` milliseconds; with 0 they end at once. Does
+   * nothing when the connection was taken over.
    */
   disconnect(session: SessionConnection, grace: number): Promise<void>
   /** Ends the grace of the sessions that a target names: a user's, those in a room, or one. */
@@ -77,7 +80,11 @@ export interface PresenceConnection {
    * @returns false when there was none, or the session's connection was taken over
    */
   leave(owner: MembershipOwner, rid: string): Promise<boolean>
-  /** Finds the node that a session is on, or was on when its grace began. @returns undefined when there is no such session */
+  /**
+   * Finds the node that a session is on, or was on when its grace began.
+   *
+   * @returns undefined when there is no such session
+   */
   locate(sid: string): Promise<string | undefined>
   /** Tells whether a user is between ONLINE and OFFLINE, grace included. */
   isOnline(uid: string): Promise<boolean>
@@ -95,7 +102,7 @@ export type GraceTarget = { readonly uid: string } | { readonly sid: string } | 
 /**
  * Port: knows who is online and in which room, over all nodes of a namespace. It decides the transitions:
  *
- * - ONLINE with a user's first session, OFFLINE when the last one is gone, its grace included;
+ * - ONLINE with a user's first session, OFFLINE when the last one is gone and its grace is over;
  * - ENTER_ROOM with a user's first membership of a room, LEAVE_ROOM when the last one is gone;
  * - OFFLINE has the user's LEAVE_ROOMs right before it, and ends the user's own memberships.
  */

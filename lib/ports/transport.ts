@@ -1,17 +1,17 @@
 import type { WriteBatch } from './write-batch.ts'
 
-/** The session's side of a transport, which the transport calls. */
+/** What a session implements and its transport calls. */
 export interface TransportListener {
-  /** The stream is over, whoever ended it. Called once, at the latest when the connection is seen to be gone. */
+  /** The stream is over, whoever ended it. Called once, as soon as the transport knows. */
   onClose(): void
-  /** Everything was sent that was written before `open` or `write` returned false. */
+  /** All bytes are sent, those of the call that returned false included. */
   onDrain(): void
   /** A write made no progress for the write timeout. */
   onStall(): void
 }
 
 /**
- * Port: one client's byte stream. Made by the adapter that accepted the request, used by one Session.
+ * Port: one client's byte stream. Made for the request that asked for the stream, used by one Session.
  *
  * No method throws or waits. A closed transport drops what it is given.
  */
@@ -36,14 +36,15 @@ export interface Transport {
   /**
    * Writes bytes unchanged, in the order of the calls. Many transports are given the same batch.
    *
-   * When somebody else ended the stream in this very turn of the event loop, only `closed` needs to know. A caller that
-   * writes in a turn of the app, and not in a turn of its own, checks `closed` first.
+   * `write` may miss that somebody else ended the stream earlier in the same turn of the event loop; `closed` never does.
+   * A caller that may run in the same turn as code of the app checks `closed` first.
    *
-   * @returns false when the bytes could not all be sent at once: write nothing more until `onDrain`
+   * @returns false when the bytes could not all be sent at once: write no events until `onDrain` (a last batch right
+   *   before `end` is allowed)
    */
   write(batch: WriteBatch): boolean
 
-  /** Ends the stream when everything written was sent, or a few seconds later without it. */
+  /** Ends the stream when everything written was sent, or after a few seconds, dropping the rest. */
   end(): void
 
   /** Ends the stream now. What was not sent is lost. */

@@ -1,9 +1,9 @@
-/** The end of a chunk (RFC 9112, section 7.1). */
+/** Ends a chunk's size line, and its data (RFC 9112, section 7.1). */
 const CRLF = '\r\n'
 
 /**
- * The frames of one write, joined. Sessions with the same frames share a batch, so each form of it is made once, however
- * many transports ask for it.
+ * The frames of one write, joined. Sessions with the same frames share a batch: `bytes` and `chunk` are each made once,
+ * however many transports ask for them. A batch is never empty, because an empty chunk ends the body.
  */
 export class WriteBatch {
   /** The length of {@link bytes}. */

@@ -2,11 +2,11 @@ import { encodeString, parseObject, stringField, stringifyFields } from './json.
 import type { Target } from './target.ts'
 
 /**
- * An asynchronous message to users (protocol: object Event). In an object an absent `uid` or `rid` is a missing key; on
- * the wire it is the empty string, because proto3 has no absent fields.
+ * An event for a user, a room or the world (protocol: object Event). In JSON, an absent, a null and an empty `uid` or
+ * `rid` mean the same, because proto3 has no absent fields; `parseEvent` leaves the key out.
  */
 export type Event = Target & {
-  /** The server-sent event that goes to the client, opaque to Comet. */
+  /** The text that clients get as `data`. Comet does not read it. */
   readonly evt: string
 }
 

@@ -6,10 +6,10 @@ const INT64_MAX = 2n ** 63n - 1n
 
 const INTEGER = /^-?(?:0|[1-9]\d*)$/
 
-/** The length of -(2^63), the longest int64. Longer texts are refused unread: BigInt may take seconds for them. */
+/** The length of -(2^63), the longest int64. Longer texts are refused before they are parsed: BigInt may need seconds. */
 const LONGEST_INT64 = 20
 
-/** A JSON object, with the text that it was parsed from, which still has every digit. */
+/** A JSON object, with the text that it was parsed from: the text keeps the digits that JSON.parse rounds. */
 export interface JsonObject {
   readonly what: string
   readonly text: string
@@ -19,7 +19,7 @@ export interface JsonObject {
 /**
  * Parses a JSON object.
  *
- * @param what the protocol's name of the object, for error messages
+ * @param what the object's name in the protocol, for error messages
  * @throws CometError INVALID_JSON, INVALID_FIELD
  */
 export function parseObject(what: string, text: string): JsonObject {
@@ -45,8 +45,8 @@ export function stringField({ what, members }: Pick<JsonObject, 'what' | 'member
 }
 
 /**
- * Reads an int64 field: a bare integer (as Go's encoding/json writes it) or a string of one (protojson). Absent and null
- * are 0. The digits come from the text, because JSON.parse rounds an integer that a double cannot hold.
+ * Reads an int64 field: a JSON number without fraction (as Go's encoding/json writes it) or a string of one (as protojson
+ * does). Absent and null are 0. The digits come from the text, because JSON.parse rounds what a double cannot hold.
  */
 export function int64Field({ what, text, members }: JsonObject, name: string): bigint {
   const value = Object.hasOwn(members, name) ? members[name] : undefined
@@ -70,7 +70,7 @@ export function checkInt64(name: string, value: unknown): bigint {
   return value
 }
 
-/** Writes the value of a field that is present. @returns undefined for the zero value of its type, which is left out */
+/** Encodes a field's value. @returns undefined for 0 and '', which are left out */
 type FieldEncoder = (name: string, value: unknown) => string | undefined
 
 /**
@@ -113,7 +113,7 @@ function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
-/** Makes the error for a field. */
+/** Makes the error for a field that is wrong: `name` is its full name, `problem` completes the sentence. */
 export function invalid(name: string, problem: string): CometError {
   return new CometError('INVALID_FIELD', `${name} ${problem}`)
 }

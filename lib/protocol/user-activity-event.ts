@@ -12,7 +12,7 @@ const Type = {
   UNSPECIFIED: 0,
   /** The user's first session connected. */
   ONLINE: 1,
-  /** The user's last session is gone, and its grace over. */
+  /** The user's last session is gone, and its grace is over. */
   OFFLINE: 2,
   /** The user sent a packet, or the app called `comet.heard`. */
   HEARD: 3,

@@ -5,8 +5,8 @@ import { encodeGap } from './sse.ts'
 /** A frame that a session has yet to be sent. */
 export interface ReplayItem {
   /**
-   * The event's place among all that this node was delivered. 0 for what has no place in that order: control frames,
-   * and the past events that a newcomer asked for.
+   * The event's place among all events delivered to this node. 0 for what has no place in that order: control frames,
+   * and the past events that a client asked for.
    */
   readonly ordinal: number
   readonly target: Target

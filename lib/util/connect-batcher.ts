@@ -8,7 +8,7 @@ const LONGEST_MS = 5
 const IDLE_TURNS = 2
 
 /**
- * Batches connects. After a restart all clients reconnect at once, and Node accepts one per turn of the event loop,
+ * Batches connects. After a restart all clients reconnect at once, and Node.js accepts one per turn of the event loop,
  * between system calls that leave the processor's caches cold. Resuming up to 32 in one turn halves the CPU per connect.
  * A lone connect waits two idle turns, and any connect at most 5 ms.
  */

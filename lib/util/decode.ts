@@ -40,7 +40,7 @@ export const count: Decoder<number> = (value, name) => {
 /** Passes JSON on as it is. */
 export const json: Decoder<unknown> = (value) => value
 
-/** Drops the value: nobody waits for one. */
+/** Drops the value: for answers that nobody reads. An empty request is `object({})`. */
 export const nothing: Decoder<undefined> = () => undefined
 
 /** Takes undefined and null, which JSON has in its place, for undefined. */

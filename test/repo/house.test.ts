@@ -56,14 +56,14 @@ function exportsOf(source: ts.SourceFile): { readonly name: string; readonly nod
 }
 
 describe('the house', () => {
-  it('draws every room of lib in ARCHITECTURE.md', () => {
+  it('draws every part of lib in ARCHITECTURE.md', () => {
     const picture = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8').split('```')[1] ?? ''
-    const rooms = readdirSync(join(root, 'lib'), { withFileTypes: true }).map((entry) =>
+    const parts = readdirSync(join(root, 'lib'), { withFileTypes: true }).map((entry) =>
       entry.isDirectory() ? `lib/${entry.name}/` : `lib/${entry.name}`,
     )
-    assert.ok(rooms.length > 10)
+    assert.ok(parts.length > 10)
     assert.deepEqual(
-      rooms.filter((room) => !picture.includes(room)),
+      parts.filter((part) => !picture.includes(part)),
       [],
     )
   })
