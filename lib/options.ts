@@ -22,8 +22,8 @@ export interface EnterRequest {
 export interface CometOptions {
   /**
    * Tells whether a client may enter a room that it asked for by `?rid=` or JOIN. May be async. Only `true` opens the
-   * room. A CometError that it throws means no. Any other error goes to `'error'`: a JOIN gets 500 then, a request for a
-   * stream the temporary answer.
+   * room. A CometError that it throws means no. Any other error goes to `'error'`: a JOIN gets 500 then, a request for
+   * a stream the temporary answer.
    *
    * @default undefined: no client may enter any room by itself
    */
@@ -179,7 +179,8 @@ export interface CometOptions {
    */
   readonly maxIdBytes?: number
   /**
-   * The packets that a session may send in a second, and twice as many in a burst. Beyond that they get 429. At least 1.
+   * The packets that a session may send in a second, and twice as many in a burst. Beyond that they get 429. At least
+   * 1.
    *
    * @default 20
    */
@@ -192,7 +193,7 @@ export type ResolvedOptions = Required<
 > &
   Pick<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'keepHistory'>
 
-/** The longest delay of Node's timers, in milliseconds: with a longer one they fire at once. */
+/** The longest delay of Node.js's timers, in milliseconds: with a longer one they fire at once. */
 const LARGEST = 2_147_483_647
 
 /** The numeric options, with their default and least value. */

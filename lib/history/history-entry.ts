@@ -108,9 +108,9 @@ export class HistoryEntry implements ReplayItem {
 }
 
 /**
- * Tells whether a Buffer is a slice of Node.js's shared 8 KiB pool, which would keep the whole pool page in memory. Such
- * a frame is not kept, because a copy takes longer than publishing the event: it is encoded again when a replay needs
- * it.
+ * Tells whether a Buffer is a slice of Node.js's shared 8 KiB pool, which would keep the whole pool page in memory.
+ * Such a frame is not kept, because a copy takes longer than publishing the event: it is encoded again when a replay
+ * needs it.
  */
 function isPooled(frame: Buffer): boolean {
   return frame.buffer.byteLength > frame.length

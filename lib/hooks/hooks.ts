@@ -48,7 +48,9 @@ export class Hooks {
   readonly #emitter = new EventEmitter<string>()
   /** The function that is registered for each listener. `off` finds it here. */
   readonly #guards = new WeakMap<HookListener<never>, Guard>()
-  /** The errors of rejected `publish` promises, reported already. A listener may return such a promise: not once more. */
+  /**
+   * The errors of rejected `publish` promises, reported already. A listener may return such a promise: not once more.
+   */
   readonly #reported = new WeakSet<object>()
 
   /** @throws CometError INVALID_OPTION */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 
-/** A request over HTTP/1, or over HTTP/2 by Node's compatibility API. */
+/** A request over HTTP/1, or over HTTP/2 by Node.js's compatibility API. */
 export type Request = IncomingMessage | Http2ServerRequest
 
 /** The response to a {@link Request}. */
@@ -19,8 +19,8 @@ export function connectionOf(req: Request): Socket | undefined {
 }
 
 /**
- * Tells whether the client is gone or the response over. The request's own `destroyed` is of no use: Node sets it once a
- * body was read.
+ * Tells whether the client is gone or the response over. The request's own `destroyed` is of no use: Node.js sets it
+ * once a body was read.
  *
  * @param connection the request's socket. A response that waits behind another one (pipelining) has none yet
  */

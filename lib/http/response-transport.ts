@@ -21,8 +21,8 @@ const HEADERS = [
  * Where it may, it writes chunks to the socket, past the response (see {@link mayBypassResponse}): a chunk is encoded
  * once for all sessions, and going through the response costs more than the write itself.
  *
- * It reads as few properties of the response as possible: Express gives each response a hidden class of its own, so that
- * V8 cannot cache a lookup, and each costs a twentieth of a delivery (docs/performance.md).
+ * It reads as few properties of the response as possible: Express gives each response a hidden class of its own, so
+ * that V8 cannot cache a lookup, and each costs a twentieth of a delivery (docs/performance.md).
  */
 export class ResponseTransport implements Transport {
   readonly #res: Response
@@ -72,7 +72,7 @@ export class ResponseTransport implements Transport {
       return this.#send(first)
     }
     const socket = this.#connection as Socket
-    // Node would add this header itself; setting it here lets `mayBypassResponse` check it.
+    // Node.js would add this header itself; setting it here lets `mayBypassResponse` check it.
     if (res.req.httpVersion === '1.1') res.setHeader('Transfer-Encoding', 'chunked')
     socket.setTimeout(0)
     socket.setNoDelay(true)
@@ -150,7 +150,7 @@ export class ResponseTransport implements Transport {
     if (this.#release !== undefined) return
     const res = this.#res
     const source: NodeJS.EventEmitter = this.#socket ?? res
-    // A 'timeout' listener on the response keeps Node from cutting the connection.
+    // A 'timeout' listener on the response keeps Node.js from cutting the connection.
     const [timed, timer] = isHttp2(res) ? [res.stream, res.stream] : [res, this.#connection as Socket]
     const onTimeout = () => this.#listener?.onStall()
     const onDrain = () => {
@@ -167,7 +167,7 @@ export class ResponseTransport implements Transport {
     this.#release = release
     source.on('drain', onDrain)
     timed.on('timeout', onTimeout)
-    // Every byte that goes out restarts Node's socket timeout, so it fires for a write without progress only.
+    // Every byte that goes out restarts Node.js's socket timeout, so it fires for a write without progress only.
     timer.setTimeout(this.#writeTimeout)
   }
 }

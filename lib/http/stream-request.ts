@@ -57,7 +57,9 @@ function refuse(error: CometError): Answer {
   return errorAnswer(error)
 }
 
-/** Reads Last-Event-ID. EventSource sends it in UTF-8 (WHATWG HTML, section 9.2.3); Node.js decodes headers as Latin-1. */
+/**
+ * Reads Last-Event-ID. EventSource sends it in UTF-8 (WHATWG HTML, section 9.2.3); Node.js decodes headers as Latin-1.
+ */
 function lastEventId(headers: IncomingHttpHeaders): string | undefined {
   const header = headers['last-event-id']
   return typeof header === 'string' && header !== '' ? Buffer.from(header, 'latin1').toString() : undefined

@@ -5,7 +5,9 @@ export type Command = Readonly<Record<string, unknown>> & { readonly type: strin
 export interface ControllerHandler {
   readonly id: string
   readonly namespace: string
-  /** Carries out a command, and answers in JSON. The caller's promise rejects with what this rejects with, a CometError. */
+  /**
+   * Carries out a command, and answers in JSON. The caller's promise rejects with what this rejects with, a CometError.
+   */
   handle(command: Command): Promise<unknown>
 }
 

@@ -49,8 +49,9 @@ export interface PresenceHandler {
   readonly id: string
   readonly namespace: string
   /**
-   * Takes the transitions of one step, in order and with one time stamp. Called on exactly one node: the node whose call
-   * caused the transitions, before that call's promise resolves. When a grace ends, it may be any node. Never throws.
+   * Takes the transitions of one step, in order and with one time stamp. Called on exactly one node: the node whose
+   * call caused the transitions, before that call's promise resolves. When a grace ends, it may be any node. Never
+   * throws.
    */
   onActivity(events: readonly UserActivityEvent[]): void
 }

@@ -6,7 +6,9 @@ const INT64_MAX = 2n ** 63n - 1n
 
 const INTEGER = /^-?(?:0|[1-9]\d*)$/
 
-/** The length of -(2^63), the longest int64. Longer texts are refused before they are parsed: BigInt may need seconds. */
+/**
+ * The length of -(2^63), the longest int64. Longer texts are refused before they are parsed: BigInt may need seconds.
+ */
 const LONGEST_INT64 = 20
 
 /** A JSON object, with the text that it was parsed from: the text keeps the digits that JSON.parse rounds. */
@@ -45,8 +47,9 @@ export function stringField({ what, members }: Pick<JsonObject, 'what' | 'member
 }
 
 /**
- * Reads an int64 field: a JSON number without fraction (as Go's encoding/json writes it) or a string of one (as protojson
- * does). Absent and null are 0. The digits come from the text, because JSON.parse rounds what a double cannot hold.
+ * Reads an int64 field: a JSON number without fraction (as Go's encoding/json writes it) or a string of one (as
+ * protojson does). Absent and null are 0. The digits come from the text, because JSON.parse rounds what a double cannot
+ * hold.
  */
 export function int64Field({ what, text, members }: JsonObject, name: string): bigint {
   const value = Object.hasOwn(members, name) ? members[name] : undefined

@@ -89,7 +89,9 @@ export function isNobody<T>(value: T): value is T & (undefined | null | false | 
   return value === undefined || value === null || value === false || value === ''
 }
 
-/** Smaller times are seconds by mistake: milliseconds have had twelve digits since 1973, seconds have ten until 2286. */
+/**
+ * Smaller times are seconds by mistake: milliseconds have had twelve digits since 1973, seconds have ten until 2286.
+ */
 const FIRST_MILLISECONDS = 1e11
 
 function checkExpiry(expiresAt: unknown): number {

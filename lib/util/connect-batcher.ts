@@ -4,13 +4,15 @@ const MOST = 32
 /** The longest time that the first connect of a batch waits, in milliseconds. */
 const LONGEST_MS = 5
 
-/** The number of turns of the event loop without a connect that end a batch: one may just have accepted a connection. */
+/**
+ * The number of turns of the event loop without a connect that end a batch: one may just have accepted a connection.
+ */
 const IDLE_TURNS = 2
 
 /**
  * Batches connects. After a restart all clients reconnect at once, and Node.js accepts one per turn of the event loop,
- * between system calls that leave the processor's caches cold. Resuming up to 32 in one turn halves the CPU per connect.
- * A lone connect waits two idle turns, and any connect at most 5 ms.
+ * between system calls that leave the processor's caches cold. Resuming up to 32 in one turn halves the CPU per
+ * connect. A lone connect waits two idle turns, and any connect at most 5 ms.
  */
 export class ConnectBatcher {
   #batch: Promise<void> | undefined
