@@ -1,5 +1,13 @@
+/** A factor for slow machines: the environment's COMET_TEST_PATIENCE multiplies every time that a test may wait. */
+const FACTOR = Number(process.env.COMET_TEST_PATIENCE || 1)
+
+/** A time that a test may wait, in milliseconds, on this machine. Not for times that a test measures or sets. */
+export function scaled(ms: number): number {
+  return ms * FACTOR
+}
+
 /** How long anything may take that a test waits for. Reached only when the test fails. */
-export const PATIENCE_MS = 5_000
+export const PATIENCE_MS = scaled(5_000)
 
 /** What arrives one by one, to be awaited in order. */
 export class Inbox<Item> {
