@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Churned } from '../support/churn-host.ts'
-import { adapters } from '../support/http.ts'
-import { within } from '../support/inbox.ts'
+import { adapters } from '../support/apps.ts'
+import type { Churned } from '../support/churn-app.ts'
+import { scaled, within } from '../support/inbox.ts'
 
-const HOST = fileURLToPath(new URL('../support/churn-host.ts', import.meta.url))
+const APP = fileURLToPath(new URL('../support/churn-app.ts', import.meta.url))
 const CLIENTS = 1_000
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = scaled(30_000)
 
 for (const adapter of adapters) {
-  describe(`${CLIENTS} clients, half of them cut off on their way in, behind ${adapter.name}`, function () {
+  describe(`${CLIENTS} clients, half of them cut off while they connect, behind ${adapter.name}`, function () {
     this.timeout(PATIENCE_MS + 5_000)
 
     let child: ChildProcess
@@ -20,7 +20,7 @@ for (const adapter of adapters) {
     let stderr = ''
 
     before(async () => {
-      child = spawn(process.execPath, ['--import', 'tsx', HOST, adapter.name, String(CLIENTS)])
+      child = spawn(process.execPath, ['--import', 'tsx', APP, adapter.name, String(CLIENTS)])
       let stdout = ''
       child.stdout?.on('data', (piece) => {
         stdout += piece
@@ -36,12 +36,12 @@ for (const adapter of adapters) {
       if (child.exitCode === null) child.kill('SIGKILL')
     })
 
-    it('all who stayed are connected and hear what is published', () => {
+    it('are connected and get what is published when they stay', () => {
       const { connected, sessions, heard } = churned.stayed
       assert.deepEqual([connected, sessions, heard], [CLIENTS / 2, CLIENTS / 2, CLIENTS / 2])
     })
 
-    it('leave no session, user, room or connection behind when they are gone', () => {
+    it('leave no session, user, room or connection behind', () => {
       assert.deepEqual(churned.left, { sessions: 0, users: 0, rooms: 0, sockets: 0 })
     })
 
@@ -49,7 +49,7 @@ for (const adapter of adapters) {
       assert.equal(churned.listeners, 0)
     })
 
-    it('leave nobody online', () => {
+    it('leave no user online', () => {
       assert.equal(churned.ghosts, 0)
     })
 
@@ -57,7 +57,7 @@ for (const adapter of adapters) {
       assert.deepEqual([churned.errors, churned.warnings, stderr], [[], [], ''])
     })
 
-    it('let the process end by itself once the Comet and the server are closed', () => {
+    it('let the process end by itself after Comet.close', () => {
       assert.equal(code, 0)
     })
   })

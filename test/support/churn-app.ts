@@ -1,22 +1,22 @@
 import type { EventEmitter } from 'node:events'
+import { adapterOf, identifyByHeader, startApp, type TestApp } from './apps.ts'
 import { connect, startStream } from './clients.ts'
-import { adapters, type Host, identifyByHeader } from './http.ts'
 import { until } from './inbox.ts'
 
-/** What is left of a host that many clients came to, half of whom were cut off on their way in. */
+/** What is left of an app after many clients, half of which were cut off while they connected. */
 export interface Churned {
-  /** Those who stayed, while they were there. */
+  /** The clients that stayed, while they were there. */
   readonly stayed: { readonly connected: number; readonly sessions: number; readonly heard: number }
-  /** When all are gone. */
+  /** When all clients are gone. */
   readonly left: {
     readonly sessions: number
     readonly users: number
     readonly rooms: number
     readonly sockets: number
   }
-  /** How many listeners there are more than before. */
+  /** How many more listeners there are than before. */
   readonly listeners: number
-  /** How often users came online more than they went offline. */
+  /** How many more times users came online than they went offline. */
   readonly ghosts: number
   readonly errors: string[]
   readonly warnings: string[]
@@ -27,15 +27,13 @@ const STAGES = ['at once', 'identify', 'canEnter', 'head'] as const
 
 const BATCH = 100
 
-/** Run as a process of its own: `churn-host.ts <adapter> <clients>`. It must end by itself. */
+/** Run as a process of its own: `churn-app.ts <adapter> <clients>`. It must end by itself. */
 const [name, count] = process.argv.slice(2)
-const adapter = adapters.find((each) => each.name === name)
-if (adapter === undefined) throw new Error(`There is no adapter ${name}`)
 
 const warnings: string[] = []
 process.on('warning', (warning) => warnings.push(String(warning)))
 const cuts = new Map<string, () => void>()
-const host = await adapter.host({
+const app = await startApp(adapterOf(name), {
   identify: async (req) => {
     const uid = String(identifyByHeader(req))
     cut('identify', uid)
@@ -52,26 +50,26 @@ const host = await adapter.host({
   },
 })
 let ghosts = 0
-host.comet.on('online', () => {
+app.comet.on('online', () => {
   ghosts += 1
 })
-host.comet.on('offline', () => {
+app.comet.on('offline', () => {
   ghosts -= 1
 })
-const listenersBefore = listeners(host)
+const listenersBefore = listeners(app)
 const churned: Churned = {
-  stayed: await churn(host, Number(count)),
-  left: await left(host),
-  listeners: listeners(host) - listenersBefore,
+  stayed: await churn(app, Number(count)),
+  left: await left(app),
+  listeners: listeners(app) - listenersBefore,
   ghosts,
-  errors: host.errors.map(String),
+  errors: app.errors.map(String),
   warnings,
 }
 process.stdout.write(JSON.stringify(churned))
-await host.close()
+await app.close()
 
 /** Half of the clients are cut off, each at one of the stages; the others stay until all have come. */
-async function churn(at: Host, clients: number): Promise<Churned['stayed']> {
+async function churn(at: TestApp, clients: number): Promise<Churned['stayed']> {
   const staying: Awaited<ReturnType<typeof connect>>[] = []
   for (let i = 0; i < clients; i += BATCH) {
     const batch = Array.from({ length: BATCH }, async (_, k) => {
@@ -89,7 +87,7 @@ async function churn(at: Host, clients: number): Promise<Churned['stayed']> {
   return { connected: staying.length, sessions, heard: heard.length }
 }
 
-async function cutOff(at: Host, uid: string, path: string, stage: (typeof STAGES)[number] | undefined) {
+async function cutOff(at: TestApp, uid: string, path: string, stage: (typeof STAGES)[number] | undefined) {
   const client = startStream(at, { path, headers: { 'x-user': uid } })
   if (stage === 'at once') await turn()
   else if (stage === 'head') await client.opened
@@ -101,14 +99,14 @@ function cut(stage: string, uid: string): void {
   cuts.get(`${stage} ${uid}`)?.()
 }
 
-async function left({ comet, sockets }: Host): Promise<Churned['left']> {
+async function left({ comet, sockets }: TestApp): Promise<Churned['left']> {
   await until(() => comet.stats().sessions === 0 && sockets.size === 0, 'everybody gone').catch(() => {})
   await until(() => ghosts === 0, 'everybody offline').catch(() => {})
   const { sessions, users, rooms } = comet.stats()
   return { sessions, users, rooms, sockets: sockets.size }
 }
 
-function listeners({ server }: Host): number {
+function listeners({ server }: TestApp): number {
   const emitters: EventEmitter[] = [server, process]
   return emitters
     .flatMap((emitter) => emitter.eventNames().map((event) => emitter.listenerCount(event)))
