@@ -2,8 +2,8 @@ import { deepEqual, equal } from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { adapterOf, startApp, type TestApp } from '../support/apps.ts'
 import { launchBrowser } from '../support/browser.ts'
-import { byKind, type Host } from '../support/http.ts'
 import { until } from '../support/inbox.ts'
 import '../support/process-guard.ts'
 
@@ -29,7 +29,7 @@ describe('a page whose stream was ended for good, in Chromium', function () {
   this.timeout(30_000)
   let browser: Browser
   let context: BrowserContext
-  let host: Host
+  let host: TestApp
   /** The status of each stream that was answered, by the tab that asked for it. */
   let answers: Record<string, number[]>
 
@@ -42,9 +42,10 @@ describe('a page whose stream was ended for good, in Chromium', function () {
 
   beforeEach(async () => {
     answers = {}
-    const [express] = byKind('express')
-    if (express === undefined) throw new Error('no adapter')
-    host = await express.host({ comet: { retry: 1_000 }, before: [count, servePage] })
+    host = await startApp(adapterOf('Express 5'), {
+      comet: { retry: 1_000 },
+      before: [count, servePage],
+    })
     context = await browser.newContext()
   })
   afterEach(async () => {

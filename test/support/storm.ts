@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CometOptions, MemoryBroker } from '../../lib/index.ts'
-import { adapters, type Host } from './http.ts'
+import { adapterOf, startApp, type TestApp } from './apps.ts'
 import { until } from './inbox.ts'
 import { Random } from './random.ts'
 import { RoughProxy } from './rough-proxy.ts'
@@ -32,12 +32,12 @@ export interface StormOptions {
 /** A server, clients of two kinds, and bad weather between them. */
 export class Storm {
   readonly random: Random
-  readonly host: Host
+  readonly host: TestApp
   readonly proxy: RoughProxy
   readonly ledger: StormLedger
   readonly clients: readonly StormClient[]
 
-  private constructor(random: Random, host: Host, proxy: RoughProxy, options: StormOptions) {
+  private constructor(random: Random, host: TestApp, proxy: RoughProxy, options: StormOptions) {
     const { clients, rooms, queryOf, uidOf = (index) => `user-${index}` } = options
     this.random = random
     this.host = host
@@ -57,7 +57,6 @@ export class Storm {
   /** All clients are connected when it settles. */
   static async gather(options: StormOptions): Promise<Storm> {
     const random = new Random()
-    const adapter = adapters.find(({ name }) => name === 'Express 5') ?? raise('no adapter')
     const broker = new MemoryBroker()
     const comet = {
       broker,
@@ -69,7 +68,7 @@ export class Storm {
       retry: 1_000,
       heartbeatInterval: 200,
     }
-    const host = await adapter.host({ comet: { ...comet, ...options.comet } })
+    const host = await startApp(adapterOf('Express 5'), { comet: { ...comet, ...options.comet } })
     const storm = new Storm(random, host, await RoughProxy.to(host.port, random), options)
     options.watch?.(storm)
     for (const client of storm.clients) client.open()
@@ -121,8 +120,4 @@ export class Storm {
     this.proxy.close()
     await this.host.close()
   }
-}
-
-function raise(message: string): never {
-  throw new Error(message)
 }
