@@ -1,7 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context as KoaContext } from 'koa'
 import type { Answer } from '../lib/http/answer.ts'
-import { type AdapterComet, checkHttpOptions, type HttpOptions } from '../lib/http/exchange.ts'
+import {
+  type AdapterComet,
+  asError,
+  checkHttpOptions,
+  type Exchange,
+  type HttpOptions,
+} from '../lib/http/exchange.ts'
 import { handle } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 
@@ -48,11 +54,20 @@ export function cometKoa<Ctx extends Context = KoaContext>(
     if (url === undefined) return await next()
     const { req, res } = ctx
     const exchange = { req, res, url, parsed: ctx.request, crossSite, identify: () => identify(ctx as Ctx) }
-    const outcome = await handle(comet, exchange)
+    const outcome = await outcomeOf(comet, exchange)
     if (outcome === undefined) return await next()
     // Koa would end the response when this middleware returns, which is long before the stream ends.
     if (outcome === 'taken') ctx.respond = false
     else answer(ctx, outcome)
+  }
+}
+
+/** Handles a request. Koa would never answer one whose middleware throws undefined or null. */
+async function outcomeOf(comet: AdapterComet, exchange: Exchange) {
+  try {
+    return await handle(comet, exchange)
+  } catch (error) {
+    throw asError(error)
   }
 }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import supertest from 'supertest'
 import { CometError } from '../../lib/index.ts'
 import { nodeHttp, startApp, type TestApp } from '../support/apps.ts'
-import { connect, request } from '../support/clients.ts'
+import { connect } from '../support/clients.ts'
 import '../support/process-guard.ts'
 
 const LIMIT = 65_536
@@ -52,8 +53,6 @@ const noJson: [title: string, body: string, code: string][] = [
   ['two values', '{"type":"HB"}{"type":"HB"}', 'INVALID_JSON'],
 ]
 
-type Answer = Awaited<ReturnType<typeof request>>
-
 describe('POST packet', () => {
   let app: TestApp
   let sid: string
@@ -70,19 +69,17 @@ describe('POST packet', () => {
     body: string | object,
     { path = `/${sid}`, user = 'alice', type = 'application/json' } = {},
   ) =>
-    request(app, {
-      method: 'POST',
-      path,
-      headers: { 'x-user': user, 'content-type': type },
-      body: typeof body === 'string' ? body : JSON.stringify(body),
-    })
+    supertest(app.url)
+      .post(path)
+      .set({ 'x-user': user, 'content-type': type })
+      .send(typeof body === 'string' ? body : JSON.stringify(body))
 
-  const refused = ({ status, headers, json }: Answer, expected: number, code: string | RegExp) => {
+  const refused = ({ status, type, body }: supertest.Response, expected: number, code: string | RegExp) => {
     assert.equal(status, expected)
-    assert.match(headers['content-type'] ?? '', /^application\/json/)
-    assert.deepEqual(Object.keys(json), ['error'])
-    assert.match(json.error.code, typeof code === 'string' ? new RegExp(`^${code}$`) : code)
-    assert.ok(json.error.message)
+    assert.equal(type, 'application/json')
+    assert.deepEqual(Object.keys(body), ['error'])
+    assert.match(body.error.code, typeof code === 'string' ? new RegExp(`^${code}$`) : code)
+    assert.ok(body.error.message)
   }
 
   for (const [title, packet] of accepted) {
@@ -93,16 +90,14 @@ describe('POST packet', () => {
   }
 
   it('answers 200 with what onMessage answered', async () => {
-    const { status, headers, json } = await post({ type: 'SEND', send: { evt: 'echo ü' } })
-    assert.equal(status, 200)
-    assert.match(headers['content-type'] ?? '', /^application\/json/)
-    assert.deepEqual(json, { echo: 'echo ü' })
+    const { status, type, body } = await post({ type: 'SEND', send: { evt: 'echo ü' } })
+    assert.deepEqual([status, type, body], [200, 'application/json', { echo: 'echo ü' }])
   })
 
   it('answers with the status of the CometError that onMessage threw', async () => {
-    const { status, json } = await post({ type: 'SEND', send: { evt: 'forbidden' } })
+    const { status, body } = await post({ type: 'SEND', send: { evt: 'forbidden' } })
     assert.equal(status, 403)
-    assert.deepEqual(json, { error: { code: 'FORBIDDEN', message: 'Not that.' } })
+    assert.deepEqual(body, { error: { code: 'FORBIDDEN', message: 'Not that.' } })
   })
 
   for (const [title, packet] of malformed) {
@@ -125,7 +120,7 @@ describe('POST packet', () => {
   it('answers 403 to a JOIN of a room that canEnter refuses', async () => {
     const answer = await post({ type: 'JOIN', join: { rid: 'vault' } })
     refused(answer, 403, 'ROOM_REFUSED')
-    assert.match(answer.json.error.message, /"vault"/)
+    assert.match(answer.body.error.message, /"vault"/)
   })
 
   for (const owner of ['this node', 'an unknown node']) {
@@ -140,7 +135,7 @@ describe('POST packet', () => {
     assert.equal((await post(sized(LIMIT))).status, 204)
     const more = await post(sized(LIMIT + 1))
     refused(more, 413, 'PACKET_TOO_LARGE')
-    assert.match(more.json.error.message, /65536.*maxPacketBytes/)
+    assert.match(more.body.error.message, /65536.*maxPacketBytes/)
   })
 
   it('counts bytes, not characters', async () => {
