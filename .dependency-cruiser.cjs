@@ -1,8 +1,8 @@
 /**
- * The rooms of lib, from the ground up. A room imports itself and the floors below it: no floor above, and no other
- * room on its own floor. ARCHITECTURE.md has the picture.
+ * The layers of lib, from the ground up. A folder imports itself and the layers below it: no layer above, and no other
+ * folder of its own layer. ARCHITECTURE.md has the picture.
  */
-const FLOORS = [
+const LAYERS = [
   { ground: '^lib/(util/|errors\\.ts|error-table\\.ts|ids\\.ts|diagnostics\\.ts)' },
   { protocol: '^lib/protocol/' },
   { ports: '^lib/ports/' },
@@ -15,13 +15,13 @@ const FLOORS = [
   { http: '^lib/http/', index: '^lib/index\\.ts$' },
 ]
 
-const rooms = FLOORS.flatMap((floor, height) =>
-  Object.entries(floor).map(([room, path]) => ({
-    name: `room-${room}`,
-    comment: 'A room of lib imports itself and the floors below it.',
+const directions = LAYERS.flatMap((layer, height) =>
+  Object.entries(layer).map(([folder, path]) => ({
+    name: `layer-${folder}`,
+    comment: 'A folder of lib imports itself and the layers below it.',
     severity: 'error',
     from: { path },
-    to: { path: '^lib/', pathNot: [path, ...FLOORS.slice(0, height).flatMap(Object.values)] },
+    to: { path: '^lib/', pathNot: [path, ...LAYERS.slice(0, height).flatMap(Object.values)] },
   })),
 )
 
@@ -31,12 +31,12 @@ const NEUTRAL = '^lib/(protocol/|errors\\.ts|error-table\\.ts|util/(validate|kin
 /** The direction of dependencies: adapters → lib → eventemitter3 and Node. No way back, and no way round. */
 module.exports = {
   forbidden: [
-    ...rooms,
+    ...directions,
     {
-      name: 'every-file-has-a-room',
-      comment: 'A file of lib lies in a room, or is one of the files that are a room of their own.',
+      name: 'every-file-has-a-layer',
+      comment: 'A file of lib lies in a folder of a layer, or is itself listed in one.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: FLOORS.flatMap(Object.values) },
+      from: { path: '^lib/', pathNot: LAYERS.flatMap(Object.values) },
       to: {},
     },
     {

@@ -4,12 +4,15 @@ import { type AdapterComet, asError, checkHttpOptions, type HttpOptions } from '
 import { serve } from '../lib/http/handler.ts'
 import { pathOf } from '../lib/http/mount.ts'
 
-/** Options of {@link cometExpress}. `identify` is given Express' Request, or any where its types are not installed. */
+/** Options of {@link cometExpress}. `identify` gets Express's Request, or `any` where its types are not installed. */
 export interface CometExpressOptions<Req = Request> extends HttpOptions<Req> {}
 
 /**
- * A middleware for Express 4 and 5: `app.use('/comet', cometExpress(comet, { identify }))`. Requests that are not
- * for Comet, and what `identify` throws, go to `next`.
+ * Creates a middleware for Express 4 and 5. Requests that are not for Comet go to `next`, and so do errors that
+ * `identify` throws.
+ *
+ * @example
+ * app.use('/comet', cometExpress(comet, { identify: (req) => req.user?.id }))
  *
  * @throws CometError INVALID_OPTION
  */

@@ -1,11 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context as KoaContext } from 'koa'
 import type { Answer } from '../lib/http/answer.ts'
-import { type AdapterComet, checkHttpOptions, type HttpOptions } from '../lib/http/exchange.ts'
+import {
+  type AdapterComet,
+  asError,
+  checkHttpOptions,
+  type Exchange,
+  type HttpOptions,
+} from '../lib/http/exchange.ts'
 import { handle } from '../lib/http/handler.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 
-/** What Comet uses of a Koa context. */
+/** The part of a Koa context that Comet uses. */
 interface Context {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -17,15 +23,22 @@ interface Context {
   set(headers: Readonly<Record<string, string>>): void
 }
 
-/** Options of {@link cometKoa}. `identify` is given Koa's Context, or any where its types are not installed. */
+/** Options of {@link cometKoa}. `identify` gets Koa's Context, or `any` where its types are not installed. */
 export interface CometKoaOptions<Ctx = KoaContext> extends HttpOptions<Ctx> {
-  /** Where the stream is. Default: `'/'`. */
+  /**
+   * The path of the stream. It starts with `/`.
+   *
+   * @default '/'
+   */
   readonly path?: string
 }
 
 /**
- * A middleware for Koa 2 and 3: `app.use(cometKoa(comet, { path: '/comet', identify }))`. Requests that are not
- * for Comet go to `next`, and what `identify` throws goes to Koa's error path.
+ * Creates a middleware for Koa 2 and 3. Requests that are not for Comet go to `next`; errors that `identify` throws go
+ * to Koa's error handling.
+ *
+ * @example
+ * app.use(cometKoa(comet, { path: '/comet', identify: (ctx) => ctx.state.user?.id }))
  *
  * @throws CometError INVALID_OPTION
  */
@@ -41,7 +54,7 @@ export function cometKoa<Ctx extends Context = KoaContext>(
     if (url === undefined) return await next()
     const { req, res } = ctx
     const exchange = { req, res, url, parsed: ctx.request, crossSite, identify: () => identify(ctx as Ctx) }
-    const outcome = await handle(comet, exchange)
+    const outcome = await outcomeOf(comet, exchange)
     if (outcome === undefined) return await next()
     // Koa would end the response when this middleware returns, which is long before the stream ends.
     if (outcome === 'taken') ctx.respond = false
@@ -49,7 +62,16 @@ export function cometKoa<Ctx extends Context = KoaContext>(
   }
 }
 
-/** In Koa's own way, so that middlewares before this one may still set headers. */
+/** Handles a request. Koa would never answer one whose middleware throws undefined or null. */
+async function outcomeOf(comet: AdapterComet, exchange: Exchange) {
+  try {
+    return await handle(comet, exchange)
+  } catch (error) {
+    throw asError(error)
+  }
+}
+
+/** Answers in Koa's own way, so that middlewares before this one may still set headers. */
 function answer(ctx: Context, { status, headers, json }: Answer): void {
   ctx.set(headers)
   ctx.body = json ?? null

@@ -11,14 +11,24 @@ type Response = ServerResponse | Http2ServerResponse
 
 /** Options of {@link cometHandler}. */
 export interface CometHandlerOptions extends HttpOptions<Request> {
-  /** Where the stream is. Default: `'/'`. */
+  /**
+   * The path of the stream. It starts with `/`.
+   *
+   * @default '/'
+   */
   readonly path?: string
 }
 
 /**
- * A request listener for `node:http` and `node:http2`, or a Connect-style middleware.
+ * Creates a request listener for `node:http` and `node:http2`, which also serves as a Connect-style middleware.
  *
- * Without a `next`, a request that is not for Comet is answered with 404, and an error with 500 and to `'error'`.
+ * With a `next`, requests that are not for Comet go there, and so do errors that `identify` throws. Without it such a
+ * request is answered with 404; an error goes to `'error'` and is answered with 500.
+ *
+ * @example
+ * http.createServer(cometHandler(comet, { path: '/comet', identify })).listen(3000)
+ *
+ * @throws CometError INVALID_OPTION
  */
 export function cometHandler(
   comet: AdapterComet,

@@ -149,7 +149,8 @@ export class Comet<Events = EventMap> {
   }
 
   /**
-   * Emits HEARD for a user that another route of the app heard. The hooks were called when this returns.
+   * Emits HEARD for a user that another route of the app heard. Calls the hooks before it returns; called by a hook,
+   * after the event at hand.
    *
    * @throws CometError INVALID_ID
    */
@@ -162,7 +163,11 @@ export class Comet<Events = EventMap> {
     return await this.#node.presence.isOnline(this.#checkUid(uid))
   }
 
-  /** Lists the users in a room over all nodes, grace included, in the order they entered. @throws CometError INVALID_ID */
+  /**
+   * Lists the users in a room over all nodes, grace included, in the order they entered.
+   *
+   * @throws CometError INVALID_ID
+   */
   async members(rid: string): Promise<Member[]> {
     return await this.#node.presence.members(this.#checkRid(rid))
   }

@@ -30,7 +30,11 @@ export function newSid(nodeId: string): string {
 
 const SID = /^([\w-]{11})\.[\w-]{22}$/
 
-/** Finds the node that issued a sid. After a takeover another node may own the session. @returns undefined for a text that is no sid */
+/**
+ * Finds the node that issued a sid. After a takeover another node may own the session.
+ *
+ * @returns undefined for a text that is no sid
+ */
 export function issuerOf(sid: string): string | undefined {
   return SID.exec(sid)?.[1]
 }

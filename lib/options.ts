@@ -9,88 +9,194 @@ import type { SessionInfo } from './session/session.ts'
 import { kindOf } from './util/kind-of.ts'
 import { checkId } from './util/validate.ts'
 
-/** What `canEnter` is asked. */
+/** A question to `canEnter`. */
 export interface EnterRequest {
   readonly uid: string
   readonly rid: string
-  /** The `info` of the identity of the request at hand. */
+  /** The `info` of the identity that came with this request. */
   readonly info?: unknown
   readonly session: SessionInfo
 }
 
-/** Options of a Comet. Times are milliseconds, sizes bytes. */
+/** Options of a Comet. Times are in milliseconds, sizes in bytes. */
 export interface CometOptions {
   /**
-   * Whether a client may enter a room it asked for by `?rid=` or JOIN. May be async. A CometError it throws is a no;
-   * anything else goes to `'error'`, and the client is not let in but may try again: a JOIN is answered with 500, and
-   * who asks for a stream is sent away for now. Default: no client may enter any room.
+   * Tells whether a client may enter a room that it asked for by `?rid=` or JOIN. May be async. Only `true` opens the
+   * room. A CometError that it throws means no. Any other error goes to `'error'`: a JOIN gets 500 then, a request for
+   * a stream the temporary answer.
+   *
+   * @default undefined: no client may enter any room by itself
    */
   readonly canEnter?: (request: EnterRequest) => boolean | Promise<boolean>
   /**
-   * Takes what a client sent with SEND. What it answers, in JSON, goes back to the client with 200, nothing
-   * with 204; a CometError it throws gives the status. Default: none, 204.
+   * Handles the message of a SEND. May be async. Its answer goes back to the client as JSON with 200, or undefined with
+   * 204. A CometError that it throws gives the status; any other error goes to `'error'`, and the client gets 500.
+   *
+   * @default undefined: every SEND gets 204
    */
   readonly onMessage?: (message: ClientMessage) => unknown
-  /** Carries events between nodes. Default: a MemoryBroker of its own. */
+  /**
+   * Carries events between nodes.
+   *
+   * @default a MemoryBroker of its own: this Comet is the only node
+   */
   readonly broker?: Broker
-  /** Who is online over all nodes. Default: the broker's. */
+  /**
+   * Knows who is online, over all nodes of the broker.
+   *
+   * @default the broker's presence
+   */
   readonly presence?: Presence
-  /** Commands between nodes. Default: the broker's. */
+  /**
+   * Carries commands between the nodes of the broker.
+   *
+   * @default the broker's controller
+   */
   readonly controller?: Controller
-  /** Comets that share a broker hear each other when they have the same namespace. Default: `'comet'`. */
+  /**
+   * The namespace. Comets on one broker reach each other when they have the same; 1 to 256 bytes.
+   *
+   * @default 'comet'
+   */
   readonly namespace?: string
-  /** `Message.server` of messages published here. Default: the namespace and a random id of this node. */
+  /**
+   * The `server` of messages that are published here; 1 to 256 bytes.
+   *
+   * @default the namespace and the random id of this node
+   */
   readonly server?: string
-  /** How long a user whose connection dropped still counts as present. Default: 5,000; 0 is off. */
+  /**
+   * The time that a user whose connection dropped still counts as present, in milliseconds. 0 turns grace off.
+   *
+   * @default 5_000
+   */
   readonly offlineGrace?: number
-  /** Time between two heartbeats of a stream. Default: 15,000; 0 is off. */
+  /**
+   * The time between two heartbeats of a stream, in milliseconds. 0 turns heartbeats off.
+   *
+   * @default 15_000
+   */
   readonly heartbeatInterval?: number
-  /** How long a client waits before it reconnects, spread by a quarter either way. Default: 2,000. */
+  /**
+   * The time that a client waits before it reconnects, in milliseconds, spread by a quarter either way. At least 1,000.
+   *
+   * @default 2_000
+   */
   readonly retry?: number
-  /** How long another node may take to answer. Default: 5,000. */
+  /**
+   * The time that another node has to answer a command, in milliseconds. At least 1.
+   *
+   * @default 5_000
+   */
   readonly commandTimeout?: number
-  /** The largest `evt` that may be published, in UTF-8. Default: 1 MiB. */
+  /**
+   * The largest `evt` that may be published, in bytes of UTF-8. At least 1.
+   *
+   * @default 1_048_576
+   */
   readonly maxEventBytes?: number
-  /** The largest packet a client may send. Default: 64 KiB. */
+  /**
+   * The largest packet that a client may send, in bytes. At least 1.
+   *
+   * @default 65_536
+   */
   readonly maxPacketBytes?: number
-  /** Sessions of one user on a node; those in grace do not count. Default: 16. */
+  /**
+   * The most sessions that one user may have on a node. Sessions in grace do not count. At least 1.
+   *
+   * @default 16
+   */
   readonly maxSessionsPerUser?: number
-  /** What happens to one more: its user's oldest is closed for good, or it is answered with 429. */
+  /**
+   * What happens to one more session of a user: `'evict-oldest'` closes the user's oldest session for good, `'reject'`
+   * answers the new one with 429.
+   *
+   * @default 'evict-oldest'
+   */
   readonly onExcess?: 'evict-oldest' | 'reject'
-  /** Sessions on a node; one more is sent away for now. Default: unlimited. */
+  /**
+   * The most sessions on a node. One more gets the temporary answer. At least 1.
+   *
+   * @default 2_147_483_647: unlimited
+   */
   readonly maxSessions?: number
-  /** Rooms a client may have a session in. Default: 64. */
+  /**
+   * The most rooms that a client may have a session in.
+   *
+   * @default 64
+   */
   readonly maxRoomsPerSession?: number
-  /** What may wait for a slow reader beside the write on its way; more closes it. Default: 1 MiB. */
+  /**
+   * The most bytes that may wait for a slow reader, not counting the write on its way and one batch behind it. Beyond
+   * that the session is closed with SLOW. At least 1.
+   *
+   * @default 1_048_576
+   */
   readonly maxBufferedBytes?: number
-  /** How long a write may make no progress. Default: 30,000. */
+  /**
+   * The time that a write may make no progress, in milliseconds. Then the session is closed with SLOW. At least 1.
+   *
+   * @default 30_000
+   */
   readonly writeTimeout?: number
-  /** How long a connection may live, 80 to 100 % of it at random. Default: 600,000; 0 is off. */
+  /**
+   * The time that a connection lives whose client does not answer heartbeats, in milliseconds; 80 to 100 % of it, at
+   * random. Then it is closed with AGED, and the client reconnects. 0 turns the limit off.
+   *
+   * @default 600_000
+   */
   readonly maxConnectionAge?: number
-  /** How many events of one target are kept for clients that come back. Default: 1,000; 0 keeps none. */
+  /**
+   * The most events of one target (a user, a room, the world) that the history stores. 0 stores none.
+   *
+   * @default 1_000
+   */
   readonly historyEvents?: number
-  /** How much is kept in all. Default: 64 MiB. */
+  /**
+   * The most bytes that the history stores in all.
+   *
+   * @default 67_108_864
+   */
   readonly historyBytes?: number
-  /** How long an event is kept. Default: 300,000. */
+  /**
+   * The time that the history stores an event, in milliseconds. At least 1.
+   *
+   * @default 300_000
+   */
   readonly historyAge?: number
-  /** Whether events of a room are kept; `true` and nothing else is a yes. Who may enter a room may read what is kept. Default: all are. */
+  /**
+   * Tells whether the history stores the events of a room; only `true` is a yes. Whoever may enter a room may read what
+   * is stored of it. Called for each event to a room, so it should be quick. An error that it throws goes to `'error'`
+   * and means no.
+   *
+   * @default undefined: the events of all rooms are stored
+   */
   readonly keepHistory?: (target: { readonly rid: string }) => boolean
-  /** The longest uid, rid and clientId, in UTF-8. Default: 256. */
+  /**
+   * The longest uid, rid and clientId, in bytes of UTF-8. At least 1.
+   *
+   * @default 256
+   */
   readonly maxIdBytes?: number
-  /** Packets a session may send in a second; twice as many in a burst. Default: 20. */
+  /**
+   * The packets that a session may send in a second, and twice as many in a burst. Beyond that they get 429. At least
+   * 1.
+   *
+   * @default 20
+   */
   readonly packetRate?: number
 }
 
-/** Every option with its value. */
+/** The options with their defaults filled in. */
 export type ResolvedOptions = Required<
   Omit<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'keepHistory'>
 > &
   Pick<CometOptions, 'onMessage' | 'canEnter' | 'server' | 'keepHistory'>
 
-/** Timers of Node fire at once when they are given more. */
+/** The longest delay of Node.js's timers, in milliseconds: with a longer one they fire at once. */
 const LARGEST = 2_147_483_647
 
-/** The numeric options: their default and least value. */
+/** The numeric options, with their default and least value. */
 const NUMBERS = {
   offlineGrace: { default: 5_000, least: 0 },
   heartbeatInterval: { default: 15_000, least: 0 },
@@ -183,7 +289,7 @@ function resolveNumbers(options: CometOptions): Record<keyof typeof NUMBERS, num
   const resolved: Partial<Record<keyof typeof NUMBERS, number>> = {}
   for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
     const { default: preset, least } = NUMBERS[name]
-    // Not `??`: null is no number, and must not pass for one.
+    // Not `??`: null is no number, and must be refused.
     const { [name]: value = preset } = options
     resolved[name] = checkNumber(name, value, least)
   }
@@ -197,7 +303,7 @@ function checkNumber(name: string, value: unknown, least: number): number {
 }
 
 /**
- * Checks a time that is given to a method.
+ * Checks a time in milliseconds that is an argument of a method.
  *
  * @throws CometError INVALID_OPTION
  */
@@ -212,7 +318,7 @@ function checkFunction<F>(name: string, value: F): F {
 
 function checkText(name: string, value: unknown): string {
   try {
-    return checkId(`Option ${name}`, value, 256)
+    return checkId(`Option ${name}`, value, 256, 'a fixed limit')
   } catch (cause) {
     throw new CometError('INVALID_OPTION', (cause as Error).message, { cause })
   }
@@ -223,7 +329,7 @@ function invalid(message: string): CometError {
 }
 
 function ownBroker(): Broker {
-  // PM2 numbers the instances of an app; a second one shows that there are several.
+  // PM2 numbers the instances of an app. One above 0 shows that there are several.
   if (cluster.isWorker || Number(process.env.NODE_APP_INSTANCE) > 0) {
     process.emitWarning(
       'This Comet keeps to its process, but runs in one of several workers, which will not hear each other. ' +

@@ -1,13 +1,13 @@
-/** What the server publishes, by the name of the event; its pages know it by this file, too. */
+/** The events that the server publishes, by name. The server and its pages share this file. */
 export type ChatEvents = {
-  /** Somebody wrote something. */
+  /** A user wrote a message. */
   chat: ChatMessage
-  /** Somebody entered or left. */
+  /** A user entered or left the room. */
   enter: Occurrence
   leave: Occurrence
-  /** Somebody is writing something. */
+  /** A user is writing a message. */
   typing: Occurrence
-  /** How full a room is now, for everybody. */
+  /** The number of users in a room changed. Goes to everybody. */
   room: Room
 }
 
@@ -16,7 +16,7 @@ export interface ChatMessage {
   room: string
   name: string
   text: string
-  /** Milliseconds since 1970. */
+  /** Milliseconds since January 1, 1970 UTC. */
   time: number
 }
 
@@ -28,15 +28,15 @@ export interface Occurrence {
 export interface Room {
   room: string
   count: number
-  /** Stays in the list when nobody is there. */
+  /** Whether the room stays in the list when it is empty. */
   fixed: boolean
 }
 
-/** What a page gets that has entered a room. */
+/** The state of a room, for a page that has entered it. */
 export interface RoomView {
   members: string[]
   messages: ChatMessage[]
 }
 
-/** What a page sends up, as JSON in the `evt` of a SEND packet. */
+/** A message from a page, as JSON in the `evt` of a SEND packet. */
 export type FromPage = { room: string; text: string } | { room: string; typing: true }

@@ -4,13 +4,16 @@ const FIXED = ['lobby', 'coffee', 'music']
 const MAX_ROOMS = 100
 const MAX_MESSAGES = 50
 
-/** The last messages of each room, oldest first. A real app has a database for this. */
-/** @type {Map<string, ChatMessage[]>} */
+/**
+ * The last messages of each room, oldest first. A real app keeps them in a database.
+ *
+ * @type {Map<string, ChatMessage[]>}
+ */
 const rooms = new Map(FIXED.map((room) => [room, []]))
 
 /**
- * Whether something can be the name of a person or a room: one line of text. Any character will do, because pages
- * show a name as text and never as HTML.
+ * Tells whether a value can be the name of a user or a room: one line of 1 to 24 characters, without spaces at its ends.
+ * All other characters are allowed, because pages show a name as text and never as HTML.
  *
  * @param {unknown} name
  * @returns {name is string}
@@ -44,10 +47,10 @@ export function remember(message) {
 }
 
 /**
- * Keeps the rooms somebody is in, and forgets those that were opened and left.
+ * Keeps a room while it has members. Forgets a room that a user opened, when its last member has left.
  *
  * @param {string} room
- * @param {number} count how many are there now
+ * @param {number} count the number of members now
  */
 export function keepOrForget(room, count) {
   if (count > 0) rooms.set(room, messagesOf(room))

@@ -14,13 +14,13 @@ const app = express()
 
 /** @type {Comet<ChatEvents>} */
 const comet = new Comet({
-  // Every room is open to everybody. A real app asks here whether `uid` may enter `rid`.
+  // Every room is open to every user. A real app checks here whether `uid` may enter `rid`.
   canEnter: ({ rid }) => mayOpen(rid),
   onMessage,
 })
 
-// Who a request is from. This demo believes the name in the URL, so anybody can be anybody. A real app has its users
-// sign in, and answers from their session: `req.session.userId`.
+// Tells which user a request is from. This demo trusts the name in the URL, so anybody can take any name. A real app
+// lets its users sign in, and reads the user from their session: `req.session.userId`.
 const identify = (/** @type {Request} */ req) => (isName(req.query.name) ? req.query.name : undefined)
 
 app.use((_req, res, next) => {
@@ -40,7 +40,7 @@ app.get('/room', async (req, res) => {
   const members = await membersOf(room)
   /** @type {RoomView} */
   const view = { members, messages: messagesOf(room) }
-  // What is said in a room is for those who are in it.
+  // Only the members of a room may read its messages.
   if (members.includes(identify(req) ?? '')) res.json(view)
   else res.sendStatus(403)
 })
@@ -49,12 +49,12 @@ comet.on('enter', ({ rid, uid }) => announce('enter', rid, uid))
 comet.on('leave', ({ rid, uid }) => announce('leave', rid, uid))
 
 comet.on('error', (error) => {
-  // While Comet closes, everybody leaves, and nobody is there to be told.
+  // While Comet closes, all users leave their rooms. The hooks publish that too late: no stream is left.
   if (!(error instanceof CometError && error.code === 'SHUTTING_DOWN')) console.error(error)
 })
 
 /**
- * Tells the room who came or went, and the world how many are there now.
+ * Tells the room that a user entered or left, and tells everybody how many users the room has now.
  *
  * @param {'enter' | 'leave'} event
  * @param {string} room
@@ -67,7 +67,7 @@ async function announce(event, room, name) {
 }
 
 /**
- * Takes what a page sent up. What it throws is the answer the page gets.
+ * Handles a message from a page. An error that it throws becomes the answer to the page.
  *
  * @param {ClientMessage} message
  */
@@ -119,7 +119,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, async () => {
     await comet.close()
     server.close()
-    // Browsers open spare connections, which would keep the server waiting.
+    // Browsers open spare connections. `server.close` waits for them, so end them after one second.
     setTimeout(() => server.closeAllConnections(), 1_000).unref()
   })
 }

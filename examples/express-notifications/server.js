@@ -1,5 +1,6 @@
 /** @import { AddressInfo } from 'node:net' */
 /** @import { Request } from 'express' */
+import { join } from 'node:path'
 import { Comet } from 'comet-sse'
 import { cometExpress } from 'comet-sse/express'
 import express from 'express'
@@ -8,14 +9,15 @@ const { PORT = '3000', HOST = '127.0.0.1' } = process.env
 const app = express()
 const comet = new Comet()
 
-// Who a request is from. The demo believes the URL; a real app asks its own session: `req.session.userId`.
+// Tells which user a request is from. This demo trusts the URL. A real app uses its session: `req.session.userId`.
 const identify = (/** @type {Request} */ req) =>
   typeof req.query.uid === 'string' ? req.query.uid : undefined
 
-app.get('/', (_req, res) => res.sendFile('index.html', { root: import.meta.dirname }))
+const pages = join(import.meta.dirname, '../notifications')
+app.get('/', (_req, res) => res.sendFile('page.html', { root: pages }))
 app.use('/comet', cometExpress(comet, { identify }))
 
-// A real app would also ask whether the sender may notify this user.
+// A real app also checks that the sender may notify this user.
 app.use(express.json())
 app.post('/notify/:uid', async (req, res) => {
   const text = req.body?.text
@@ -37,7 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, async () => {
     await comet.close()
     server.close()
-    // Browsers open spare connections, which would keep the server waiting.
+    // Browsers open spare connections. `server.close` waits for them, so end them after one second.
     setTimeout(() => server.closeAllConnections(), 1_000).unref()
   })
 }

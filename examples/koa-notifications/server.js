@@ -7,11 +7,11 @@ import { cometKoa } from 'comet-sse/koa'
 import Koa from 'koa'
 
 const { PORT = '3000', HOST = '127.0.0.1' } = process.env
-const page = await readFile(new URL('index.html', import.meta.url), 'utf8')
+const page = await readFile(new URL('../notifications/page.html', import.meta.url), 'utf8')
 const app = new Koa()
 const comet = new Comet()
 
-// Who a request is from. The demo believes the URL; a real app asks its own session: `ctx.session.userId`.
+// Tells which user a request is from. This demo trusts the URL. A real app uses its session: `ctx.session.userId`.
 const identify = (/** @type {Context} */ ctx) =>
   typeof ctx.query.uid === 'string' ? ctx.query.uid : undefined
 
@@ -24,7 +24,7 @@ app.use(async (ctx, next) => {
   ctx.body = page
 })
 
-// A real app would also ask whether the sender may notify this user.
+// A real app also checks that the sender may notify this user.
 app.use(async (ctx, next) => {
   const uid = /^\/notify\/([^/]+)$/.exec(ctx.path)?.[1]
   if (ctx.method !== 'POST' || uid === undefined) return await next()
@@ -46,7 +46,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, async () => {
     await comet.close()
     server.close()
-    // Browsers open spare connections, which would keep the server waiting.
+    // Browsers open spare connections. `server.close` waits for them, so end them after one second.
     setTimeout(() => server.closeAllConnections(), 1_000).unref()
   })
 }

@@ -3,23 +3,25 @@ import type { Target } from '../protocol/target.ts'
 import type { ReplayItem } from '../stream/replay.ts'
 import { encodeBlock } from '../stream/sse.ts'
 
-/** The events of one target, and how far back they are complete. Changed by the History only. */
+/** The events of one target, and the mark after which none is missing. Changed by the History only. */
 export interface TargetHistory {
   readonly key: string
   readonly target: Target
-  /** Oldest first, from `head` on. What stands before `head` was evicted. */
+  /** Oldest first. Entries before `head` are evicted (undefined). */
   entries: (HistoryEntry | undefined)[]
   head: number
   readonly lowWaterMark: LowWaterMark
 }
 
-/** A place in the order of all events that this node was delivered. */
+/** The place of an event in the order of all events. */
 interface Place {
+  /** The broker's, opaque. Clients send it back. */
   readonly position: string
+  /** This node's own count of the events delivered to it, which is quick to compare. */
   readonly ordinal: number
 }
 
-/** The newest event that was evicted, or was never stored. Everything after it is complete. */
+/** The newest event that was evicted, or was never stored. Of the events after it none is missing. */
 export class LowWaterMark implements Place {
   position: string
   ordinal: number
@@ -29,7 +31,7 @@ export class LowWaterMark implements Place {
     this.ordinal = ordinal
   }
 
-  /** Moves the mark up to an event that is not stored any more. A lower one changes nothing. */
+  /** Moves the mark up to an event that was evicted or never stored. An older event changes nothing. */
   raise({ position, ordinal }: Place): void {
     if (ordinal <= this.ordinal) return
     this.position = position
@@ -37,12 +39,12 @@ export class LowWaterMark implements Place {
   }
 }
 
-/** The memory that an entry takes beside its texts, in bytes; measured with `test/support/history-heap.ts`. */
+/** The memory that an entry takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
 const ENTRY_BYTES = 400
 
 /**
- * An event in the history. Replays refer to it but do not keep it from eviction: after that `frame` is undefined and
- * `evt` is empty.
+ * An event in the history. A replay may refer to an entry, which does not stop its eviction: after that `frame` is
+ * undefined and `evt` is empty.
  */
 export class HistoryEntry implements ReplayItem {
   readonly target: Target
@@ -53,7 +55,7 @@ export class HistoryEntry implements ReplayItem {
   readonly history: TargetHistory
   /** When it was stored, on the clock of `performance.now()`. */
   readonly time = performance.now()
-  /** What it counts towards the bound of the history, in bytes. */
+  /** The bytes that it adds to the total that `historyBytes` limits. */
   readonly cost: number
   /** The neighbours in the list of all entries by age, which lets an entry leave from the middle. */
   older: HistoryEntry | undefined
@@ -88,7 +90,7 @@ export class HistoryEntry implements ReplayItem {
     return this.#evt ?? ''
   }
 
-  /** The encoded block, made again where it was not stored. Undefined once the entry is evicted. */
+  /** The encoded block. Encoded again if the constructor did not keep it. Undefined once the entry is evicted. */
   get frame(): Buffer | undefined {
     if (this.#evt === undefined) return undefined
     this.#frame ??= unpooled(encodeBlock({ id: this.position, data: this.#evt }))
@@ -106,8 +108,9 @@ export class HistoryEntry implements ReplayItem {
 }
 
 /**
- * Tells whether a Buffer is a slice of Node's shared 8 KiB pool. Storing one keeps the whole pool page in memory. A
- * copy takes longer than publishing the event, so it is made on demand only.
+ * Tells whether a Buffer is a slice of Node.js's shared 8 KiB pool, which would keep the whole pool page in memory.
+ * Such a frame is not kept, because a copy takes longer than publishing the event: it is encoded again when a replay
+ * needs it.
  */
 function isPooled(frame: Buffer): boolean {
   return frame.buffer.byteLength > frame.length
@@ -120,7 +123,7 @@ function unpooled(frame: Buffer): Buffer {
   return own
 }
 
-/** Computes what a stored event counts towards the bound of the history, in bytes. */
+/** Computes the bytes that an event adds to the total that `historyBytes` limits. */
 export function costOfEntry({ evt, position }: Delivery, frame: Buffer): number {
   return frame.length + 2 * (evt.length + position.length) + ENTRY_BYTES
 }

@@ -7,7 +7,7 @@ import { costOfEntry, HistoryEntry, LowWaterMark, type TargetHistory } from './h
 export interface HistoryBounds {
   /** Events per target. 0 stores none. */
   readonly count: number
-  /** Bytes in all, with the memory that entries and targets take beside their texts. */
+  /** Bytes in all, with the memory that entries and targets take besides their strings. */
   readonly bytes: number
   /** Milliseconds. */
   readonly age: number
@@ -18,13 +18,13 @@ export type ComparePositions = (a: string, b: string) => number | undefined
 
 /** The events that a client missed. */
 export interface Missed {
-  /** In the order they were delivered. */
+  /** In the order of their delivery. */
   readonly events: readonly HistoryEntry[]
   /** The targets that lost at least one event since. */
   readonly gaps: readonly Target[]
 }
 
-/** The memory that a target takes beside its texts, in bytes; measured with `test/support/history-heap.ts`. */
+/** The memory that a target takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
 const TARGET_BYTES = 300
 
 /**
@@ -183,7 +183,7 @@ export class History {
   }
 }
 
-/** Computes what a target counts towards the bound, in bytes: its key, its id and the collections. */
+/** Computes the bytes that a target adds to the total: its key, its id and the collections. */
 function costOfTarget(key: string): number {
   return 4 * key.length + TARGET_BYTES
 }

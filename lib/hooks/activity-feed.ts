@@ -11,7 +11,7 @@ const NAMES: { readonly [type: number]: 'online' | 'offline' | 'heard' | 'enter'
   [LEAVE_ROOM]: 'leave',
 }
 
-/** Tells the hooks of user activity, each listener in the order it happened. */
+/** Emits user activity to the hooks. Every listener gets it in the order it happened. */
 export class ActivityFeed {
   readonly #hooks: Hooks
   readonly #queue: UserActivityEvent[] = []
@@ -21,7 +21,10 @@ export class ActivityFeed {
     this.#hooks = hooks
   }
 
-  /** A hook that causes activity itself must not be heard by later listeners before what it reacted to. */
+  /**
+   * Emits events, or queues them when a hook calls this during an emit: the later listeners must get the event that the
+   * hook reacted to before those that it caused.
+   */
   push(events: readonly UserActivityEvent[]): void {
     this.#queue.push(...events)
     if (this.#draining) return

@@ -6,35 +6,35 @@ import { kindOf } from '../util/kind-of.ts'
 /** A UserActivityEvent about a room. */
 export type RoomActivityEvent = UserActivityEvent & { readonly rid: string }
 
-/** What a client sent up. */
+/** The message of a SEND packet. */
 export interface ClientMessage {
   readonly uid: string
   readonly sid: string
-  /** The text the client sent, opaque. */
+  /** The text that the client sent. Untrusted. */
   readonly evt: string
 }
 
-/** What may be listened to, and what a listener is given. */
+/** The names of the hooks, each with the value that its listeners get. */
 export interface HookMap {
   /** Every UserActivityEvent, in the order it happened. */
   activity: UserActivityEvent
-  /** A user's first session came. */
+  /** A user's first session connected. */
   online: UserActivityEvent
-  /** A user's last session is gone, and its grace over. */
+  /** A user's last session is gone, and its grace is over. */
   offline: UserActivityEvent
-  /** A user sent something, or `comet.heard` was called. */
+  /** A user sent a packet, or the app called `comet.heard`. */
   heard: UserActivityEvent
   /** A user entered a room. */
   enter: RoomActivityEvent
   /** A user left a room. */
   leave: RoomActivityEvent
-  /** A client sent something with a SEND packet that `onMessage` did not refuse. */
+  /** A client sent a SEND packet, and `onMessage` did not refuse it. */
   message: ClientMessage
-  /** A hook threw, a callback failed, a broker failed. Without a listener it becomes a process warning. */
+  /** A listener threw, a callback of the options failed, or a port failed. Without a listener: a process warning. */
   error: Error
 }
 
-/** May be async; what it throws or rejects with goes to `'error'`. */
+/** A listener. May be async. An error that it throws, or rejects with, goes to `'error'`. */
 export type HookListener<Name extends keyof HookMap> = (value: HookMap[Name]) => unknown
 
 const NAMES: ReadonlySet<string> = new Set<keyof HookMap>([
@@ -43,18 +43,22 @@ const NAMES: ReadonlySet<string> = new Set<keyof HookMap>([
 
 type Guard = (name: keyof HookMap, value: unknown) => void
 
-/** The listeners of a Comet, kept from harming each other and whoever emits. */
+/** The listeners of a Comet. A listener that throws affects neither the others nor the code that emits. */
 export class Hooks {
   readonly #emitter = new EventEmitter<string>()
-  /** The guard around each listener, by which `off` finds it. */
+  /** The function that is registered for each listener. `off` finds it here. */
   readonly #guards = new WeakMap<HookListener<never>, Guard>()
-  /** Failures of promises that a hook may have returned: it must not report them once more. */
+  /**
+   * The errors of rejected `publish` promises, reported already. A listener may return such a promise: not once more.
+   */
   readonly #reported = new WeakSet<object>()
 
+  /** @throws CometError INVALID_OPTION */
   on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
     this.#emitter.on(checkName(name), this.#guard(listener))
   }
 
+  /** @throws CometError INVALID_OPTION */
   once<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
     this.#emitter.once(checkName(name), this.#guard(listener))
   }
@@ -63,18 +67,20 @@ export class Hooks {
     this.#emitter.off(name, this.#guard(listener))
   }
 
+  /** Calls the listeners. Never throws. */
   emit<Name extends keyof HookMap>(name: Name, value: HookMap[Name]): void {
+    // The second `name` is the guard's first argument.
     this.#emitter.emit(name, name, value)
   }
 
-  /** Says that something failed that has no caller to be told. Anything may be thrown; an Error is said. */
+  /** Emits `'error'` for a failure that no caller can be told about. Never throws. */
   report(thrown: unknown): void {
     const error = toError(thrown)
     if (this.#emitter.listenerCount('error') > 0) this.emit('error', error)
     else warn(error)
   }
 
-  /** As {@link report}, for what a promise rejects with that the host was given. */
+  /** Reports the rejection of a promise that the app also holds. See {@link report}. */
   reportRejection(error: object): void {
     this.#reported.add(error)
     this.report(error)
@@ -108,7 +114,7 @@ function checkName(name: string): string {
   if (NAMES.has(name)) return name
   throw new CometError(
     'INVALID_OPTION',
-    `There is no hook ${JSON.stringify(name)}, but ${[...NAMES].join(', ')}.`,
+    `There is no hook ${JSON.stringify(name)}. The hooks are ${[...NAMES].join(', ')}.`,
   )
 }
 
@@ -128,7 +134,7 @@ function toError(thrown: unknown): Error {
   return new CometError('INTERNAL', `Something threw: ${inWords(thrown)}`, { cause: thrown })
 }
 
-/** Not everything that can be thrown can be made a string: an object without a prototype cannot, for one. */
+/** Describes a thrown value. An object without a prototype, such as `Object.create(null)`, cannot become a string. */
 function inWords(thrown: unknown): string {
   try {
     return String(thrown)

@@ -4,23 +4,23 @@ import { encodeBlock } from '../stream/sse.ts'
 import type { Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
 
-/** What passes does not pass sooner; the jitter may have taken a pause below this. */
+/** The least reconnect delay of a temporary answer, in milliseconds. Jitter may have picked a shorter one. */
 const LEAST_PAUSE_MS = 1_000
 
-/** An answer that is no stream, for the adapter to send as its framework does. */
+/** An answer that is no stream. Each adapter sends it in its framework's own way. */
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** The body; without one there is none. */
+  /** The body. Undefined: the answer has none. */
   readonly json?: string
 }
 
-/** 200 with JSON, or without it 204. */
+/** Makes a 200 with JSON, or without it a 204. */
 export function answerOf(json: string | undefined): Answer {
   return json === undefined ? build(204) : build(200, json)
 }
 
-/** The answer to a request that failed: `{ error: { code, message } }` with the status of the code. */
+/** Makes the answer to a request that failed: `{ error: { code, message } }` with the status of the code. */
 export function errorAnswer(
   { code, message, status }: CometError,
   headers: Record<string, string> = {},
@@ -36,7 +36,7 @@ function build(status: number, json?: string, headers: Record<string, string> = 
   return { status, headers: { 'Cache-Control': 'no-store', ...type, ...headers }, json }
 }
 
-/** Sends an answer by the response itself. */
+/** Sends an answer through the response itself. */
 export function send(res: Response, { status, headers, json }: Answer): void {
   res.statusCode = status
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
@@ -45,8 +45,8 @@ export function send(res: Response, { status, headers, json }: Answer): void {
 }
 
 /**
- * Sends a client away that should come back: a stream that ends at once. After an error status EventSource would
- * never try again (WHATWG HTML 9.2.3, "fail the connection").
+ * Sends the temporary answer, for a client that should come back: a stream that ends at once. After an error status
+ * EventSource would never try again (WHATWG HTML, section 9.2.3, "fail the connection").
  */
 export function answerTemporary(transport: ResponseTransport, error: CometError, retry: number): void {
   const { code, message } = error

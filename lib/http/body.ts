@@ -2,13 +2,13 @@ import { CometError } from '../errors.ts'
 import type { Request } from './messages.ts'
 
 /**
- * The JSON value in a request's body, whoever has read it.
+ * Reads the JSON value in a request's body, or takes it from a body parser that has read the body before.
  *
- * @param parsed what a body parser of the host left: an object, a string or a Buffer
+ * @param parsed what a body parser of the app left: an object, a string or a Buffer
  * @throws CometError UNSUPPORTED_MEDIA_TYPE, PACKET_TOO_LARGE, INVALID_BODY, INVALID_JSON
  */
 export async function readJson(req: Request, parsed: unknown, maxBytes: number): Promise<unknown> {
-  // A page of another site cannot send this type without being asked first (CORS), as it can send a form.
+  // A page of another site can send a form, but this type only after a CORS preflight.
   if (!/^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
     throw new CometError('UNSUPPORTED_MEDIA_TYPE')
   }
@@ -26,7 +26,7 @@ export async function readJson(req: Request, parsed: unknown, maxBytes: number):
   return parsed
 }
 
-/** JSON.parse takes any depth, JSON.stringify runs out of stack. */
+/** Writes a parsed body as JSON. JSON.stringify runs out of stack for a depth that JSON.parse accepts. */
 function stringify(parsed: unknown): string {
   try {
     return JSON.stringify(parsed)
@@ -38,20 +38,20 @@ function stringify(parsed: unknown): string {
 }
 
 function readText(req: Request, maxBytes: number): Promise<string> {
-  // An empty body that a parser has read counts as not read, but will not end a second time.
+  // An empty body counts as not read after a parser has read it, but does not end a second time.
   if (req.readableEnded || req.destroyed) return Promise.resolve('')
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
     const settle = (error?: CometError) => {
       req.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut)
-      // The rest is read and dropped, or the client would not get to hear the answer.
+      // Reads and drops the rest: a client that still sends would not read the answer.
       req.resume()
       if (error === undefined) resolve(Buffer.concat(chunks).toString())
       else reject(error)
     }
     const onData = (data: Buffer | string) => {
-      // A middleware that set an encoding gets the stream to give strings.
+      // The stream gives strings when a middleware has set an encoding.
       const chunk = typeof data === 'string' ? Buffer.from(data) : data
       size += chunk.length
       if (size > maxBytes) settle(tooLarge(maxBytes))

@@ -4,7 +4,7 @@ import type { Identified } from '../session/identity.ts'
 import { kindOf } from '../util/kind-of.ts'
 import type { Request, Response } from './messages.ts'
 
-/** The part of a Comet that adapters use, whatever its events. */
+/** The part of a Comet that adapters use, for any type parameter `Events`. */
 export type AdapterComet = Pick<Comet, 'connect' | 'receive' | 'limits' | 'report'>
 
 /** Options of every HTTP adapter. */
@@ -22,7 +22,7 @@ export interface HttpOptions<Source> {
   readonly crossSite?: boolean
 }
 
-/** A request, with what its framework knows of it. */
+/** A request, and what the adapter takes from its framework. */
 export interface Exchange {
   readonly req: Request
   readonly res: Response
@@ -33,6 +33,9 @@ export interface Exchange {
   readonly identify: () => Identified | Promise<Identified>
   readonly crossSite: boolean
 }
+
+/** Nothing is left to send: the response is a stream already, or the client has gone. */
+export type Taken = 'taken'
 
 /**
  * Checks the arguments of an adapter.
@@ -62,19 +65,19 @@ export function checkHttpOptions(
   if (unknown !== undefined) {
     throw new CometError(
       'INVALID_OPTION',
-      `There is no option ${JSON.stringify(unknown)} here, but ${known.join(', ')}.`,
+      `Unknown option ${JSON.stringify(unknown)}. This adapter takes ${known.join(', ')}.`,
     )
   }
 }
 
-/** Tells whether the client may see an error. A wrong answer of `identify` is the app's fault and goes its own way. */
+/** Tells whether the client may see an error. A wrong answer of `identify` goes to the app's error handling instead. */
 export function isForClient(error: unknown): error is CometError {
   return isCometError(error) && error.code !== 'INVALID_IDENTITY'
 }
 
 /**
- * Makes what `identify` threw fit for `next`, which would let the request pass for nothing, and for Express's words
- * `'route'` and `'router'`.
+ * Makes an Error of what `identify` threw, where Express's `next` would let the request pass: for undefined, null,
+ * false, 0, '', 'route' and 'router'.
  */
 export function asError(thrown: unknown): unknown {
   if (thrown && thrown !== 'route' && thrown !== 'router') return thrown

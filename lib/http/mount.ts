@@ -1,7 +1,7 @@
 import { CometError } from '../errors.ts'
 
 /**
- * Checks the path Comet is mounted at.
+ * Checks the path that Comet is mounted at.
  *
  * @returns the path without a slash at its end
  * @throws CometError INVALID_OPTION
@@ -16,13 +16,13 @@ export function mountOf(path: unknown): string {
   return path.replace(/\/+$/, '')
 }
 
-/** The path and query of a request target, which may have scheme and host before it (RFC 9112, section 3.2.2). */
+/** Extracts the path and query of a request target, which may begin with scheme and host (RFC 9112, section 3.2.2). */
 export function pathOf(target: string): string {
   if (target.startsWith('/')) return target
   return target.replace(/^https?:\/\/[^/?]*/i, '')
 }
 
-/** The part of a request target below the mount, or undefined for one elsewhere. */
+/** Extracts the part of a request target below the mount. @returns undefined for a target elsewhere */
 export function below(mount: string, target: string): string | undefined {
   const url = pathOf(target)
   if (!url.startsWith(mount)) return undefined

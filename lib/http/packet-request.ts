@@ -3,21 +3,22 @@ import { CometError } from '../errors.ts'
 import { type Identified, isNobody } from '../session/identity.ts'
 import { type Answer, answerOf, errorAnswer } from './answer.ts'
 import { readJson } from './body.ts'
-import { type AdapterComet, type Exchange, isForClient } from './exchange.ts'
+import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
 import { connectionOf, isOver, type Request } from './messages.ts'
 
 /**
- * Handles a request with a packet.
+ * Handles a request with a packet: has the session's node handle the packet, and makes the answer.
  *
- * @throws what `identify` threw; nothing was answered then
+ * @throws what `identify` threw, or INVALID_IDENTITY; nothing was answered then
  */
 export async function takePacket(
   comet: AdapterComet,
   { req, res, identify, parsed }: Exchange,
   sid: string,
-): Promise<Answer | 'taken'> {
+): Promise<Answer | Taken> {
   const { body } = parsed as { body?: unknown }
   const identity = await identify()
+  // The client may have gone, or the app may have answered.
   if (isOver(connectionOf(req), res)) return 'taken'
   const answer = await answerPacket(comet, req, body, sid, identity)
   return isOver(connectionOf(req), res) ? 'taken' : answer
@@ -36,7 +37,7 @@ async function answerPacket(
     return answerOf(await comet.receive({ sid, identity, packet }))
   } catch (error) {
     if (!isForClient(error)) throw error
-    debug('packet to session %s refused: %s %s', sid, error.code, error.message)
+    debug('packet to session %s refused: %s %j', sid, error.code, error.message)
     return errorAnswer(error)
   }
 }

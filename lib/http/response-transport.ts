@@ -4,36 +4,36 @@ import type { WriteBatch } from '../ports/write-batch.ts'
 import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
 import { mayBypassResponse } from './socket-bypass.ts'
 
-/** How long an ended stream may take to send its rest before the connection is cut. */
+/** The time that an ended stream has to send its rest before its connection is cut, in milliseconds. */
 const LINGER_MS = 5_000
 
 const HEADERS = [
   ['Content-Type', 'text/event-stream'],
-  // no-transform keeps compression, ours and any proxy's, from holding events back.
+  // Compression, in the app or a proxy, would hold events back. `no-transform` forbids it.
   ['Cache-Control', 'no-cache, no-transform'],
-  // nginx would buffer the response otherwise.
+  // Tells nginx not to buffer the response.
   ['X-Accel-Buffering', 'no'],
 ] as const
 
 /**
- * A stream as the body of an HTTP response.
+ * A Transport that is the body of an HTTP response.
  *
- * Where it can, it writes its chunks to the socket itself (see {@link mayBypassResponse}): they are made once for all
- * sessions, and the way through the response costs more than the write.
+ * Where it may, it writes chunks to the socket, past the response (see {@link mayBypassResponse}): a chunk is encoded
+ * once for all sessions, and going through the response costs more than the write itself.
  *
- * Behind Express every response has a hidden class of its own, so that whatever is asked of it is looked up anew: what
- * need not be asked is not.
+ * It reads as few properties of the response as possible: Express gives each response a hidden class of its own, so
+ * that V8 cannot cache a lookup, and each costs a twentieth of a delivery (docs/performance.md).
  */
 export class ResponseTransport implements Transport {
   readonly #res: Response
   readonly #connection: Socket | undefined
-  /** Whether the response waited behind another one on its connection. */
+  /** Whether the response waited behind another one on its connection (pipelining) when the stream was made. */
   #isAwaited = false
   #listener: TransportListener | undefined
   #writeTimeout = 0
-  /** Set when chunks go to the socket directly. */
+  /** Set when chunks go past the response. */
   #socket: Socket | undefined
-  /** Takes back what waits for the response to drain; set while something does. */
+  /** Removes the listeners that wait for a drain. Set while they wait. */
   #release: (() => void) | undefined
   #linger: NodeJS.Timeout | undefined
   #over: boolean
@@ -45,7 +45,7 @@ export class ResponseTransport implements Transport {
     if (this.#over) return
     res.on('close', this.#onClose)
     res.on('error', ignore)
-    // A response that waits behind another one is not told when the connection goes.
+    // A response that waits behind another one does not emit 'close' when the connection closes.
     if (res.socket === null) {
       this.#isAwaited = true
       this.#connection?.once('close', this.#onClose)
@@ -53,7 +53,7 @@ export class ResponseTransport implements Transport {
   }
 
   get closed(): boolean {
-    // The host may have ended the response. What comes after would be taken for the next one.
+    // The app may have ended the response. Bytes after its end would be taken for the next response.
     return this.#over || isOver(this.#connection, this.#res)
   }
 
@@ -72,18 +72,18 @@ export class ResponseTransport implements Transport {
       return this.#send(first)
     }
     const socket = this.#connection as Socket
-    // As Node would have it anyway. Said here, it is known.
+    // Node.js would add this header itself; setting it here lets `mayBypassResponse` check it.
     if (res.req.httpVersion === '1.1') res.setHeader('Transfer-Encoding', 'chunked')
     socket.setTimeout(0)
     socket.setNoDelay(true)
-    // The head and the first bytes go out together.
+    // Corked, so that the head and the first bytes leave in one packet.
     socket.cork()
     res.writeHead(200)
     res.flushHeaders()
     if (mayBypassResponse(res, socket)) this.#socket = socket
-    const goOn = this.#send(first)
+    const takesMore = this.#send(first)
     socket.uncork()
-    return goOn
+    return takesMore
   }
 
   write(batch: WriteBatch): boolean {
@@ -95,8 +95,8 @@ export class ResponseTransport implements Transport {
     const res = this.#res
     this.#linger = setTimeout(() => this.destroy(), LINGER_MS)
     this.#linger.unref()
-    // A connection kept alive for more requests would keep `server.close()` waiting, and so would one whose
-    // client does not end its side. HTTP/2 tells the client to open another for what is to come (RFC 9113, 6.8).
+    // `server.close()` would wait for a connection that is kept alive, and for one whose client does not end its side.
+    // Over HTTP/2 GOAWAY tells the client to use another connection (RFC 9113, section 6.8).
     if (isHttp2(res)) {
       const { session } = res.stream
       res.once('close', () => session?.close())
@@ -108,14 +108,14 @@ export class ResponseTransport implements Transport {
 
   destroy(): void {
     if (isHttp2(this.#res)) this.#res.stream?.destroy()
-    // Not by the response: one that waits behind another has no socket yet.
+    // Not `res.destroy()`: a response that waits behind another one has no socket yet.
     else this.#connection?.destroy()
   }
 
   /**
-   * As `closed`, but may not know yet of a response that the host ended in this very turn. Behind Express a look at the
-   * response costs a twentieth of the whole write. There is no need for it once a turn is over and the socket has sent
-   * all it had: the end of the response was sent, too, then, and told.
+   * Tells whether the stream is over, as `closed`, but may miss a response that the app ended in this very turn of the
+   * event loop. It avoids the lookup on the response, which behind Express is a twentieth of the whole write. A turn
+   * later, when the socket has sent all it had, the end was sent too and 'close' was emitted.
    */
   #isEnded(): boolean {
     if (this.#over || this.#socket === undefined || this.#socket.writableLength > 0) return this.closed
@@ -131,26 +131,26 @@ export class ResponseTransport implements Transport {
   }
 
   #send(batch: WriteBatch): boolean {
-    const goOn =
+    const takesMore =
       this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch.chunk)
-    if (!goOn) this.#hold()
-    return goOn
+    if (!takesMore) this.#awaitDrain()
+    return takesMore
   }
 
   #writeBody(bytes: Buffer): boolean {
     const res = this.#res as Response & { flush?: () => void }
-    const goOn = (res as { write(bytes: Buffer): boolean }).write(bytes)
-    // The compression middleware, made to compress in spite of no-transform, holds back what is not flushed.
+    const takesMore = (res as { write(bytes: Buffer): boolean }).write(bytes)
+    // A compression middleware that ignores `no-transform` holds back what is not flushed.
     if (typeof res.flush === 'function') res.flush()
-    return goOn
+    return takesMore
   }
 
-  /** Waits for what was written to be sent. */
-  #hold(): void {
+  /** Waits until everything written was sent, and watches for a stall meanwhile. */
+  #awaitDrain(): void {
     if (this.#release !== undefined) return
     const res = this.#res
     const source: NodeJS.EventEmitter = this.#socket ?? res
-    // On the response: heard there, a timeout is no reason for Node to cut the connection.
+    // A 'timeout' listener on the response keeps Node.js from cutting the connection.
     const [timed, timer] = isHttp2(res) ? [res.stream, res.stream] : [res, this.#connection as Socket]
     const onTimeout = () => this.#listener?.onStall()
     const onDrain = () => {
@@ -167,15 +167,15 @@ export class ResponseTransport implements Transport {
     this.#release = release
     source.on('drain', onDrain)
     timed.on('timeout', onTimeout)
-    // Node's socket timeout is put off by every byte that goes out: what it finds is a write without progress.
+    // Every byte that goes out restarts Node.js's socket timeout, so it fires for a write without progress only.
     timer.setTimeout(this.#writeTimeout)
   }
 }
 
-/** A write that fails is followed by 'close', or is none of ours. Unheard, the error would crash the host. */
+/** Listens for 'error' and does nothing: 'close' follows. Without a listener the error would crash the app. */
 function ignore(): void {}
 
-/** What the kernel has taken at once need not be waited for, however large it was. */
+/** Writes a chunk. A chunk that the kernel took at once needs no drain, however large it is. */
 function writeTo(socket: Socket, chunk: Buffer): boolean {
   return socket.write(chunk) || socket.writableLength === 0
 }

@@ -3,26 +3,26 @@ import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
 import { type Answer, answerTemporary, errorAnswer } from './answer.ts'
-import { type AdapterComet, type Exchange, isForClient } from './exchange.ts'
+import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
 import { ResponseTransport } from './response-transport.ts'
 
 /**
  * Batches all stream requests of the process before `identify`. The node batches them once more after `canEnter`,
- * because each request has spent another time in the app by then.
+ * because `identify` and `canEnter` take a different time for each request.
  */
 const connectBatcher = new ConnectBatcher()
 
 /**
- * Handles a request for the stream.
+ * Handles a request for the stream: opens the stream, or makes the answer that refuses it.
  *
- * @throws what `identify` threw; nothing was answered then
+ * @throws what `identify` threw, or INVALID_IDENTITY; nothing was answered then
  */
 export async function openStream(
   comet: AdapterComet,
   { req, res, identify }: Exchange,
   headers: IncomingHttpHeaders,
   query: URLSearchParams,
-): Promise<Answer | 'taken'> {
+): Promise<Answer | Taken> {
   if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
     return refuse(new CometError('NOT_ACCEPTABLE'))
   }
@@ -42,21 +42,24 @@ export async function openStream(
       answersHeartbeats: query.get('hb') === '1',
     })
   } catch (error) {
+    // Nobody is left to be told.
     if (transport.closed) return 'taken'
     if (!isForClient(error)) throw error
     if (!error.temporary) return refuse(error)
-    debug('session refused for now: %s %s', error.code, error.message)
+    debug('session refused for now: %s %j', error.code, error.message)
     answerTemporary(transport, error, comet.limits.retry)
   }
   return 'taken'
 }
 
 function refuse(error: CometError): Answer {
-  debug('session refused: %s %s', error.code, error.message)
+  debug('session refused: %s %j', error.code, error.message)
   return errorAnswer(error)
 }
 
-/** Reads the header that EventSource sends in UTF-8 and Node reads as Latin-1 (WHATWG HTML, section 9.2.3). */
+/**
+ * Reads Last-Event-ID. EventSource sends it in UTF-8 (WHATWG HTML, section 9.2.3); Node.js decodes headers as Latin-1.
+ */
 function lastEventId(headers: IncomingHttpHeaders): string | undefined {
   const header = headers['last-event-id']
   return typeof header === 'string' && header !== '' ? Buffer.from(header, 'latin1').toString() : undefined

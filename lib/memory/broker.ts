@@ -10,23 +10,23 @@ interface Subscriber {
   readonly id: string
   readonly namespace: string
   readonly node: BrokerHandler
-  /** Of the latest event it was delivered: nodes are delivered to one after the other. */
+  /** The position of the latest event delivered to this node. Nodes get an event one after the other. */
   position: string
 }
 
 /**
- * A broker within the process. It brings its presence and controller along, so that several Comets that share
- * it behave as the nodes of one cluster.
+ * A Broker within the process, which brings its own Presence and Controller. Several Comets that share it behave as the
+ * nodes of one cluster.
  */
 export class MemoryBroker implements Broker {
   readonly presence: Presence = new MemoryPresence()
   readonly controller: Controller = new MemoryController()
-  /** Positions of another life of the process must not be taken for ours. */
+  /** The first part of every position. Positions of an earlier run of the process do not have it. */
   readonly #epoch = randomBytes(6).toString('base64url')
   readonly #nodes = new Namespaces<Subscriber>()
   #sequence = 0
   #isDelivering = false
-  /** What is published amid a delivery, by a hook for one, is delivered after it: to all nodes in one order. */
+  /** Events that are published during a delivery, such as by a hook: all nodes get them after it, in one order. */
   readonly #queue: { readonly namespace: string; readonly envelope: Envelope }[] = []
 
   join(node: BrokerHandler): BrokerConnection {
@@ -52,7 +52,7 @@ export class MemoryBroker implements Broker {
 
   #sequenceOf(position: string): number | undefined {
     const [, epoch, sequence] = /^([\w-]{8})\.(0|[1-9]\d{0,14})$/.exec(position) ?? []
-    // A position ahead of us is made up: it must not make a client deaf until we get there.
+    // A position ahead of the broker is made up. Accepted, it would keep events from the client until they got there.
     if (epoch !== this.#epoch || Number(sequence) > this.#sequence) return undefined
     return Number(sequence)
   }

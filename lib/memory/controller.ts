@@ -2,7 +2,7 @@ import { CometError } from '../errors.ts'
 import type { Command, Controller, ControllerConnection, ControllerHandler } from '../ports/controller.ts'
 import { Namespaces } from './namespaces.ts'
 
-/** A controller within the process: a command is a function call with a deadline. */
+/** A Controller within the process, for the Comets that share it: a command is a function call with a deadline. */
 export class MemoryController implements Controller {
   readonly #nodes = new Namespaces<ControllerHandler>()
 

@@ -20,7 +20,7 @@ interface RouterContext {
 /** Decides which sessions of this node get an event, and delivers it to them. */
 export class Router {
   readonly #context: RouterContext
-  /** The number of events that this node was delivered. */
+  /** The number of events delivered to this node: the ordinal of the latest one. */
   #ordinal = 0
 
   constructor(context: RouterContext) {
@@ -29,7 +29,7 @@ export class Router {
 
   /**
    * Delivers an event: a live session gets the frame, which is encoded once for all; any other session gets the event
-   * in its replay. Never throws. For the broker, which calls it in the order of the positions.
+   * in its replay. Never throws. For the broker only, which calls it in the order of the positions.
    */
   deliver(delivery: Delivery): void {
     const { evt, except, position } = delivery
@@ -51,7 +51,7 @@ export class Router {
     }
   }
 
-  /** Finds what a session missed after a position, without the events that pass it over. */
+  /** Finds what a session missed after a position, without the events whose option `except` names it. */
   missed(session: Session, position: string): Missed {
     const { events, gaps } = this.#context.history.since(position, this.#targetsOf(session))
     return { events: events.filter(({ except }) => !isExcepted(session, except)), gaps }
@@ -62,7 +62,7 @@ export class Router {
     if (transient) return false
     if (keepHistory === undefined || uid !== undefined || rid === undefined) return true
     try {
-      // Only `true` counts: a promise, which is truthy, must not store what the app wanted to keep out.
+      // Only `true` counts. An async `keepHistory` returns a promise, which is truthy; it must not count as a yes.
       return keepHistory({ rid }) === true
     } catch (error) {
       this.#context.hooks.report(error)
@@ -83,7 +83,7 @@ export class Router {
   }
 }
 
-/** Tells whether an event passes over a session (option `except` of `publish`). */
+/** Tells whether the option `except` of an event names a session. */
 export function isExcepted({ sid, uid }: Session, except: Delivery['except']): boolean {
   if (except === undefined) return false
   return 'sid' in except ? sid === except.sid : uid === except.uid

@@ -47,7 +47,10 @@ export async function leavePresence(node: Node, session: Session): Promise<void>
   }
 }
 
-/** Encodes `comet.close`. A client that should stay away gets a token as its id, because EventSource reconnects regardless. */
+/**
+ * Encodes `comet.close`. A client that should stay away gets a token as its id, because EventSource reconnects
+ * regardless.
+ */
 function encodeFarewell(node: Node, session: Session, cause: CloseCause): Buffer {
   const { code, reason = CLOSE_CODES[code].meaning, reconnect = CLOSE_CODES[code].reconnect } = cause
   const kind = code === 'TAKEN_OVER' ? 'takeover' : 'away'

@@ -20,7 +20,7 @@ export async function requestNode<T extends CommandType>(
   try {
     return readAnswer(type, await node.controller.request(nodeId, command, node.options.commandTimeout))
   } catch (error) {
-    debug('command %s to node %s failed: %s', type, nodeId, (error as Error).message)
+    debug('command %s to node %s failed: %j', type, nodeId, (error as Error).message)
     throw error
   }
 }

@@ -78,8 +78,11 @@ export interface ClusterCommands {
   }
 }
 
+/** The name of a command. */
 export type CommandType = keyof ClusterCommands
+/** The request of a command. */
 export type RequestOf<T extends CommandType> = ClusterCommands[T]['request']
+/** The answer to a command. */
 export type AnswerOf<T extends CommandType> = ClusterCommands[T]['answer']
 
 const sessionRoom = object({ sid: text, rid: text })

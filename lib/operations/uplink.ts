@@ -15,7 +15,7 @@ import type { IncomingPacket } from './cluster-commands.ts'
 import { enterRoom, leaveRoom, mayEnter, pastItems, recentItemsOf, refusal } from './rooms.ts'
 
 /**
- * Handles a packet on the node that owns the session, after the session's earlier packets.
+ * Handles a packet on the node that owns the session, after the session's earlier packets (HB and BYE at once).
  *
  * @returns the answer of `onMessage` as JSON text, or undefined
  * @throws CometError NO_SUCH_SESSION, NOT_YOUR_SESSION, TOO_MANY_PACKETS, TOO_MANY_ROOMS, ROOM_REFUSED, INVALID_ID,
@@ -24,14 +24,14 @@ import { enterRoom, leaveRoom, mayEnter, pastItems, recentItemsOf, refusal } fro
 export async function receive(node: Node, incoming: IncomingPacket): Promise<string | undefined> {
   const session = node.registry.get(incoming.sid)
   if (session === undefined) throw new CometError('NO_SUCH_SESSION')
-  // An anonymous client has another uid in each request: whoever knows the sid of its session is taken for it.
+  // An anonymous client has a different uid in each request, so any anonymous client that knows the sid is the owner.
   const isOwn = session.anonymous ? incoming.anonymous : session.uid === incoming.uid
   if (!isOwn) throw new CometError('NOT_YOUR_SESSION')
   const { packetRate } = node.options
   const state = node.uplinkStates.of(session.sid)
   if (!state.take(packetRate)) throw new CometError('TOO_MANY_PACKETS')
-  // HB and BYE do not wait for an app that takes its time: a silent client would be closed, and a client that is gone
-  // is gone.
+  // HB and BYE skip the queue, which a slow `canEnter` or `onMessage` may hold up: a late HB would let a client that is
+  // alive be closed as SILENT, and a BYE must take effect at once.
   const { type } = incoming.packet
   if (type === 'HB' || type === 'BYE') return await handle(node, session, state, incoming)
   return await state.enqueue(() => handle(node, session, state, incoming), 2 * packetRate)
@@ -65,7 +65,7 @@ async function handle(
   }
 }
 
-/** Emits HEARD for a user. The hooks were called when this returns. */
+/** Emits HEARD for a user. Calls the hooks before it returns; called by a hook, after the event at hand. */
 export function sayHeard(node: Node, uid: string): void {
   node.activity.push([new UserActivityEvent({ type: UserActivityEvent.Type.HEARD, uid, time: now() })])
 }
@@ -81,7 +81,7 @@ async function join(node: Node, session: Session, packet: JoinPacket, info: unkn
   if (failed) throw new CometError('INTERNAL', 'canEnter failed.')
   if (!allowed) throw refusal(node, [rid])
   if (session.closed) throw new CometError('NO_SUCH_SESSION')
-  // In the same step as entering, so that no event falls between the room's past and what follows.
+  // No await between this and entering: no event must fall between the room's past and what follows.
   session.replay(pastOfRoom(node, session, packet))
   if (!(await enterRoom(node, session, rid))) throw new CometError('NO_SUCH_SESSION')
 }
@@ -96,7 +96,7 @@ function pastOfRoom(node: Node, session: Session, { rid, since, recent }: JoinPa
   return [controlItem(encodeGap(gaps), { rid }), ...items]
 }
 
-/** Leaves a room, or every room when none is named (as the protocol's server does). */
+/** Leaves a room, or every room when none is named, as JOIN with an empty `rid` does in the protocol. */
 async function leave(node: Node, session: Session, rid: string): Promise<void> {
   for (const each of rid === '' ? Array.from(session.rooms) : [rid]) await leaveRoom(node, session, each)
 }
@@ -117,7 +117,12 @@ async function takeMessage(
   return answer
 }
 
-/** Calls `onMessage`. @returns its answer as JSON text. @throws a CometError only: other errors are not for clients */
+/**
+ * Calls `onMessage`.
+ *
+ * @returns its answer as JSON text
+ * @throws a CometError only: other errors are not for clients
+ */
 async function askApp(node: Node, message: ClientMessage): Promise<string | undefined> {
   try {
     const answer = await node.options.onMessage?.(message)

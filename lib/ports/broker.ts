@@ -1,61 +1,66 @@
 import type { Controller } from './controller.ts'
 import type { Presence } from './presence.ts'
 
-/** An event on its way to every node, encoded but not addressed to anyone yet. */
+/** An event on its way to every node: encoded, but not assigned to sessions yet. */
 export interface Envelope {
-  /** The user it is for; decides when `rid` is there too. Absent: see `rid`. */
+  /** The user that receives the event. With a `rid` too, `uid` decides. */
   readonly uid?: string
-  /** The room it is for. Neither `uid` nor `rid`: the world. */
+  /** The room that receives the event. Without `uid` and `rid` the world does. */
   readonly rid?: string
-  /** The server-sent event, opaque. */
+  /** The text of the server-sent event, opaque to brokers. */
   readonly evt: string
-  /** Sessions that are passed over: all of a user's, or one. */
+  /** The sessions that the event passes over: all of a user's, or one. */
   readonly except?: { readonly uid: string } | { readonly sid: string }
-  /** True for what matters only now (typing notices): it is never kept for later. */
+  /** True for an event that matters only now, such as a typing notice: it is never replayed. */
   readonly transient?: boolean
 }
 
-/** An envelope that the broker has put in order. */
+/** An envelope with its place in the broker's order. */
 export interface Delivery extends Envelope {
-  /** Where in the broker's order it stands; opaque, without CR, LF and NUL. */
+  /** The event's position: an opaque text without CR, LF and NUL, which clients send back when they reconnect. */
   readonly position: string
 }
 
-/** What a broker needs to know of a node that joins it. */
+/** What a node implements and the broker calls. The node passes it to {@link Broker.join}. */
 export interface BrokerHandler {
+  /** The node's id, different for each Comet. */
   readonly id: string
-  /** Nodes hear each other when they have the same namespace. */
+  /** Nodes reach each other when they have the same namespace. */
   readonly namespace: string
-  /** Takes one event. Never throws. */
+  /** Takes one event. Called in the order of the positions. Never throws. */
   deliver(delivery: Delivery): void
 }
 
-/** One node's way to the broker. */
+/** What a broker implements and a node calls. */
 export interface BrokerConnection {
-  /** Settles once events published from now on reach this node. */
+  /** Settles once events that are published from now on reach this node. */
   readonly ready: Promise<void>
   /** The position of the last event delivered to this node, or where it started. */
   position(): string
   /**
-   * Says which of two positions is the later one, as for sort; undefined when one of them is not of this broker's
-   * order: it began anew, or the text is no position.
+   * Compares two positions, as for sort.
+   *
+   * @returns undefined when one of them is not of this broker's order: the broker began a new one, or the text is no
+   *   position
    */
   compare(a: string, b: string): number | undefined
-  /** Resolves when the broker took the event; what it took, it delivers. */
+  /** Publishes an event. @returns settles when the broker took it; what it took, it delivers */
   publish(envelope: Envelope): Promise<void>
-  /** Leaves the broker: nothing is delivered after it was called. Idempotent. */
+  /** Leaves the broker. Nothing is delivered after the call. Idempotent. */
   close(): Promise<void>
 }
 
 /**
  * Port: carries each event to every node of a namespace, the publishing one included.
  *
- * All nodes get all events in one order, each at most once. Events that one caller publishes one after the
- * other keep that order, whether it awaits them or not.
+ * - All nodes get all events in one order, each at most once.
+ * - Events that one caller publishes one after the other keep that order, whether it awaits them or not.
  */
 export interface Broker {
+  /** Connects a node. Called once for each node. */
   join(node: BrokerHandler): BrokerConnection
-  /** The presence and the controller that span the same nodes; taken where the options name none. */
+  /** The presence of the same nodes. Used when the options of a Comet name none. */
   readonly presence?: Presence
+  /** The controller of the same nodes. Used when the options of a Comet name none. */
   readonly controller?: Controller
 }

@@ -1,31 +1,39 @@
-/** A message from node to node; JSON. */
+/** A message from node to node. JSON. A field that is undefined may arrive as absent or null. */
 export type Command = Readonly<Record<string, unknown>> & { readonly type: string }
 
-/** What a controller needs to know of a node that joins it. */
+/** What a node implements and the controller calls. The node passes it to {@link Controller.join}. */
 export interface ControllerHandler {
   readonly id: string
   readonly namespace: string
-  /** Carries out a command and answers it, in JSON; a rejection travels back to the caller as a CometError. */
+  /**
+   * Carries out a command, and answers in JSON. The caller's promise rejects with what this rejects with, a CometError.
+   */
   handle(command: Command): Promise<unknown>
 }
 
-/** One node's way to the others. */
+/** What a controller implements and a node calls. */
 export interface ControllerConnection {
   /**
-   * Asks one node.
+   * Sends a command to one node.
    *
-   * @param timeout milliseconds to wait for the answer
-   * @throws CometError NO_SUCH_SESSION when there is no such node, OWNER_UNREACHABLE when it did not answer
-   *   in time, or what the node rejected with
+   * @param timeout the time to wait for the answer, in milliseconds
+   * @throws CometError NO_SUCH_SESSION when there is no such node, because its sessions ended with it;
+   *   OWNER_UNREACHABLE when it does not answer in time; or what the node rejected with
    */
   request(node: string, command: Command, timeout: number): Promise<unknown>
-  /** Tells every other node and waits for their answers as long as `timeout`; who did not answer is left out. */
+  /**
+   * Sends a command to every other node.
+   *
+   * @param timeout the time to wait for the answers, in milliseconds
+   * @returns the answers; a node that rejected, or did not answer in time, is left out
+   */
   broadcast(command: Command, timeout: number): Promise<unknown[]>
-  /** Leaves: nothing is handled after it was called. Idempotent. */
+  /** Leaves the controller. No command is handled after the call. Idempotent. */
   close(): Promise<void>
 }
 
-/** Port: commands to the node that owns a session, and to all nodes. Those of one sender authorize in order. */
+/** Port: carries commands to the node that owns a session, and to all nodes. Commands of one sender arrive in order. */
 export interface Controller {
+  /** Connects a node. Called once for each node. */
   join(node: ControllerHandler): ControllerConnection
 }

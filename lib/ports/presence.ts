@@ -1,102 +1,113 @@
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
 
-/** A session, by the connection that it is on. */
+/** Names a session, and the connection that it is on now. */
 export interface SessionConnection {
   readonly uid: string
   readonly sid: string
-  /** What a connection that was takenOver says of the session counts no more: this tells them apart. */
+  /** Tells the connections of a session apart: after a takeover, calls for the previous connection have no effect. */
   readonly connection: string
 }
 
-/** What keeps a user in a room: one of its sessions, or without `sid` its user-level membership. */
+/**
+ * The owner of a membership: a session, or without `sid` a user. A user is in a room while it, or one of its sessions,
+ * is a member.
+ */
 export type MembershipOwner = SessionConnection | { readonly uid: string; readonly sid?: never }
 
-/** A connection that came. */
+/** A session that connects. */
 export interface PresenceSession {
   readonly uid: string
-  /** Never used before; the session's sid, unless it takes over another. */
+  /** The connection's id, never used before. It becomes the sid, unless the session takes over another one. */
   readonly connection: string
-  /** What others may see of the user; JSON. */
+  /** JSON about the user that other users may see. */
   readonly info?: unknown
-  /** What the client calls itself over its connections. */
+  /** The name that the page gave itself (`?clientId=`), the same on all its connections. */
   readonly clientId?: string | undefined
 }
 
-/** What presence makes of a session that came. */
+/** The answer of presence to a session that connects. */
 export interface Admission {
-  /** Its sid: its connection's id, or the sid of the session it took over. */
+  /** The session's sid: the connection's id, or the sid of the session that it took over. */
   readonly sid: string
-  /** The rooms it holds: those it came with, and those of the session it took over. */
+  /** The rooms of the session's memberships: those it came with, and those of the session that it took over. */
   readonly rooms: readonly string[]
-  /** The rooms of its user's membership, which it is in too. */
+  /** The rooms of its user's memberships. */
   readonly memberships: readonly string[]
-  /** Where the session was that it took over, unless in grace: that connection is takenOver and is to be ended. */
+  /** The connection that was taken over, which must be closed. Undefined when it was in grace, or there was none. */
   readonly previous?: { readonly node: string; readonly connection: string }
 }
 
 /** A user in a room. */
 export interface Member {
   readonly uid: string
-  /** What `identify` said others may see of the user, from its newest session. */
+  /** The `info` that `identify` gave for the user's session that connected last. */
   readonly info?: unknown
 }
 
-/** What a presence needs to know of a node that joins it. */
+/** What a node implements and presence calls. The node passes it to {@link Presence.join}. */
 export interface PresenceHandler {
   readonly id: string
   readonly namespace: string
   /**
-   * Takes the transitions of one step, in order and with one time stamp. Called on one node only: the one
-   * whose call caused them, before the promise of that call resolves; after a grace has run out, any node.
-   * Never throws.
+   * Takes the transitions of one step, in order and with one time stamp. Called on exactly one node: the node whose
+   * call caused the transitions, before that call's promise resolves. When a grace ends, it may be any node. Never
+   * throws.
    */
   onActivity(events: readonly UserActivityEvent[]): void
 }
 
-/** One node's way to presence. Each method is one atomic step; steps take effect in the order of the calls. */
+/**
+ * What presence implements and a node calls. Each method is one atomic step. Steps take effect in the order of the
+ * calls.
+ */
 export interface PresenceConnection {
   /**
-   * A session came, holding `rooms`. When there is a session, live or in grace, of the same user and `clientId`, it
-   * takes that one over: its sid and holds.
+   * Adds a session that is a member of `rooms`. It takes over the session of the same user and `clientId`, connected or
+   * in grace, if there is one: its sid and memberships.
    */
   connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission>
   /**
-   * A session went. It keeps its holds for `grace` milliseconds; 0 lets go of them at once. Nothing happens when the
-   * connection was takenOver.
+   * Ends a connection. The session and its memberships stay for `grace` milliseconds; with 0 they end at once. Does
+   * nothing when the connection was taken over.
    */
   disconnect(session: SessionConnection, grace: number): Promise<void>
-  /** Lets go of the sessions in grace that a target names: a user's, those in a room, or one. */
+  /** Ends the grace of the sessions that a target names: a user's, those in a room, or one. */
   endGrace(target: GraceTarget): Promise<void>
-  /** @returns false when the holder is not there, or its connection was takenOver: nothing was held */
-  enter(hold: MembershipOwner, rid: string): Promise<boolean>
+  /** Adds a membership. @returns false when the owner is not there, or its connection was taken over */
+  enter(owner: MembershipOwner, rid: string): Promise<boolean>
   /**
-   * Lets go of a session's hold, or without `sid` of every hold of the user.
+   * Removes a session's membership, or without `sid` every membership of the user and its sessions.
    *
-   * @returns false when there was none, or the session's connection was takenOver
+   * @returns false when there was none, or the session's connection was taken over
    */
-  leave(hold: MembershipOwner, rid: string): Promise<boolean>
-  /** The node that a session is on, or was when its grace began; undefined when there is no such session. */
+  leave(owner: MembershipOwner, rid: string): Promise<boolean>
+  /**
+   * Finds the node that a session is on, or was on when its grace began.
+   *
+   * @returns undefined when there is no such session
+   */
   locate(sid: string): Promise<string | undefined>
-  /** True from ONLINE to OFFLINE, grace included. */
+  /** Tells whether a user is between ONLINE and OFFLINE, grace included. */
   isOnline(uid: string): Promise<boolean>
-  /** The users in a room, in the order they entered it. */
+  /** Lists the users in a room, in the order they entered. */
   members(rid: string): Promise<Member[]>
-  /** The number of users in a room. */
+  /** Counts the users in a room. */
   count(rid: string): Promise<number>
-  /** Leaves. What is in grace passes to the other nodes; where there is none, it ends. Idempotent. */
+  /** Leaves. Sessions in grace pass to the other nodes; on the last node their grace ends. Idempotent. */
   close(): Promise<void>
 }
 
-/** Which sessions in grace are meant. */
+/** The sessions in grace that a call is about. */
 export type GraceTarget = { readonly uid: string } | { readonly sid: string } | { readonly rid: string }
 
 /**
- * Port: who is online and in which room, over all nodes of a namespace. It decides the transitions:
+ * Port: knows who is online and in which room, over all nodes of a namespace. It decides the transitions:
  *
- * - ONLINE with a user's first session, OFFLINE with the last one gone, its grace included;
- * - ENTER_ROOM with the first hold a user has on a room, LEAVE_ROOM with the last one gone;
- * - OFFLINE has the user's LEAVE_ROOMs right before it, and ends its user-level memberships.
+ * - ONLINE with a user's first session, OFFLINE when the last one is gone and its grace is over;
+ * - ENTER_ROOM with a user's first membership of a room, LEAVE_ROOM when the last one is gone;
+ * - OFFLINE has the user's LEAVE_ROOMs right before it, and ends the user's own memberships.
  */
 export interface Presence {
+  /** Connects a node. Called once for each node. */
   join(node: PresenceHandler): PresenceConnection
 }

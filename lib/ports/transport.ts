@@ -1,52 +1,52 @@
 import type { WriteBatch } from './write-batch.ts'
 
-/** What a Transport tells the session that uses it. */
+/** What a session implements and its transport calls. */
 export interface TransportListener {
-  /** The stream is over, whoever ended it. Said once, at the latest when the connection is seen to be gone. */
+  /** The stream is over, whoever ended it. Called once, as soon as the transport knows. */
   onClose(): void
-  /** After `open` or `write` said to hold back: what was written has been sent. */
+  /** All bytes are sent, those of the call that returned false included. */
   onDrain(): void
-  /** For the write timeout, nothing could be sent although something was waiting. */
+  /** A write made no progress for the write timeout. */
   onStall(): void
 }
 
 /**
- * Port: one client's byte stream. Made by whoever accepted the request, used by one Session.
+ * Port: one client's byte stream. Made for the request that asked for the stream, used by one Session.
  *
- * Nothing here throws and nothing waits: a transport that is closed swallows what it is given.
+ * No method throws or waits. A closed transport drops what it is given.
  */
 export interface Transport {
   /** True once nothing more can be written. */
   readonly closed: boolean
 
   /**
-   * Registers the one listener. When the stream is over already, it is told so at once.
+   * Registers the one listener. Calls its `onClose` at once when the stream is over already.
    *
-   * @param writeTimeout milliseconds after which a write that makes no progress is a stall
+   * @param writeTimeout the time after which a write without progress is a stall, in milliseconds
    */
   listen(listener: TransportListener, writeTimeout: number): void
 
   /**
-   * Accepts the client: sends what goes before the first byte of the stream, and the first bytes. Called once, before
-   * `write`.
+   * Accepts the client: sends the response's head and the first bytes. Called once, before `write`.
    *
    * @returns as `write`
    */
   open(first: WriteBatch): boolean
 
   /**
-   * Writes bytes as they are, in the order of the calls. Many transports are given the same batch.
+   * Writes bytes unchanged, in the order of the calls. Many transports are given the same batch.
    *
-   * When the stream was ended by somebody else in this very turn of the event loop, only `closed` need know it: what
-   * writes at the caller's time, and not in a turn of its own, must ask.
+   * `write` may miss that somebody else ended the stream earlier in the same turn of the event loop; `closed` never
+   * does. A caller that may run in the same turn as code of the app checks `closed` first.
    *
-   * @returns false when they could not all be sent at once: hold back until `onDrain`
+   * @returns false when the bytes could not all be sent at once: write no events until `onDrain` (a last batch right
+   *   before `end` is allowed)
    */
   write(batch: WriteBatch): boolean
 
-  /** Ends the stream after what was written so far has been sent, or a few seconds later without it. */
+  /** Ends the stream when everything written was sent, or after a few seconds, dropping the rest. */
   end(): void
 
-  /** Ends the stream now; what was not sent is lost. */
+  /** Ends the stream now. What was not sent is lost. */
   destroy(): void
 }

@@ -1,16 +1,16 @@
-/** Ends a chunk (RFC 9112, section 7.1). */
+/** Ends a chunk's size line, and its data (RFC 9112, section 7.1). */
 const CRLF = '\r\n'
 
 /**
- * What goes out in one write: frames, joined. Sessions that are owed the same share it, so that each form of it is made
- * once, whatever number of transports ask for it.
+ * The frames of one write, joined. Sessions with the same frames share a batch: `bytes` and `chunk` are each made once,
+ * however many transports ask for them. A batch is never empty, because an empty chunk ends the body.
  */
 export class WriteBatch {
-  /** In bytes. */
+  /** The length of {@link bytes}. */
   readonly length: number
   private readonly frames: readonly Buffer[]
   private joined: Buffer | undefined
-  private framed: Buffer | undefined
+  private chunked: Buffer | undefined
 
   constructor(frames: readonly Buffer[]) {
     this.frames = frames
@@ -19,19 +19,19 @@ export class WriteBatch {
     this.length = length
   }
 
-  /** As they are. */
+  /** The frames as one Buffer. */
   get bytes(): Buffer {
     this.joined ??= this.frames.length === 1 ? this.frames[0] : Buffer.concat(this.frames, this.length)
     return this.joined as Buffer
   }
 
-  /** As one chunk of a chunked HTTP/1.1 body. */
+  /** The frames as one chunk of a chunked HTTP/1.1 body. */
   get chunk(): Buffer {
-    this.framed ??= this.frame()
-    return this.framed
+    this.chunked ??= this.encodeChunk()
+    return this.chunked
   }
 
-  private frame(): Buffer {
+  private encodeChunk(): Buffer {
     const head = this.length.toString(16) + CRLF
     const chunk = Buffer.allocUnsafe(head.length + this.length + CRLF.length)
     let at = chunk.write(head, 'latin1')

@@ -1,14 +1,14 @@
-/** A way for a stream to end. */
+/** One row of the table. */
 interface CloseCode {
-  /** What happened, in words: the default reason. */
+  /** What happened: the default reason that the client is told. */
   readonly meaning: string
-  /** Whether the client should come back by itself. One that should not is kept away when it does. */
+  /** Whether the client should reconnect by itself. One that should not gets a stay-away token. */
   readonly reconnect: boolean
-  /** Whether the user is still counted as present for `offlineGrace`, because it may be back at once. */
+  /** Whether the user still counts as present for `offlineGrace`, because the client may be back at once. */
   readonly grace: boolean
 }
 
-/** Every way a stream ends by its code, which `comet.close` carries where the client can still be told. */
+/** Every way a stream ends, by the code in `comet.close`. `GONE` is never sent: the client can no longer be told. */
 export const CLOSE_CODES = {
   GONE: { meaning: 'The connection is gone.', reconnect: true, grace: true },
   BYE: { meaning: 'The client said BYE.', reconnect: false, grace: false },

@@ -2,18 +2,18 @@ import { encodeString, parseObject, stringField, stringifyFields } from './json.
 import type { Target } from './target.ts'
 
 /**
- * An asynchronous message to users (seed: object Event). As an object, an absent `uid` or `rid` is absent;
- * on the wire, where proto3 has no absent, the empty string is.
+ * An event for a user, a room or the world (protocol: object Event). In JSON, an absent, a null and an empty `uid` or
+ * `rid` mean the same, because proto3 has no absent fields; `parseEvent` leaves the key out.
  */
 export type Event = Target & {
-  /** The server-sent event that goes through the downlink to the client, opaque to Comet. */
+  /** The text that clients get as `data`. Comet does not read it. */
   readonly evt: string
 }
 
 const ENCODERS = { uid: encodeString, rid: encodeString, evt: encodeString }
 
 /**
- * Writes an Event as JSON, the way Go's encoding/json does.
+ * Writes an Event as JSON, as Go's encoding/json does.
  *
  * @throws CometError INVALID_FIELD
  */
@@ -22,7 +22,7 @@ export function stringifyEvent(event: Event): string {
 }
 
 /**
- * Reads an Event from JSON. Unknown fields are ignored.
+ * Parses an Event from JSON. Ignores unknown fields.
  *
  * @throws CometError INVALID_JSON, INVALID_FIELD
  */

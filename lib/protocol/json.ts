@@ -6,10 +6,12 @@ const INT64_MAX = 2n ** 63n - 1n
 
 const INTEGER = /^-?(?:0|[1-9]\d*)$/
 
-/** Of -(2^63), the longest int64: BigInt never gets to see more, for which it may take seconds. */
+/**
+ * The length of -(2^63), the longest int64. Longer texts are refused before they are parsed: BigInt may need seconds.
+ */
 const LONGEST_INT64 = 20
 
-/** A JSON object and the text it was parsed from, which still has every digit. */
+/** A JSON object, with the text that it was parsed from: the text keeps the digits that JSON.parse rounds. */
 export interface JsonObject {
   readonly what: string
   readonly text: string
@@ -19,7 +21,7 @@ export interface JsonObject {
 /**
  * Parses a JSON object.
  *
- * @param what the seed's name of the object, for error messages
+ * @param what the object's name in the protocol, for error messages
  * @throws CometError INVALID_JSON, INVALID_FIELD
  */
 export function parseObject(what: string, text: string): JsonObject {
@@ -36,7 +38,7 @@ export function parseObject(what: string, text: string): JsonObject {
   return { what, text, members: members as Record<string, unknown> }
 }
 
-/** A string field; absent and null are proto3's default, the empty string. */
+/** Reads a string field. Absent and null are proto3's default, the empty string. */
 export function stringField({ what, members }: Pick<JsonObject, 'what' | 'members'>, name: string): string {
   const value = Object.hasOwn(members, name) ? members[name] : undefined
   if (value === undefined || value === null) return ''
@@ -45,8 +47,9 @@ export function stringField({ what, members }: Pick<JsonObject, 'what' | 'member
 }
 
 /**
- * An int64 field, given as a bare integer (Go's encoding/json) or as a string of one (protojson); absent and
- * null are 0. It is read from the text because JSON.parse rounds what a double cannot hold.
+ * Reads an int64 field: a JSON number without fraction (as Go's encoding/json writes it) or a string of one (as
+ * protojson does). Absent and null are 0. The digits come from the text, because JSON.parse rounds what a double cannot
+ * hold.
  */
 export function int64Field({ what, text, members }: JsonObject, name: string): bigint {
   const value = Object.hasOwn(members, name) ? members[name] : undefined
@@ -63,21 +66,21 @@ export function int64Field({ what, text, members }: JsonObject, name: string): b
   return checkInt64(full, BigInt(digits))
 }
 
-/** @throws CometError INVALID_FIELD unless the value is a bigint within int64 */
+/** Checks that a value is a bigint within int64. @throws CometError INVALID_FIELD */
 export function checkInt64(name: string, value: unknown): bigint {
   if (typeof value !== 'bigint') throw invalid(name, `must be a bigint, not ${kindOf(value)}`)
   if (value < INT64_MIN || value > INT64_MAX) throw invalid(name, `is out of the range of int64: ${value}`)
   return value
 }
 
-/** Writes a field's value, which is there; undefined for the zero value of its type, which is left out. */
+/** Encodes a field's value. @returns undefined for 0 and '', which are left out */
 type FieldEncoder = (name: string, value: unknown) => string | undefined
 
 /**
- * Writes a JSON object as Go's encoding/json does: zero values left out, integers bare and with all their
- * digits, and `<`, `>`, `&`, U+2028 and U+2029 escaped, so that the bytes are the same whoever wrote them.
+ * Writes a JSON object byte for byte as Go's encoding/json does: zero values left out, integers bare with all their
+ * digits, and `<`, `>`, `&`, U+2028 and U+2029 escaped.
  *
- * @param encoders the object's fields in the seed's order
+ * @param encoders the object's fields in the protocol's order
  * @throws CometError INVALID_FIELD
  */
 export function stringifyFields<Name extends string>(
@@ -96,12 +99,14 @@ export function stringifyFields<Name extends string>(
   return `{${parts.join(',')}}`
 }
 
+/** Encodes a string field. Lone surrogates become U+FFFD. @throws CometError INVALID_FIELD */
 export function encodeString(name: string, value: unknown): string | undefined {
   if (typeof value !== 'string') throw invalid(name, `must be a string, not ${kindOf(value)}`)
   if (value === '') return undefined
   return JSON.stringify(value.toWellFormed()).replace(/[<>&\u2028\u2029]/g, escapeCharacter)
 }
 
+/** Encodes an int64 field. @throws CometError INVALID_FIELD */
 export function encodeInt64(name: string, value: unknown): string | undefined {
   const integer = checkInt64(name, value)
   return integer === 0n ? undefined : integer.toString()
@@ -111,12 +116,13 @@ function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
+/** Makes the error for a field that is wrong: `name` is its full name, `problem` completes the sentence. */
 export function invalid(name: string, problem: string): CometError {
   return new CometError('INVALID_FIELD', `${name} ${problem}`)
 }
 
 /**
- * The source text of a top-level member: the last one of that name, which is the one JSON.parse keeps.
+ * Finds the source text of a top-level member: the last one of that name, which is the one that JSON.parse keeps.
  *
  * @param text a JSON object that JSON.parse has accepted
  */
@@ -139,7 +145,7 @@ function skipSpace(text: string, at: number): number {
   return at
 }
 
-/** From an opening quote to just after the closing one. */
+/** Moves from an opening quote to just after the closing one. */
 function skipString(text: string, at: number): number {
   for (at += 1; text[at] !== '"'; at += 1) {
     if (text[at] === '\\') at += 1
@@ -147,7 +153,7 @@ function skipString(text: string, at: number): number {
   return at + 1
 }
 
-/** From the start of a value to the comma or brace that ends it. */
+/** Moves from the start of a value to the comma or brace that ends it. */
 function skipValue(text: string, at: number): number {
   for (let depth = 0; ; at += 1) {
     const character = text[at]

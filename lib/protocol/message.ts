@@ -1,8 +1,8 @@
 import { encodeInt64, encodeString, int64Field, parseObject, stringField, stringifyFields } from './json.ts'
 
 /**
- * General content for a server-sent event (seed: object Message), stringified to JSON and carried in
- * `Event.evt`. Its `id` is the application's; the `id:` of the SSE stream is a position and another thing.
+ * General content of a server-sent event (protocol: object Message), which is written as JSON and carried in
+ * `Event.evt`. Its `id` is the app's own. The `id:` of the event stream is something else: a position.
  */
 export interface Message {
   /** The server that generated the event. */
@@ -26,8 +26,8 @@ const ENCODERS = {
 }
 
 /**
- * Writes a Message as JSON, byte for byte as Go's encoding/json does: fields in the seed's order, zero values
- * left out, `time` as a bare integer.
+ * Writes a Message as JSON, byte for byte as Go's encoding/json does: fields in the protocol's order, zero values left
+ * out, `time` as a bare integer.
  *
  * @throws CometError INVALID_FIELD
  */
@@ -36,8 +36,8 @@ export function stringifyMessage(message: Message): string {
 }
 
 /**
- * Reads a Message from JSON, with `time` exact whether it is a bare integer or a string. What is absent has
- * proto3's default, `''` or `0n`. Unknown fields are ignored.
+ * Parses a Message from JSON, with `time` exact whether it is a bare integer or a string. Absent fields get proto3's
+ * defaults, `''` and `0n`. Ignores unknown fields.
  *
  * @throws CometError INVALID_JSON, INVALID_FIELD
  */

@@ -1,7 +1,7 @@
 import { kindOf } from '../util/kind-of.ts'
 import { invalid, stringField } from './json.ts'
 
-/** What a client sends up: the body of a POST. */
+/** A checked packet: what a client sends in the body of a POST. */
 export type Packet =
   | { readonly type: 'HB' }
   | { readonly type: 'JOIN'; readonly rid: string; readonly since: string; readonly recent: number }
@@ -9,13 +9,13 @@ export type Packet =
   | { readonly type: 'SEND'; readonly evt: string; readonly id: string }
   | { readonly type: 'BYE' }
 
-/** The seed's enum values of the packet types that Comet shares with it. */
+/** The packet types that the Go service's JSON may give as a number (protocol: enum values). */
 const NUMBERS: Record<number, string> = { 0: 'HB', 2: 'JOIN' }
 
 /**
  * Checks a packet that was parsed from JSON: `{"type":"HB"}`, `{"type":"JOIN","join":{"rid":"r1"}}`,
- * `{"type":"LEAVE","leave":{"rid":"r1"}}`, `{"type":"SEND","send":{"evt":"hi","id":"1"}}`, `{"type":"BYE"}`.
- * A missing type means HB. Unknown fields are ignored.
+ * `{"type":"LEAVE","leave":{"rid":"r1"}}`, `{"type":"SEND","send":{"evt":"hi","id":"1"}}`, `{"type":"BYE"}`. A missing
+ * type means HB. Ignores unknown fields.
  *
  * @throws CometError INVALID_FIELD
  */
@@ -54,13 +54,13 @@ export function parsePacket(value: unknown): Packet {
   }
 }
 
-/** The room must be named: a client whose rid is undefined, which JSON drops, does not mean to leave all of them. */
+/** Reads the room, which must be present: JSON drops an undefined `rid`, which must not mean to leave all rooms. */
 function roomOf({ what, members }: ReturnType<typeof bodyOf>): string {
   if (typeof members.rid === 'string') return members.rid
   throw invalid(`${what}.rid`, `must be a string, not ${kindOf(members.rid)}`)
 }
 
-/** The member that carries a packet's fields, named after its type in lower case. */
+/** Finds the object with a packet's fields, which is named after its type in lower case. */
 function bodyOf(packet: Record<string, unknown>, type: string) {
   const what = type.toLowerCase()
   return { what, members: objectAt(what, packet[what] ?? {}) }

@@ -10,30 +10,30 @@ import {
 
 const Type = {
   UNSPECIFIED: 0,
-  /** go online */
+  /** The user's first session connected. */
   ONLINE: 1,
-  /** go offline */
+  /** The user's last session is gone, and its grace is over. */
   OFFLINE: 2,
-  /** get any uplink message */
+  /** The user sent a packet, or the app called `comet.heard`. */
   HEARD: 3,
-  /** enter a room */
+  /** The user entered a room. */
   ENTER_ROOM: 4,
-  /** leave a room */
+  /** The user left a room. */
   LEAVE_ROOM: 5,
 } as const
 
-/** What a user did (seed: object UserActivityEvent). */
+/** An activity of a user (protocol: object UserActivityEvent). */
 export class UserActivityEvent {
-  /** The values of {@link UserActivityEvent.type} by name (seed: enum UserActivityEvent.Type). */
+  /** The values of {@link UserActivityEvent.type} by name (protocol: enum UserActivityEvent.Type). */
   static readonly Type = Type
 
-  /** event type */
+  /** The type of activity. */
   readonly type: UserActivityEvent.Type
-  /** user identity */
+  /** The user. */
   readonly uid: string
-  /** room identity to enter or leave; absent for the types that are not about a room */
+  /** The room that the user entered or left. Absent for the other types. */
   declare readonly rid?: string
-  /** when it happened: nanoseconds since January 1, 1970 UTC, never decreasing within a process */
+  /** When it happened: nanoseconds since January 1, 1970 UTC, never decreasing within a process. */
   readonly time: bigint
 
   constructor({ type, uid, rid, time }: UserActivityEvent.Fields) {
@@ -43,16 +43,19 @@ export class UserActivityEvent {
     this.time = time
   }
 
-  /** For logs: `time` as a decimal string, which JSON can carry without loss. */
+  /** Used by `JSON.stringify`, for logs: `time` is a decimal string, because JSON.stringify throws for a bigint. */
   toJSON(): { type: UserActivityEvent.Type; uid: string; rid?: string; time: string } {
     const { type, uid, rid, time } = this
     return { type, uid, ...(rid === undefined ? {} : { rid }), time: time.toString() }
   }
 }
 
+/** The types that belong to {@link UserActivityEvent}. */
 export declare namespace UserActivityEvent {
+  /** A value of {@link UserActivityEvent.type}. */
   export type Type = (typeof Type)[keyof typeof Type]
 
+  /** The fields of a UserActivityEvent. */
   export interface Fields {
     readonly type: Type
     readonly uid: string
@@ -64,8 +67,8 @@ export declare namespace UserActivityEvent {
 const ENCODERS = { type: encodeType, uid: encodeString, rid: encodeString, time: encodeInt64 }
 
 /**
- * Writes a UserActivityEvent as JSON, the way Go's encoding/json does: `type` as a number, `time` as a bare
- * integer, zero values left out.
+ * Writes a UserActivityEvent as JSON, as Go's encoding/json does: `type` as a number, `time` as a bare integer, zero
+ * values left out.
  *
  * @throws CometError INVALID_FIELD
  */
@@ -74,8 +77,8 @@ export function stringifyUserActivityEvent(event: UserActivityEvent.Fields): str
 }
 
 /**
- * Reads a UserActivityEvent from JSON: `type` as a number or a name, `time` as a bare integer or a string.
- * Unknown fields are ignored.
+ * Parses a UserActivityEvent from JSON: `type` as a number or a name, `time` as a bare integer or a string. Ignores
+ * unknown fields.
  *
  * @throws CometError INVALID_JSON, INVALID_FIELD
  */

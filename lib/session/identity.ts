@@ -3,28 +3,39 @@ import { newSecret } from '../ids.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkId, checkUid, type Uid } from '../util/validate.ts'
 
-/** Who a client is, in full. */
+/** The identity of a client, in full. */
 export interface Identity {
-  /** The user; an integer is taken in decimal. */
+  /** The user. An integer is taken in decimal. */
   readonly uid: Uid
-  /** Rooms the session is in from the start, entered without `canEnter` being asked. Default: none. */
+  /**
+   * The rooms that the session enters from the start. `canEnter` is not asked about them.
+   *
+   * @default []
+   */
   readonly rooms?: readonly string[]
   /**
    * When the identity expires, in milliseconds since January 1, 1970 UTC (a JWT's `exp` is in seconds). The stream is
-   * closed then; the client comes back and is identified again. Default: never.
+   * closed then; the client reconnects and is identified again.
+   *
+   * @default undefined: never
    */
   readonly expiresAt?: number
-  /** What others may see of the user in `members`; JSON. Default: nothing. */
+  /**
+   * The data that other users may see of the user in `members`; JSON.
+   *
+   * @default undefined
+   */
   readonly info?: unknown
 }
 
 /**
- * What `identify` answers: a uid or an Identity; `{ anonymous: true }` for a public page, whose sessions get a
- * random uid, cause no activity and count nowhere as present; or nothing, which is answered with 401.
+ * The answer of `identify`: a uid or an Identity; `{ anonymous: true }` for a public page, whose sessions get a random
+ * uid, cause no activity and never count as present; or nothing (undefined, null, false, ''), which is answered with
+ * 401.
  */
 export type Identified = Uid | Identity | { readonly anonymous: true } | null | undefined | false
 
-/** An Identity that was checked. */
+/** A checked identity. */
 export interface Identification {
   readonly uid: string
   readonly anonymous: boolean
@@ -34,7 +45,7 @@ export interface Identification {
 }
 
 /**
- * Checks what a host's `identify` answered.
+ * Checks the answer of `identify`.
  *
  * @throws CometError UNAUTHENTICATED for nothing, INVALID_IDENTITY for what cannot be an identity
  */
@@ -46,7 +57,7 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
     return { uid, anonymous: true, expiresAt: undefined, rooms: [], info: undefined }
   }
   const { uid, rooms = [], info, expiresAt } = identified as Identity
-  // `{ uid: user?.id }` of nobody is nobody; without the key it is a mistake, which a 401 would hide.
+  // `{ uid: user?.id }` without a user means nobody. Without the key it is a mistake, which a 401 would hide.
   if ('uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
   try {
     if (Array.isArray(identified) || !('uid' in identified)) {
@@ -73,12 +84,14 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
   }
 }
 
-/** Whether `identify` knew nobody. The number 0 is somebody: databases may count from it. */
+/** Tells whether `identify` found nobody. The number 0 is a user: databases may count from it. */
 export function isNobody<T>(value: T): value is T & (undefined | null | false | '') {
   return value === undefined || value === null || value === false || value === ''
 }
 
-/** Milliseconds have had twelve digits since 1973, seconds will until 5138. */
+/**
+ * Smaller times are seconds by mistake: milliseconds have had twelve digits since 1973, seconds have ten until 2286.
+ */
 const FIRST_MILLISECONDS = 1e11
 
 function checkExpiry(expiresAt: unknown): number {

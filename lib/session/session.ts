@@ -1,5 +1,7 @@
+import { debug } from '../diagnostics.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
+import type { Target } from '../protocol/target.ts'
 import { Stream, type StreamContext } from '../stream/stream.ts'
 import type { Timed } from '../util/timer-wheel.ts'
 import type { Identification } from './identity.ts'
@@ -113,6 +115,10 @@ export class Session extends Stream {
 
   protected override end(code: CometCloseCode): void {
     this.context.endSession(this, code)
+  }
+
+  protected override onGap(targets: readonly Target[]): void {
+    debug('session %s has a gap: %j', this.sid, targets)
   }
 
   protected override markAlive(): void {

@@ -26,7 +26,11 @@ export class UplinkState implements Timed {
     this.#tokens = 2 * rate
   }
 
-  /** Takes a token from a bucket that holds `2 * rate` of them and gets `rate` a second. @returns false when it is empty */
+  /**
+   * Takes a token from a bucket that holds `2 * rate` of them and gets `rate` a second.
+   *
+   * @returns false when it is empty
+   */
   take(rate: number): boolean {
     const time = performance.now()
     this.#tokens = Math.min(2 * rate, this.#tokens + ((time - this.#filled) / 1000) * rate)

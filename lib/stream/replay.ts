@@ -5,8 +5,8 @@ import { encodeGap } from './sse.ts'
 /** A frame that a session has yet to be sent. */
 export interface ReplayItem {
   /**
-   * The event's place among all that this node was delivered. 0 for what has no place in that order: control frames,
-   * and the past events that a newcomer asked for.
+   * The event's place among all events delivered to this node. 0 for what has no place in that order: control frames,
+   * and the past events that a client asked for.
    */
   readonly ordinal: number
   readonly target: Target
@@ -73,14 +73,21 @@ export class Replay {
     for (const item of items) this.#items.push(item)
   }
 
-  /** Takes the next piece to write. @returns undefined when nothing is left */
-  take(): Buffer | undefined {
+  /**
+   * Takes the next piece to write.
+   *
+   * @param onGap called with the targets of each gap that the piece has
+   * @returns undefined when nothing is left
+   */
+  take(onGap?: (targets: readonly Target[]) => void): Buffer | undefined {
     const frames: Buffer[] = []
     // One gap per target is enough, until the client gets an event of that target again.
     const lost = new Set<string>()
     const gaps: Target[] = []
     const flushGaps = () => {
-      if (gaps.length > 0) frames.push(encodeGap(gaps.splice(0)))
+      if (gaps.length === 0) return
+      onGap?.(gaps)
+      frames.push(encodeGap(gaps.splice(0)))
     }
     for (let size = 0; size < PIECE_BYTES && !this.isEmpty; this.#next += 1) {
       const item = this.#items[this.#next] as ReplayItem

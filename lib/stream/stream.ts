@@ -1,5 +1,6 @@
 import type { Transport, TransportListener } from '../ports/transport.ts'
 import { WriteBatch } from '../ports/write-batch.ts'
+import type { Target } from '../protocol/target.ts'
 import type { Flusher } from './flusher.ts'
 import type { PendingFrames } from './pending-frames.ts'
 import { Replay, type ReplayItem } from './replay.ts'
@@ -50,6 +51,9 @@ export abstract class Stream implements TransportListener {
 
   /** Called when the client has read what it was sent, which shows that it is alive. */
   protected abstract markAlive(): void
+
+  /** Called when the history has evicted events before the replay came to them. */
+  protected abstract onGap(targets: readonly Target[]): void
 
   /** Whether the stream takes frames by {@link push}. Until then it takes items by {@link addToReplay}. */
   get live(): boolean {
@@ -111,7 +115,7 @@ export abstract class Stream implements TransportListener {
 
   /** Accepts the client: writes `first` with the first piece of the replay. Only the first call counts. */
   open(first: readonly Buffer[]): void {
-    if (this.#state === 'opening') this.#start(first, this.#replay?.take())
+    if (this.#state === 'opening') this.#start(first, this.#takePiece())
   }
 
   /** Writes the pending frames. For the Flusher. */
@@ -136,7 +140,7 @@ export abstract class Stream implements TransportListener {
     if (this.#state === 'closed') return false
     let farewell = last
     if (this.#state === 'opening' && farewell !== undefined) {
-      const piece = this.#replay?.take()
+      const piece = this.#takePiece()
       this.#start(piece === undefined ? [farewell] : [], piece)
       if (piece === undefined) farewell = undefined
     }
@@ -183,6 +187,10 @@ export abstract class Stream implements TransportListener {
     this.end('SLOW')
   }
 
+  #takePiece(): Buffer | undefined {
+    return this.#replay?.take((targets) => this.onGap(targets))
+  }
+
   #start(first: readonly Buffer[], firstPiece: Buffer | undefined): void {
     this.#state = 'open'
     const batch = new WriteBatch(firstPiece === undefined ? first : [...first, firstPiece])
@@ -200,7 +208,7 @@ export abstract class Stream implements TransportListener {
     while (this.#replay !== undefined && this.#state === 'open' && this.#writeQueue === undefined) {
       if (this.#owesHeartbeat) this.#write(BARE_HEARTBEAT)
       this.#owesHeartbeat = false
-      const piece = this.#replay.take()
+      const piece = this.#takePiece()
       if (piece === undefined) this.#replay = undefined
       else this.#write(new WriteBatch([piece]))
     }

@@ -1,25 +1,25 @@
 const NS_PER_MS = 1_000_000n
 
-/** How far the estimate may be from the wall clock before it follows: the wall clock was stepped or slewed. */
+/** The difference from the wall clock at which the clock follows it: the wall clock was set or slewed. */
 const TOLERANCE_NS = 5n * NS_PER_MS
 
-/** Where a {@link Clock} gets its time from. */
+/** The two clocks that a {@link Clock} is made of. */
 export interface TimeSource {
-  /** Milliseconds since January 1, 1970 UTC; may be stepped at any time. */
+  /** Milliseconds since January 1, 1970 UTC. May jump at any time. */
   wall(): number
-  /** Nanoseconds since some fixed moment; never stepped. */
+  /** Nanoseconds since some fixed moment. Never jumps. */
   monotonic(): bigint
 }
 
-/** Answers nanoseconds since January 1, 1970 UTC. */
+/** Returns nanoseconds since January 1, 1970 UTC. */
 export type Clock = () => bigint
 
 /**
- * A clock of nanoseconds that never runs backwards and stays close to the wall clock: it follows a step
- * forward at once, and after a step backward it stands still until the wall clock has caught up.
+ * Creates a clock of nanoseconds that never runs backwards and stays close to the wall clock. When the wall clock jumps
+ * forward, it follows at once; when the wall clock jumps back, it stands still until the wall clock has caught up.
  *
- * `Date.now()` has only milliseconds and may go back, `process.hrtime` has no epoch and does not follow a
- * correction of the system clock; so the one is the anchor and the other counts on from it.
+ * `Date.now()` has only milliseconds and may jump back; `process.hrtime` has no epoch and ignores corrections of the
+ * system clock. So the first is the anchor, and the second counts on from it.
  */
 export function createClock(source: TimeSource): Clock {
   const wallNow = (): bigint => BigInt(Math.trunc(source.wall())) * NS_PER_MS
@@ -38,5 +38,5 @@ export function createClock(source: TimeSource): Clock {
   }
 }
 
-/** The clock of this process. One for all Comets in it, so that their stamps compare. */
+/** The clock of this process. All Comets in it share the clock, so that their time stamps compare. */
 export const now: Clock = createClock({ wall: () => Date.now(), monotonic: () => process.hrtime.bigint() })

@@ -1,40 +1,42 @@
-/** How many go on together at most. */
+/** The most connects in one batch. */
 const MOST = 32
 
-/** How long the first of them is kept waiting at most, in milliseconds. */
+/** The longest time that the first connect of a batch waits, in milliseconds. */
 const LONGEST_MS = 5
 
-/** After how many turns of the event loop that brought nobody it goes on: one may just have accepted a connection. */
+/**
+ * The number of turns of the event loop without a connect that end a batch: one may just have accepted a connection.
+ */
 const IDLE_TURNS = 2
 
 /**
- * Has clients that come in quick succession go on together, such as all of them after a restart. Node accepts one
- * connection a turn of the event loop, between system calls that leave little in the processor's caches: what is done
- * for thirty of them in a row takes half the time.
+ * Batches connects. After a restart all clients reconnect at once, and Node.js accepts one per turn of the event loop,
+ * between system calls that leave the processor's caches cold. Resuming up to 32 in one turn halves the CPU per
+ * connect. A lone connect waits two idle turns, and any connect at most 5 ms.
  */
 export class ConnectBatcher {
-  #together: Promise<void> | undefined
+  #batch: Promise<void> | undefined
   #size = 0
   #idleTurns = 0
 
-  /** @returns settles when nobody else comes, or it has lasted long enough; for all in the order in which they joined */
+  /** Joins the current batch. @returns settles when the batch is complete, for its members in the order they joined */
   join(): Promise<void> {
     this.#size += 1
     this.#idleTurns = 0
-    this.#together ??= new Promise((resolve) => this.#wait(resolve, performance.now() + LONGEST_MS))
-    return this.#together
+    this.#batch ??= new Promise((resolve) => this.#wait(resolve, performance.now() + LONGEST_MS))
+    return this.#batch
   }
 
-  #wait(goOn: () => void, deadline: number): void {
+  #wait(complete: () => void, deadline: number): void {
     setImmediate(() => {
       this.#idleTurns += 1
       if (this.#idleTurns <= IDLE_TURNS && this.#size < MOST && performance.now() < deadline) {
-        this.#wait(goOn, deadline)
+        this.#wait(complete, deadline)
         return
       }
-      this.#together = undefined
+      this.#batch = undefined
       this.#size = 0
-      goOn()
+      complete()
     })
   }
 }

@@ -19,16 +19,19 @@ type Fields<S extends Shape> = {
   readonly [K in keyof S as undefined extends Decoded<S[K]> ? never : K]: Decoded<S[K]>
 } & { readonly [K in keyof S as undefined extends Decoded<S[K]> ? K : never]?: Decoded<S[K]> }
 
+/** Takes a string. */
 export const text: Decoder<string> = (value, name) => {
   if (typeof value === 'string') return value
   throw mismatch(name, 'a string', value)
 }
 
+/** Takes a boolean. */
 export const flag: Decoder<boolean> = (value, name) => {
   if (typeof value === 'boolean') return value
   throw mismatch(name, 'a boolean', value)
 }
 
+/** Takes a whole number, 0 or more. */
 export const count: Decoder<number> = (value, name) => {
   if (Number.isSafeInteger(value) && Number(value) >= 0) return Number(value)
   throw mismatch(name, 'a whole number, 0 or more', value)
@@ -37,7 +40,7 @@ export const count: Decoder<number> = (value, name) => {
 /** Passes JSON on as it is. */
 export const json: Decoder<unknown> = (value) => value
 
-/** Drops the value: nobody waits for one. */
+/** Drops the value: for answers that nobody reads. An empty request is `object({})`. */
 export const nothing: Decoder<undefined> = () => undefined
 
 /** Takes undefined and null, which JSON has in its place, for undefined. */

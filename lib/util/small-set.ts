@@ -1,4 +1,4 @@
-/** A set for where most have one member: it allocates a `Set` for the second one only. */
+/** A set that rarely has more than one member. It allocates a `Set` when the second member is added. */
 export class SmallSet<T extends object> {
   private one: T | undefined
   private all: Set<T> | undefined

@@ -1,25 +1,26 @@
 import { CometError } from '../errors.ts'
 import { kindOf } from './kind-of.ts'
 
-/** A user's id as apps have it: text, or a database's integer, which is taken in decimal. */
+/** A user's id: a string, or an integer, which becomes its decimal text. */
 export type Uid = string | number | bigint
 
 /** CR, LF and NUL cannot stand in a field of an event stream (WHATWG HTML, section 9.2.6). */
 const FORBIDDEN = /[\r\n\0]/
 
 /**
- * Checks an id: text of 1 to `maxBytes` bytes in UTF-8, without CR, LF, NUL and lone surrogates.
+ * Checks an id: text of 1 to `maxBytes` bytes in UTF-8, without CR, LF, NUL or lone surrogates.
  *
  * @param name what the caller calls the id, for the error message
+ * @param limit what sets `maxBytes`, for the error message
  * @throws CometError INVALID_ID
  */
-export function checkId(name: string, value: unknown, maxBytes: number): string {
+export function checkId(name: string, value: unknown, maxBytes: number, limit = 'option maxIdBytes'): string {
   if (typeof value !== 'string') throw invalidId(name, `must be a string, not ${kindOf(value)}`)
   if (value === '') throw invalidId(name, 'must not be empty')
   if (FORBIDDEN.test(value)) throw invalidId(name, 'must not contain CR, LF or NUL')
   if (!value.isWellFormed()) throw invalidId(name, 'must not contain a lone surrogate')
   if (exceedsBytes(value, maxBytes)) {
-    throw invalidId(name, `must have at most ${maxBytes} bytes (option maxIdBytes)`)
+    throw invalidId(name, `must have at most ${maxBytes} bytes (${limit})`)
   }
   return value
 }
@@ -33,18 +34,18 @@ export function checkUid(name: string, value: unknown, maxBytes: number): string
   return checkId(name, text, maxBytes)
 }
 
-/** Checks a sid as {@link checkId} does. Comet makes sids itself, so no option bounds their length. */
+/** Checks a sid as {@link checkId} does. The bound only keeps abuse out: sids that Comet makes are shorter. */
 export function checkSid(value: unknown): string {
-  return checkId('sid', value, 256)
+  return checkId('sid', value, 256, 'no sid is longer')
 }
 
 type Key = 'uid' | 'sid' | 'rid'
 
-/** An object with just one of some keys. */
+/** An object with exactly one of some keys. */
 type Sole<K extends Key> = { [Name in K]: Readonly<Record<Name, string>> }[K]
 
 /**
- * Checks a target of a method: an object with just one of some keys, such as `{ uid }` or `{ sid }`. Two keys are
+ * Checks a target of a method: an object with exactly one of some keys, such as `{ uid }` or `{ sid }`. Two keys are
  * refused, because the caller may mean either.
  *
  * @param name what the caller calls the target, for the error message
@@ -60,7 +61,7 @@ export function checkTarget<K extends Key>(
   const given = Object.keys(target)
   const [key] = keys.filter((known) => given.includes(known))
   if (key === undefined || given.length > 1) {
-    const found = given.length > 0 ? `an object with ${given.join(', ')}` : kindOf(value)
+    const found = given.length > 0 ? `an object with ${given.join(', ')}` : emptyKindOf(value)
     throw invalidId(name, `must be ${keys.map((known) => `{ ${known} }`).join(' or ')}, not ${found}`)
   }
   return { [key]: checkKey(key, target[key], maxIdBytes) } as Sole<K>
@@ -75,6 +76,11 @@ function checkKey(key: Key, value: unknown, maxIdBytes: number): string {
 export function exceedsBytes(text: string, maxBytes: number): boolean {
   // UTF-8 takes at most three bytes per UTF-16 unit, so most texts need no counting.
   return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes
+}
+
+/** Names the kind of a value without keys. */
+function emptyKindOf(value: unknown): string {
+  return kindOf(value) === 'an object' ? 'an empty object' : kindOf(value)
 }
 
 function invalidId(name: string, problem: string): CometError {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { cometHandler } from '../../adapters/node.ts'
 import { Comet, type Identified } from '../../lib/index.ts'
+import { listen } from '../support/apps.ts'
 import { connect, request } from '../support/clients.ts'
-import { listen } from '../support/http.ts'
 import '../support/process-guard.ts'
 
 const alice = { headers: { 'x-user': 'alice' } }
@@ -26,9 +26,9 @@ describe('cometHandler', () => {
       const result: unknown = handler(req, res, next && ((error) => next(res, error)))
       Promise.resolve(result).catch((error) => thrown.push(error))
     })
-    const host = await listen(server, comet)
-    closers.push(host.close)
-    return { ...host, comet, url: host.origin, thrown }
+    const served = await listen(server, comet)
+    closers.push(served.close)
+    return { ...served, comet, url: served.origin, thrown }
   }
 
   beforeEach(() => {
@@ -49,25 +49,25 @@ describe('cometHandler', () => {
     ['/api/push/', ['/api/push', '/api/push/', '/api/push?rid='], ['/api', '/api/pushed', '/push']],
   ] as const) {
     it(`serves the stream at its path ${path}, and nothing else`, async () => {
-      const host = await serve(path)
+      const served = await serve(path)
       for (const each of ours) {
-        const { ready, destroy } = await connect(host, 'alice', { path: each })
+        const { ready, destroy } = await connect(served, 'alice', { path: each })
         destroy()
         assert.equal(ready.uid, 'alice', each)
       }
-      for (const each of others) assert.equal((await request(host, { path: each })).status, 404, each)
+      for (const each of others) assert.equal((await request(served, { path: each })).status, 404, each)
     })
   }
 
-  it('answers 404 for what is not its own without a next', async () => {
-    const host = await serve('/comet')
-    const answer = await request(host, { path: '/elsewhere' })
+  it('answers 404 to a request that is not for Comet when there is no next', async () => {
+    const served = await serve('/comet')
+    const answer = await request(served, { path: '/elsewhere' })
     assert.deepEqual([answer.status, answer.text], [404, ''])
   })
 
-  it('says an error to the Comet and answers 500 without a next', async () => {
-    const host = await serve('/comet', undefined, failing)
-    const answer = await request(host, { path: '/comet' })
+  it("emits an error to 'error' and answers 500 when there is no next", async () => {
+    const served = await serve('/comet', undefined, failing)
+    const answer = await request(served, { path: '/comet' })
     assert.deepEqual(
       [answer.status, answer.json],
       [500, { error: { code: 'INTERNAL', message: 'The server failed.' } }],
@@ -75,24 +75,24 @@ describe('cometHandler', () => {
     assert.deepEqual(errors.map(String), ['Error: no database'])
   })
 
-  it('leaves to next what is not its own, and errors', async () => {
+  it('calls next for a request that is not for Comet, and with an error', async () => {
     const next = (res: http.ServerResponse, error?: unknown) => res.end(`next: ${error}`)
-    const host = await serve('/comet', next, failing)
-    assert.equal((await request(host, { path: '/elsewhere' })).text, 'next: undefined')
-    assert.equal((await request(host, { path: '/comet', method: 'OPTIONS' })).text, 'next: undefined')
-    assert.equal((await request(host, { path: '/comet' })).text, 'next: Error: no database')
+    const served = await serve('/comet', next, failing)
+    assert.equal((await request(served, { path: '/elsewhere' })).text, 'next: undefined')
+    assert.equal((await request(served, { path: '/comet', method: 'OPTIONS' })).text, 'next: undefined')
+    assert.equal((await request(served, { path: '/comet' })).text, 'next: Error: no database')
     assert.deepEqual(errors, [])
   })
 
   it('calls next once, also when that throws', async () => {
     let calls = 0
-    const host = await serve('/comet', (res) => {
+    const served = await serve('/comet', (res) => {
       calls += 1
       res.end()
       throw new Error('the next one failed')
     })
-    await request(host, { path: '/elsewhere' })
-    assert.deepEqual(host.thrown.map(String), ['Error: the next one failed'])
+    await request(served, { path: '/elsewhere' })
+    assert.deepEqual(served.thrown.map(String), ['Error: the next one failed'])
     assert.equal(calls, 1)
   })
 
@@ -106,24 +106,10 @@ describe('cometHandler', () => {
       }
       cometHandler(comet, { identify })(req, res)
     })
-    const host = await listen(server, comet)
-    closers.push(host.close)
-    assert.equal((await request({ url: host.origin }, alice)).text, 'begun')
+    const served = await listen(server, comet)
+    closers.push(served.close)
+    assert.equal((await request({ url: served.origin }, alice)).text, 'begun')
     assert.deepEqual(errors.map(String), ['Error: no database'])
-  })
-
-  it('may answer by itself who is not to be served', async () => {
-    const comet = new Comet()
-    const server = http.createServer((req, res) => {
-      const identify = () => {
-        res.writeHead(302, { location: '/login' }).end()
-      }
-      cometHandler(comet, { identify: identify as () => undefined })(req, res)
-    })
-    const host = await listen(server, comet)
-    closers.push(host.close)
-    const { status, headers } = await request({ url: host.origin }, alice)
-    assert.deepEqual([status, headers.location], [302, '/login'])
   })
 
   for (const path of ['comet', '', 7, null]) {

@@ -2,8 +2,8 @@ import { deepEqual, equal } from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { adapterOf, startApp, type TestApp } from '../support/apps.ts'
 import { launchBrowser } from '../support/browser.ts'
-import { byKind, type Host } from '../support/http.ts'
 import { scaled, until } from '../support/inbox.ts'
 import '../support/process-guard.ts'
 
@@ -32,7 +32,7 @@ describe('EventSource in Chromium after the end of its session', function () {
   this.timeout(scaled(60_000))
   let browser: Browser
   let context: BrowserContext
-  let app: Host
+  let app: TestApp
   /** The statuses that each tab got for its stream requests. */
   let answers: Record<string, number[]>
 
@@ -45,9 +45,7 @@ describe('EventSource in Chromium after the end of its session', function () {
 
   beforeEach(async () => {
     answers = {}
-    const [express] = byKind('express')
-    if (express === undefined) throw new Error('no adapter')
-    app = await express.host({ comet: { retry: 1_000 }, before: [count, servePage] })
+    app = await startApp(adapterOf('Express 5'), { comet: { retry: 1_000 }, before: [count, servePage] })
     context = await browser.newContext()
   })
   afterEach(async () => {

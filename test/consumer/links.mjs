@@ -15,7 +15,8 @@ export async function brokenLinks(folder) {
   return broken.flat()
 }
 
-async function brokenLinksOf(folder, page) {
+/** @returns the relative links of one page that lead to no file or heading in the folder */
+export async function brokenLinksOf(folder, page) {
   const broken = []
   const text = await readFile(join(folder, page), 'utf8')
   for (const [, markdown, html] of text.replace(BLOCK, '').replace(CODE, '').matchAll(LINK)) {

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { MemoryBroker, type Presence } from '../../lib/index.ts'
+import { nodeHttp, startApp, type TestApp, withApp } from '../support/apps.ts'
 import { openStream, request, type Send } from '../support/clients.ts'
-import { adapters, type Host, withHost } from '../support/http.ts'
 import '../support/process-guard.ts'
 
 const SID = 'AAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA'
 const alice = { 'x-user': 'alice' }
+const packet = { method: 'POST', path: `/${SID}` }
 
-interface Case {
+interface Refusal {
   readonly title: string
   readonly send: Send
   readonly status: number
@@ -16,10 +17,13 @@ interface Case {
   readonly allow?: string
 }
 
-const cases: Case[] = [
-  { title: 'a client that nobody knows', send: {}, status: 401, code: 'UNAUTHENTICATED' },
+const METHOD = { status: 405, code: 'METHOD_NOT_ALLOWED' }
+const CROSS_SITE = { status: 403, code: 'CROSS_SITE' }
+
+const ofStream: Refusal[] = [
+  { title: 'a client that is not identified', send: {}, status: 401, code: 'UNAUTHENTICATED' },
   {
-    title: 'a client that accepts no event stream',
+    title: 'a client that does not accept an event stream',
     send: { headers: { ...alice, accept: 'text/html, application/json' } },
     status: 406,
     code: 'NOT_ACCEPTABLE',
@@ -27,36 +31,21 @@ const cases: Case[] = [
   {
     title: 'a page of another site',
     send: { headers: { ...alice, 'sec-fetch-site': 'cross-site' } },
-    status: 403,
-    code: 'CROSS_SITE',
+    ...CROSS_SITE,
     message: /crossSite/,
   },
   {
-    title: 'a packet from a page of another site',
-    send: { method: 'POST', path: `/${SID}`, headers: { ...alice, 'sec-fetch-site': 'cross-site' } },
-    status: 403,
-    code: 'CROSS_SITE',
-  },
-  {
-    title: 'a client that may enter none of the rooms it asks for',
+    title: 'a client that may enter none of its rooms',
     send: { path: '?rid=vault&rid=safe', headers: alice },
     status: 403,
     code: 'ROOM_REFUSED',
     message: /"vault", "safe"/,
   },
   ...['POST', 'PUT', 'DELETE', 'PATCH'].map((method) => ({
-    title: `${method} on the stream`,
+    title: `the method ${method}`,
     send: { method, headers: alice },
-    status: 405,
-    code: 'METHOD_NOT_ALLOWED',
+    ...METHOD,
     allow: 'GET',
-  })),
-  ...['GET', 'PUT', 'DELETE'].map((method) => ({
-    title: `${method} on a session`,
-    send: { method, path: `/${SID}`, headers: alice },
-    status: 405,
-    code: 'METHOD_NOT_ALLOWED',
-    allow: 'POST',
   })),
   ...['rid', 'clientId'].flatMap((name) =>
     [
@@ -75,121 +64,143 @@ const cases: Case[] = [
   ),
 ]
 
-/** What is not ours. */
-const passed: [title: string, send: Send][] = [
-  ['OPTIONS on the stream', { method: 'OPTIONS' }],
-  ['OPTIONS on a session', { method: 'OPTIONS', path: `/${SID}` }],
-  ['a path below that is no session', { path: '/stats', headers: alice }],
-  ['a POST to what cannot be a session', { method: 'POST', path: '/AAAA', headers: alice }],
-  ['a session with more behind it', { method: 'POST', path: `/${SID}/more`, headers: alice }],
+const ofPacket: Refusal[] = [
+  {
+    title: 'a page of another site',
+    send: { ...packet, headers: { ...alice, 'sec-fetch-site': 'cross-site' } },
+    ...CROSS_SITE,
+  },
+  ...['GET', 'PUT', 'DELETE'].map((method) => ({
+    title: `the method ${method}`,
+    send: { ...packet, method, headers: alice },
+    ...METHOD,
+    allow: 'POST',
+  })),
 ]
 
-for (const adapter of adapters) {
-  describe(`A request behind ${adapter.name}`, () => {
-    let host: Host
+const notForComet: [title: string, send: Send][] = [
+  ['OPTIONS of the stream', { method: 'OPTIONS' }],
+  ['OPTIONS of a session', { method: 'OPTIONS', path: `/${SID}` }],
+  ['a path below the mount that is no session', { path: '/stats', headers: alice }],
+  ['a POST to what cannot be a session', { method: 'POST', path: '/AAAA', headers: alice }],
+  ['a path below a session', { method: 'POST', path: `/${SID}/more`, headers: alice }],
+]
 
-    before(async () => {
-      host = await adapter.host({ comet: { canEnter: ({ rid }) => rid === 'lobby' } })
-    })
-    after(() => host.close())
+describe('Refused requests', () => {
+  let app: TestApp
 
-    for (const { title, send, status, code, message = /./, allow } of cases) {
-      it(`is answered with ${status} for ${title}, and leaves nothing behind`, async () => {
-        const answer = await request(host, send)
-        assert.equal(answer.status, status)
-        assert.deepEqual(Object.keys(answer.json), ['error'])
-        assert.deepEqual(Object.keys(answer.json.error), ['code', 'message'])
-        assert.equal(answer.json.error.code, code)
-        assert.match(answer.json.error.message, message)
-        assert.equal(answer.headers.allow, allow)
-        assert.equal(answer.headers['cache-control'], 'no-store')
-        assert.equal(host.comet.stats().connections, 0)
-        assert.deepEqual([host.errors, host.failures], [[], []])
-      })
+  before(async () => {
+    app = await startApp(nodeHttp, { comet: { canEnter: ({ rid }) => rid === 'lobby' } })
+  })
+  after(() => app.close())
+
+  const refuses = async ({ send, status, code, message = /./, allow }: Refusal) => {
+    const answer = await request(app, send)
+    assert.equal(answer.status, status)
+    assert.deepEqual(Object.keys(answer.json), ['error'])
+    assert.deepEqual(Object.keys(answer.json.error), ['code', 'message'])
+    assert.equal(answer.json.error.code, code)
+    assert.match(answer.json.error.message, message)
+    assert.equal(answer.headers.allow, allow)
+    assert.equal(answer.headers['cache-control'], 'no-store')
+    assert.equal(app.comet.stats().connections, 0)
+    assert.deepEqual(app.errors, [])
+  }
+
+  describe('GET stream', () => {
+    for (const refusal of ofStream) {
+      it(`answers ${refusal.status} to ${refusal.title}, and leaves nothing behind`, () => refuses(refusal))
     }
 
-    it('is answered without a body for HEAD', async () => {
-      const answer = await request(host, { method: 'HEAD', headers: alice })
+    it('answers HEAD without a body', async () => {
+      const answer = await request(app, { method: 'HEAD', headers: alice })
       assert.deepEqual([answer.status, answer.headers.allow, answer.text], [405, 'GET', ''])
     })
 
-    for (const [title, send] of passed) {
-      it(`is left to the host for ${title}`, async () => {
-        const answer = await request(host, send)
-        assert.equal(answer.status, adapter.passed)
-        assert.equal(answer.json, undefined)
-      })
-    }
-
-    it('is refused a room with a message that names canEnter when that option is missing', async () => {
-      const answer = await withHost(adapter, {}, (closed) =>
-        request(closed, { path: '?rid=lobby', headers: alice }),
-      )
+    it('names the option canEnter when a room is refused because it is missing', async () => {
+      const send = { path: '?rid=lobby', headers: alice }
+      const answer = await withApp(nodeHttp, {}, (closed) => request(closed, send))
       assert.equal(answer.status, 403)
       assert.match(answer.json.error.message, /no option canEnter/)
     })
   })
 
-  describe(`A client that has to come back later, behind ${adapter.name}`, () => {
-    const temporary = async (host: Host, send: Send = {}) => {
-      const stream = await openStream(host, { ...send, headers: alice })
-      assert.equal(stream.status, 200)
-      assert.equal(stream.headers['content-type'], 'text/event-stream')
-      const { event, data, retry = 0 } = await stream.next()
-      assert.equal(event, 'comet.close')
-      assert.equal(await stream.ended, true)
-      assert.equal(stream.blocks.length, 1)
-      return { ...JSON.parse(data), retry }
+  describe('POST packet', () => {
+    for (const refusal of ofPacket) {
+      it(`answers ${refusal.status} to ${refusal.title}, and leaves nothing behind`, () => refuses(refusal))
     }
+  })
+})
 
-    it('gets a stream that ends at once when the Comet was closed', async () => {
-      await withHost(adapter, {}, async (host) => {
-        await host.comet.close()
-        const { code, reconnect, retry } = await temporary(host)
-        assert.deepEqual([code, reconnect], ['SHUTTING_DOWN', true])
-        assert.ok(retry >= 1_000)
-      })
+describe('Requests that are not for Comet', () => {
+  for (const [title, send] of notForComet) {
+    it(`are left to the app: ${title}`, async () => {
+      const answer = await withApp(nodeHttp, {}, (app) => request(app, send))
+      assert.equal(answer.status, nodeHttp.passed)
+      assert.equal(answer.json, undefined)
     })
+  }
+})
 
-    it('never gets a retry under one second, whatever the option retry says', async () => {
-      await withHost(adapter, { comet: { retry: 1_000 } }, async (host) => {
-        await host.comet.close()
-        for (let i = 0; i < 12; i++) {
-          const { retry } = await temporary(host)
-          assert.ok(retry >= 1_000, `retry ${retry}`)
-        }
-      })
-    })
+describe('GET stream that cannot be served now', () => {
+  /** Gets the answer that lets an EventSource try again: a stream that ends at once. */
+  const temporary = async (app: TestApp, send: Send = {}) => {
+    const stream = await openStream(app, { ...send, headers: alice })
+    assert.equal(stream.status, 200)
+    assert.equal(stream.headers['content-type'], 'text/event-stream')
+    const { event, data, retry = 0 } = await stream.next()
+    assert.equal(event, 'comet.close')
+    assert.equal(await stream.ended, true)
+    assert.equal(stream.blocks.length, 1)
+    return { ...JSON.parse(data), retry }
+  }
 
-    it('gets a stream that ends at once when presence cannot be reached', async () => {
-      const broker = new MemoryBroker()
-      const away = async () => {
-        throw new Error('no presence')
-      }
-      const presence: Presence = {
-        join: (node) => ({ ...broker.presence.join(node), connect: away, disconnect: away }),
-      }
-      await withHost(adapter, { comet: { broker, presence } }, async (host) => {
-        const { code, retry } = await temporary(host)
-        assert.equal(code, 'UNAVAILABLE')
-        assert.ok(retry >= 1_000)
-        assert.deepEqual(new Set(host.errors.map(String)), new Set(['Error: no presence']))
-        assert.deepEqual([host.comet.stats().sessions, host.comet.stats().users], [0, 0])
-        assert.deepEqual(host.failures, adapter.kind === 'node' ? host.errors : [])
-      })
-    })
-
-    it('gets a stream that ends at once when canEnter fails for every room', async () => {
-      const canEnter = () => {
-        throw new Error('the database is away')
-      }
-      await withHost(adapter, { comet: { canEnter } }, async (host) => {
-        const { code, retry } = await temporary(host, { path: '?rid=lobby' })
-        assert.equal(code, 'UNAVAILABLE')
-        assert.ok(retry >= 1_000)
-        assert.deepEqual(host.errors.map(String), ['Error: the database is away'])
-        assert.equal(host.comet.stats().connections, 0)
-      })
+  it('ends at once when the Comet is closed', async () => {
+    await withApp(nodeHttp, {}, async (app) => {
+      await app.comet.close()
+      const { code, reconnect, retry } = await temporary(app)
+      assert.deepEqual([code, reconnect], ['SHUTTING_DOWN', true])
+      assert.ok(retry >= 1_000)
     })
   })
-}
+
+  it('never has a retry under one second, whatever the option retry says', async () => {
+    await withApp(nodeHttp, { comet: { retry: 1_000 } }, async (app) => {
+      await app.comet.close()
+      for (let i = 0; i < 12; i++) {
+        const { retry } = await temporary(app)
+        assert.ok(retry >= 1_000, `retry ${retry}`)
+      }
+    })
+  })
+
+  it('ends at once when presence fails', async () => {
+    const broker = new MemoryBroker()
+    const away = async () => {
+      throw new Error('no presence')
+    }
+    const presence: Presence = {
+      join: (node) => ({ ...broker.presence.join(node), connect: away, disconnect: away }),
+    }
+    await withApp(nodeHttp, { comet: { broker, presence } }, async (app) => {
+      const { code, retry } = await temporary(app)
+      assert.equal(code, 'UNAVAILABLE')
+      assert.ok(retry >= 1_000)
+      assert.deepEqual(new Set(app.errors.map(String)), new Set(['Error: no presence']))
+      assert.deepEqual([app.comet.stats().sessions, app.comet.stats().users], [0, 0])
+    })
+  })
+
+  it('ends at once when canEnter fails for every room', async () => {
+    const canEnter = () => {
+      throw new Error('the database is away')
+    }
+    await withApp(nodeHttp, { comet: { canEnter } }, async (app) => {
+      const { code, retry } = await temporary(app, { path: '?rid=lobby' })
+      assert.equal(code, 'UNAVAILABLE')
+      assert.ok(retry >= 1_000)
+      assert.deepEqual(app.errors.map(String), ['Error: the database is away'])
+      assert.equal(app.comet.stats().connections, 0)
+    })
+  })
+})

@@ -79,8 +79,8 @@ describe('the direction of dependencies', function () {
     assert.deepEqual(await judge(files), [])
   })
 
-  /** A file in each room of lib, from the ground up; those on one floor stand side by side. */
-  const FLOORS = [
+  /** A file in each folder of lib, by layer, from the ground up. */
+  const LAYERS = [
     { ground: 'lib/util/a.ts' },
     { protocol: 'lib/protocol/a.ts' },
     { ports: 'lib/ports/a.ts' },
@@ -92,8 +92,8 @@ describe('the direction of dependencies', function () {
     { comet: 'lib/comet.ts' },
     { http: 'lib/http/a.ts', index: 'lib/index.ts' },
   ]
-  const ROOMS = FLOORS.flatMap((floor, height) =>
-    Object.entries(floor).map(([room, file]) => ({ room, file, height })),
+  const FOLDERS = LAYERS.flatMap((layer, height) =>
+    Object.entries(layer).map(([folder, file]) => ({ folder, file, height })),
   )
 
   const pathTo = (from: string, to: string) => {
@@ -101,33 +101,33 @@ describe('the direction of dependencies', function () {
     return path.startsWith('.') ? path : `./${path}`
   }
 
-  for (const { room, file, height } of ROOMS) {
-    const beside = ROOMS.filter((other) => other.height >= height && other.file !== file)
+  for (const { folder, file, height } of FOLDERS) {
+    const beside = FOLDERS.filter((other) => other.height >= height && other.file !== file)
     if (beside.length === 0) continue
-    it(`forbids the room ${room} every room above and beside it`, async () => {
+    it(`forbids ${folder} every layer above it, and the rest of its own`, async () => {
       const imports = beside.map((other) => `import '${pathTo(file, other.file)}'\n`)
-      const files = Object.fromEntries(ROOMS.map((each) => [each.file, '']))
+      const files = Object.fromEntries(FOLDERS.map((each) => [each.file, '']))
       const found = await judge({ ...files, [file]: imports.join('') })
       assert.deepEqual(
-        found.filter((violation) => violation.startsWith('room-')),
-        beside.map((other) => `room-${room}: ${file} → ${other.file}`).sort(),
+        found.filter((violation) => violation.startsWith('layer-')),
+        beside.map((other) => `layer-${folder}: ${file} → ${other.file}`).sort(),
       )
     })
   }
 
-  it('lets a room import every floor below it', async () => {
-    const imports = ROOMS.filter(({ height }) => height < 9).map(
+  it('lets a folder import every layer below it', async () => {
+    const imports = FOLDERS.filter(({ height }) => height < 9).map(
       ({ file }) => `import '../${file.slice(4)}'\n`,
     )
-    const files = Object.fromEntries(ROOMS.map((each) => [each.file, '']))
+    const files = Object.fromEntries(FOLDERS.map((each) => [each.file, '']))
     assert.deepEqual(await judge({ ...files, 'lib/http/a.ts': imports.join('') }), [])
   })
 
-  it('forbids lib a file outside of the rooms', async () => {
+  it('forbids lib a file outside of the layers', async () => {
     const files = { 'lib/helpers.ts': "import 'node:path'\n", 'lib/more/a.ts': "import 'node:path'\n" }
     assert.deepEqual(await judge(files), [
-      'every-file-has-a-room: lib/helpers.ts → path',
-      'every-file-has-a-room: lib/more/a.ts → path',
+      'every-file-has-a-layer: lib/helpers.ts → path',
+      'every-file-has-a-layer: lib/more/a.ts → path',
     ])
   })
 

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
+import { type Adapter, adapterOf, identifyByHeader, startApp, type TestApp } from './apps.ts'
 import { connect, startStream } from './clients.ts'
-import { type Adapter, adapters, type Host, identifyByHeader } from './http.ts'
 import { until } from './inbox.ts'
 
 /** What is left of an app after many clients, half of which were cut off while they connected. */
@@ -37,11 +37,7 @@ const cuts = new Map<string, () => void>()
 let ghosts = 0
 
 const results: Record<string, Churned> = {}
-for (const name of names) {
-  const adapter = adapters.find((each) => each.name === name)
-  if (adapter === undefined) throw new Error(`There is no adapter ${name}`)
-  results[name] = await churn(adapter, Number(count))
-}
+for (const name of names) results[name] = await churn(adapterOf(name), Number(count))
 process.stdout.write(JSON.stringify(results))
 
 async function churn(adapter: Adapter, clients: number): Promise<Churned> {
@@ -57,8 +53,8 @@ async function churn(adapter: Adapter, clients: number): Promise<Churned> {
   return { stayed, left, listeners, ghosts, errors, warnings: [...warnings] }
 }
 
-async function start(adapter: Adapter): Promise<Host> {
-  const app = await adapter.host({
+async function start(adapter: Adapter): Promise<TestApp> {
+  const app = await startApp(adapter, {
     identify: async (req) => {
       const uid = String(identifyByHeader(req))
       cut('identify', uid)
@@ -84,7 +80,7 @@ async function start(adapter: Adapter): Promise<Host> {
 }
 
 /** Half of the clients are cut off, each at one of the stages. The others stay until all have come. */
-async function serve(app: Host, clients: number): Promise<Churned['stayed']> {
+async function serve(app: TestApp, clients: number): Promise<Churned['stayed']> {
   const staying: Awaited<ReturnType<typeof connect>>[] = []
   for (let first = 0; first < clients; first += BATCH) {
     const batch = Array.from({ length: BATCH }, async (_, index) => {
@@ -103,7 +99,7 @@ async function serve(app: Host, clients: number): Promise<Churned['stayed']> {
   return { connected: staying.length, sessions, received: received.length }
 }
 
-async function cutOff(app: Host, uid: string, path: string, stage: (typeof STAGES)[number] | undefined) {
+async function cutOff(app: TestApp, uid: string, path: string, stage: (typeof STAGES)[number] | undefined) {
   const client = startStream(app, { path, headers: { 'x-user': uid } })
   if (stage === 'at once') await turn()
   else if (stage === 'head') await client.opened
@@ -115,14 +111,14 @@ function cut(stage: string, uid: string): void {
   cuts.get(`${stage} ${uid}`)?.()
 }
 
-async function waitForEnd({ comet, sockets }: Host): Promise<Churned['left']> {
+async function waitForEnd({ comet, sockets }: TestApp): Promise<Churned['left']> {
   await until(() => comet.stats().sessions === 0 && sockets.size === 0, 'empty').catch(() => {})
   await until(() => ghosts === 0, 'offline').catch(() => {})
   const { sessions, users, rooms } = comet.stats()
   return { sessions, users, rooms, sockets: sockets.size }
 }
 
-function countListeners({ server }: Host): number {
+function countListeners({ server }: TestApp): number {
   const emitters: EventEmitter[] = [server, process]
   return emitters
     .flatMap((emitter) => emitter.eventNames().map((event) => emitter.listenerCount(event)))

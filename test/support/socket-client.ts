@@ -105,6 +105,7 @@ class Reader {
 
   feed(piece: string): void {
     this.#text += piece
+    if (this.#text.length < (this.#body?.needed ?? 0)) return
     while (this.#step()) {}
   }
 
@@ -136,6 +137,8 @@ class Body implements RawResponse {
   readonly complete: Promise<void>
   body = ''
   finished = false
+  /** How much text must be there before there is something to take. */
+  needed = 0
   readonly #inbox = new Inbox<Block>()
   readonly #parse = eventParser((block) => this.#inbox.push(block))
   readonly #decoder = new StringDecoder()
@@ -189,7 +192,9 @@ class Body implements RawResponse {
     if (end < 0) return text
     const size = Number.parseInt(text.slice(0, end), 16)
     const start = end + 2
-    if (text.length < start + size + 2) return text
+    this.needed = start + size + 2
+    if (text.length < this.needed) return text
+    this.needed = 0
     if (size === 0) this.finish()
     else this.#add(text.slice(start, start + size))
     return text.slice(start + size + 2)

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CometOptions, MemoryBroker } from '../../lib/index.ts'
+import { adapterOf, startApp, type TestApp } from './apps.ts'
 import { EventLedger, WORLD } from './event-ledger.ts'
 import { FaultyProxy } from './faulty-proxy.ts'
-import { adapters, type Host } from './http.ts'
 import { scaled, until } from './inbox.ts'
 import { Random, SEED } from './random.ts'
 import { answerLate } from './slow-presence.ts'
@@ -30,7 +30,7 @@ export interface TortureOptions {
 /** An app whose ports are slow, clients of two kinds, and a proxy between them that disturbs their connections. */
 export class Torture {
   readonly random: Random
-  readonly app: Host
+  readonly app: TestApp
   readonly proxy: FaultyProxy
   readonly ledger: EventLedger
   readonly clients: readonly TortureClient[]
@@ -39,7 +39,7 @@ export class Torture {
 
   private constructor(
     random: Random,
-    app: Host,
+    app: TestApp,
     proxy: FaultyProxy,
     calls: { pending: number },
     options: TortureOptions,
@@ -64,7 +64,6 @@ export class Torture {
   /** Settles when all clients are connected. */
   static async start(options: TortureOptions): Promise<Torture> {
     const random = new Random()
-    const adapter = adapters.find(({ name }) => name === 'Express 5') ?? raise('no adapter')
     const broker = new MemoryBroker()
     const calls = { pending: 0 }
     const delay = async (most: number) => {
@@ -82,7 +81,7 @@ export class Torture {
       retry: 1_000,
       heartbeatInterval: 200,
     }
-    const app = await adapter.host({ comet: { ...comet, ...options.comet } })
+    const app = await startApp(adapterOf('Express 5'), { comet: { ...comet, ...options.comet } })
     const proxy = await FaultyProxy.to(app.port, random)
     const torture = new Torture(random, app, proxy, calls, options)
     options.watch?.(torture)
@@ -156,8 +155,4 @@ export class Torture {
     }
     await until(look, () => `${what()} (${this.summary})`, PATIENCE_MS)
   }
-}
-
-function raise(message: string): never {
-  throw new Error(message)
 }

@@ -2,21 +2,25 @@
 import { get, newId, oneByOne, post, Refused, urlOf } from './requests.js'
 import * as view from './view.js'
 
-// Each tab has a name of its own, so that two windows can be two people.
+// Each tab stores its own name, so two windows can be two users.
 let name = sessionStorage.getItem('name') ?? ''
 let room = sessionStorage.getItem('room') ?? 'lobby'
 
-/** By it the server knows this page when EventSource comes back, and gives it its connection and rooms again. */
+/** Identifies this page. When EventSource reconnects, the server gives the page its session and rooms back. */
 const clientId = newId()
-/** There is none before somebody came in and after they signed out. @type {EventSource | undefined} */
+/** The stream. Undefined before the user signs in and after the user signs out. @type {EventSource | undefined} */
 let source
-/** What the server calls this connection: packets go to it. @type {string | undefined} */
+/** The id of this page's session, to which packets are sent. @type {string | undefined} */
 let sid
-/** The rooms this connection is in. @type {Set<string>} */
+/** The rooms that the session is in. @type {Set<string>} */
 let rooms = new Set()
-/** What came while the room was being fetched. @type {{ event: keyof ChatEvents, data: string }[] | undefined} */
+/**
+ * The messages that arrived while the room was being fetched. Undefined while no fetch is running.
+ *
+ * @type {{ event: keyof ChatEvents, data: string }[] | undefined}
+ */
 let early
-/** Who is in the room. @type {Set<string>} */
+/** The names of the users in the room. @type {Set<string>} */
 let members = new Set()
 let lastTyping = 0
 
@@ -43,10 +47,10 @@ function connect() {
     sid = ready.sid
     rooms = new Set(ready.rooms)
     view.say('')
-    // Gone for a moment, the page still is in its room, and is sent what it missed.
+    // After a reconnect the session is still in its room, and the events that the page missed follow.
     goTo(undefined)
   })
-  // More was missed than the server has kept.
+  // The page missed events that the server no longer has: load the room anew.
   source.addEventListener('comet.gap', () => {
     if (rooms.has(room)) refresh()
   })
@@ -66,7 +70,7 @@ function connect() {
   })
 }
 
-/** Fetches the room as it is. What the stream brings meanwhile is newer, and is shown after it. */
+/** Fetches the state of the room. Messages that the stream brings meanwhile are newer, so they are shown after it. */
 async function refresh() {
   /** @type {typeof early} */
   const meanwhile = early?.slice() ?? []
@@ -119,20 +123,20 @@ const send = oneByOne(async (/** @type {object} */ packet) => {
 
 /** @param {FromPage} message */
 function tell(message) {
-  // With an id a packet counts once, even if the browser sends it again because the connection broke.
+  // The id makes a repeat harmless: the browser may send the packet again because the connection broke.
   return send({ type: 'SEND', send: { id: newId(), evt: JSON.stringify(message) } })
 }
 
 /**
- * Goes to a room, or makes sure of the one that is shown. Enters it before it leaves others, so that a refusal
- * changes nothing.
+ * Goes to a room, or without an argument enters the shown room again if the session is not in it. Enters the room
+ * before it leaves others, so that a refusal changes nothing.
  */
 const goTo = oneByOne(async (/** @type {string | undefined} */ chosen) => {
   const next = chosen ?? room
   const held = rooms
   const wasThere = held.has(next)
   if (!wasThere) {
-    // The room is shown as it was: what comes now belongs after what is fetched.
+    // The page still shows the old state of the room. New messages must come after the state that is fetched.
     if (next === room) early ??= []
     try {
       await send({ type: 'JOIN', join: { rid: next } })
@@ -152,7 +156,7 @@ const goTo = oneByOne(async (/** @type {string | undefined} */ chosen) => {
   }
   for (const other of held) {
     if (other === room) continue
-    // Where this fails, comet.ready will name the room again.
+    // If this fails, the next comet.ready names the room again.
     await send({ type: 'LEAVE', leave: { rid: other } })
       .then(() => held.delete(other))
       .catch(() => {})
@@ -177,7 +181,7 @@ function typing() {
   tell({ room, typing: true }).catch(() => {})
 }
 
-/** Says goodbye, so that the others see it at once: a page that only disappears may be a reload. */
+/** Sends BYE, so that the others see at once that the user left. A page that only disappears may be a reload. */
 async function signOut() {
   await send({ type: 'BYE' }).catch(() => {})
   quit('')

@@ -1,8 +1,8 @@
-/** How the page asks the server. */
+/** The requests of the page to the server. */
 
 const PATIENCE_MS = 10_000
 
-/** The server said no. */
+/** The server answered with an error status. */
 export class Refused extends Error {}
 
 /**
@@ -13,7 +13,7 @@ export function urlOf(path, query) {
   return `${path}?${new URLSearchParams(query)}`
 }
 
-/** A random id. `crypto.randomUUID` would be there for pages from localhost or by HTTPS only. */
+/** Makes a random id. Not by `crypto.randomUUID`, which exists only on pages from localhost or over HTTPS. */
 export function newId() {
   return crypto.getRandomValues(new Uint32Array(4)).join('-')
 }
@@ -43,7 +43,7 @@ async function request(url, init) {
 }
 
 /**
- * Makes calls wait for those before them: two requests at once may arrive in any order.
+ * Runs calls one after the other. Two requests at the same time may arrive in any order.
  *
  * @template T
  * @param {(argument: T) => Promise<void>} task

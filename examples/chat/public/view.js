@@ -1,4 +1,4 @@
-/** What the page looks like. Whatever people wrote is shown as text, never as HTML. */
+/** The elements of the page. Texts of users are shown as text, never as HTML. */
 /** @import { ChatMessage, Room } from '../events.js' */
 
 const door = byId('door', HTMLFormElement)
@@ -17,7 +17,7 @@ const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeSty
 let typingTimer
 
 /**
- * Hands over what the user does.
+ * Calls these functions when the user does something.
  *
  * @param {{
  *   signIn(name: string): void,
@@ -34,7 +34,7 @@ export function listen(user) {
   onSubmit(composer, textField, user.write)
   textField.addEventListener('input', user.typing)
   textField.addEventListener('keydown', (event) => {
-    // Enter also ends the composition of a word, in Japanese for one.
+    // Enter also ends the composition of a word, for example in Japanese.
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
     composer.requestSubmit()
@@ -62,7 +62,7 @@ export function showChat(name) {
   byId('me', HTMLElement).replaceChildren(person(name))
 }
 
-/** Begins with an empty room. @param {string} room */
+/** Shows an empty room. @param {string} room */
 export function startRoom(room) {
   log.replaceChildren()
   showTyping('')
@@ -70,22 +70,22 @@ export function startRoom(room) {
   document.title = `${room} · Comet chat`
   textField.placeholder = `Write to ${room}`
   for (const item of roomItems()) markCurrent(item, room)
-  // On a touch screen the keyboard would cover what there is to read.
+  // Not on a touch screen: its keyboard would cover the messages.
   if (matchMedia('(pointer: fine)').matches) textField.focus()
 }
 
-/** For what the user should know about the connection. @param {string} text */
+/** Shows the state of the connection. @param {string} text */
 export function say(text) {
   byId('status', HTMLElement).textContent = text
 }
 
-/** Puts back what could not be sent. @param {string} text */
+/** Puts a text that could not be sent back into the field. @param {string} text */
 export function giveBack(text) {
   if (textField.value === '') textField.value = text
 }
 
 /**
- * Shows a message, once.
+ * Shows a message. Does nothing for a message that is shown already.
  *
  * @param {ChatMessage} message
  * @param {boolean} mine
@@ -95,7 +95,7 @@ export function showMessage({ id, name, text, time }, mine) {
   const date = new Date(time)
   const minute = clock.format(date)
   const item = fill('message', { name, text, time: minute, avatar: initial(name) })
-  // What somebody says in one minute stands together under one name.
+  // Messages that a user writes within one minute stand under one name.
   const heading = `${name} ${minute}`
   const last = log.lastElementChild
   item.id = id
@@ -119,7 +119,7 @@ export function showNotice(name, what) {
   append(fill('notice', { name, what }), false)
 }
 
-/** Says for a moment that somebody is typing; nobody with an empty name. @param {string} name */
+/** Shows for 4 s that a user is typing. An empty name clears the line. @param {string} name */
 export function showTyping(name) {
   typingLine.dataset.name = name
   typingLine.textContent = name === '' ? '' : `${name} is typing…`
@@ -152,7 +152,7 @@ export function showRooms(rooms, current) {
 }
 
 /**
- * Shows a room in the list. It keeps its button, which may have the focus.
+ * Shows a room in the list. An item that exists is kept, because its button may have the focus.
  *
  * @param {Room} about
  * @param {string} current
@@ -198,7 +198,7 @@ function person(name) {
 }
 
 /**
- * Adds to the log, and scrolls to it unless the user is reading further up.
+ * Adds an item to the log. Scrolls to it, unless the user is reading further up and `always` is false.
  *
  * @param {HTMLElement} item
  * @param {boolean} always
@@ -211,7 +211,7 @@ function append(item, always) {
 }
 
 /**
- * Makes an element from a template, with these texts in the elements of these classes.
+ * Makes an element from a template. `texts` has a text for each class: it goes into the elements of that class.
  *
  * @param {string} template
  * @param {Record<string, string>} texts
@@ -231,7 +231,7 @@ function initial(name) {
   return Array.from(name)[0]?.toUpperCase() ?? ''
 }
 
-/** The same colour for the same name everywhere. @param {string} name */
+/** Computes a hue from a name: the same name has the same colour on every page. @param {string} name */
 function hue(name) {
   let hash = 2_166_136_261
   for (const letter of name) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 16_777_619)

@@ -3,8 +3,8 @@ import type { Block, Ready, Stream } from './clients.ts'
 
 const LAST = 'that is all'
 
-/** All published events that a stream got so far. */
-export async function heard(
+/** The published events that a stream got so far, in order. */
+export async function receivedBy(
   { comet }: { readonly comet: Comet },
   stream: Stream & { readonly ready: Ready },
 ): Promise<string[]> {

@@ -1,0 +1,2 @@
+export function brokenLinks(folder: string): Promise<string[]>
+export function brokenLinksOf(folder: string, page: string): Promise<string[]>

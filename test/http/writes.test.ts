@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import https from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cometHandler } from '../../adapters/node.ts'
+import { Comet } from '../../lib/index.ts'
+import { identifyByHeader, listen, nodeHttp, startApp, type TestApp, untilSessions } from '../support/apps.ts'
+import { connect, head, openSocket } from '../support/clients.ts'
+import { countWrites, deliver } from '../support/deliveries.ts'
+import { eventParser } from '../support/event-parser.ts'
+import { Gate, Inbox } from '../support/inbox.ts'
+import { requireProgram } from '../support/requirements.ts'
+import '../support/process-guard.ts'
+
+type ServedComet = Pick<TestApp, 'comet' | 'close'>
+
+const stream = head('GET /comet?u=alice HTTP/1.1', 'Host: x')
+
+/** An app behind TLS, with a certificate of its own. */
+async function startTlsApp() {
+  const folder = mkdtempSync(join(tmpdir(), 'comet-tls-'))
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
+  const subject = ['-subj', '/CN=127.0.0.1', '-days', '1', '-nodes']
+  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...subject], {
+    stdio: 'ignore',
+  })
+  const comet = new Comet()
+  const options = { key: readFileSync(key), cert: readFileSync(cert) }
+  rmSync(folder, { recursive: true })
+  const handler = cometHandler(comet, { path: '/comet', identify: identifyByHeader })
+  return { comet, ...(await listen(https.createServer(options, handler), comet)) }
+}
+
+/** Opens a stream over TLS. */
+async function connectOverTls({ port }: { readonly port: number }) {
+  const inbox = new Inbox<{ event: string; data: string }>()
+  const url = `https://127.0.0.1:${port}/comet?u=alice`
+  const req = https.get(url, { rejectUnauthorized: false, agent: false }, (res) => {
+    res.setEncoding('utf8').on(
+      'data',
+      eventParser((block) => inbox.push(block)),
+    )
+  })
+  req.on('error', () => {})
+  const next = (name: string) => inbox.next(({ event }) => event === name, name)
+  await next('comet.ready')
+  return { next, destroy: () => req.destroy() }
+}
+
+describe('Events of a stream', () => {
+  let served: ServedComet | undefined
+  afterEach(() => served?.close())
+
+  it('go to the socket, past the response', async () => {
+    const app = await startApp(nodeHttp)
+    served = app
+    const writes = await countWrites(async () => deliver(app.comet, await connect(app, 'alice')))
+    assert.equal(writes, 0)
+  })
+
+  it('go to the socket, past the response, over TLS', async function () {
+    requireProgram(this, 'openssl', 'apt-get install openssl')
+    const app = await startTlsApp()
+    served = app
+    const writes = await countWrites(async () => {
+      const client = await connectOverTls(app)
+      await deliver(app.comet, client)
+      client.destroy()
+    })
+    assert.equal(writes, 0)
+    await untilSessions(app, 0)
+  })
+
+  it('go through the response over HTTP/1.0', async () => {
+    const app = await startApp(nodeHttp)
+    served = app
+    const writes = await countWrites(async () => {
+      const { send, response } = await openSocket(app)
+      send(head('GET /comet?u=alice HTTP/1.0'))
+      await deliver(app.comet, await response())
+    })
+    assert.ok(writes > 0)
+  })
+
+  it('go through the response when it stands behind another one on its connection', async () => {
+    const gate = new Gate()
+    const late = async (req: IncomingMessage, res: ServerResponse, next: () => void) => {
+      if (req.url !== '/late') return next()
+      await gate.pass()
+      res.end('late')
+    }
+    const app = await startApp(nodeHttp, { before: [late] })
+    served = app
+    const writes = await countWrites(async () => {
+      const { send, response } = await openSocket(app)
+      send(head('GET /late HTTP/1.1', 'Host: x') + stream)
+      await untilSessions(app, 1)
+      gate.open()
+      assert.equal((await response()).status, 200)
+      await deliver(app.comet, await response())
+    })
+    assert.ok(writes > 0)
+  })
+})
+
+describe('A response that the app ends', () => {
+  const ends: [name: string, end: (res: ServerResponse, comet: Comet) => void][] = [
+    [
+      'before an event is published',
+      (res, comet) => {
+        res.end()
+        comet.publish({ uid: 'alice', evt: 'too late' })
+      },
+    ],
+    [
+      'after an event was published',
+      (res, comet) => {
+        comet.publish({ uid: 'alice', evt: 'too late' })
+        res.end()
+      },
+    ],
+    [
+      'before Comet ends it',
+      (res, comet) => {
+        comet.publish({ uid: 'alice', evt: 'too late' })
+        res.end()
+        comet.disconnect({ uid: 'alice' }, { reason: 'too late' })
+      },
+    ],
+    [
+      'with more than can be sent at once',
+      (res, comet) => {
+        res.end(`:${'x'.repeat(8_000_000)}\n`)
+        assert.ok(res.writableLength > 0)
+        comet.publish({ uid: 'alice', evt: 'too late' })
+        setImmediate(() => comet.publish({ uid: 'alice', evt: 'too late' }))
+      },
+    ],
+  ]
+
+  for (const [when, end] of ends) {
+    it(`${when} is not written to any more`, async () => {
+      const responses: ServerResponse[] = []
+      const app = await startApp(nodeHttp)
+      try {
+        app.server.on('request', (_req: unknown, res: ServerResponse) => responses.push(res))
+        const { bytes, send, response } = await openSocket(app)
+        send(stream)
+        await (await response()).next('comet.ready')
+        end(responses[0] as ServerResponse, app.comet)
+        await untilSessions(app, 0)
+        // The connection is in order for the next request.
+        send(head('GET /elsewhere HTTP/1.1', 'Host: x'))
+        assert.equal((await response()).status, nodeHttp.passed)
+        assert.ok(!bytes().includes('too late'))
+      } finally {
+        await app.close()
+      }
+    })
+  }
+})
