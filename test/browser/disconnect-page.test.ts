@@ -4,13 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { adapterOf, startApp, type TestApp } from '../support/apps.ts'
 import { launchBrowser } from '../support/browser.ts'
-import { until } from '../support/inbox.ts'
+import { scaled, until } from '../support/inbox.ts'
 import '../support/process-guard.ts'
 
-/** Longer than a page with `retry: 1_000` waits before it comes back. */
+/** How long a page may take for anything. */
+const PAGE_MS = scaled(20_000)
+
+/** Longer than a page waits before it reconnects, with `retry: 1_000`. */
 const LONG_ENOUGH_MS = 1_500
 
-/** Runs in the page: opens the stream that the page's own query names. */
+/** Runs in the page. It opens the stream with the query of the page. */
 const SCRIPT = `
   const page = { events: [], errors: [], source: new EventSource('/comet' + location.search) }
   for (const type of ['message', 'comet.ready', 'comet.gap', 'comet.close'])
@@ -25,12 +28,12 @@ interface Seen {
   readonly state: number
 }
 
-describe('a page whose stream was ended for good, in Chromium', function () {
-  this.timeout(30_000)
+describe('EventSource in Chromium after the end of its session', function () {
+  this.timeout(scaled(60_000))
   let browser: Browser
   let context: BrowserContext
-  let host: TestApp
-  /** The status of each stream that was answered, by the tab that asked for it. */
+  let app: TestApp
+  /** The statuses that each tab got for its stream requests. */
   let answers: Record<string, number[]>
 
   before(async function () {
@@ -42,14 +45,14 @@ describe('a page whose stream was ended for good, in Chromium', function () {
 
   beforeEach(async () => {
     answers = {}
-    host = await startApp(adapterOf('Express 5'), {
+    app = await startApp(adapterOf('Express 5'), {
       comet: { retry: 1_000 },
       before: [count, servePage],
     })
     context = await browser.newContext()
   })
   afterEach(async () => {
-    await host?.close()
+    await app?.close()
     await context?.close()
   })
 
@@ -59,7 +62,7 @@ describe('a page whose stream was ended for good, in Chromium', function () {
     const statuses = answers[tab] ?? []
     answers[tab] = statuses
     const writeHead = res.writeHead
-    // A stream that is accepted is never finished, so what counts is its head.
+    // A stream does not finish, so the status is taken from its head.
     res.writeHead = ((...head: Parameters<typeof writeHead>) => {
       statuses.push(Number(head[0]))
       return writeHead.apply(res, head)
@@ -69,7 +72,7 @@ describe('a page whose stream was ended for good, in Chromium', function () {
 
   const open = async (query: Record<string, string>): Promise<Page> => {
     const page = await context.newPage()
-    await page.goto(`${host.origin}/page?${new URLSearchParams(query)}`)
+    await page.goto(`${app.origin}/page?${new URLSearchParams(query)}`)
     await begun(page)
     return page
   }
@@ -78,14 +81,14 @@ describe('a page whose stream was ended for good, in Chromium', function () {
   const eventsOf = async (page: Page, name: string) =>
     (await see(page)).events.filter(({ type }) => type === name).map(({ data }) => data)
   const begun = async (page: Page) =>
-    await until(async () => (await eventsOf(page, 'comet.ready')).length > 0, 'begun', 10_000)
+    await until(async () => (await eventsOf(page, 'comet.ready')).length > 0, 'begun', PAGE_MS)
   const sidOf = async (page: Page) => JSON.parse(String((await eventsOf(page, 'comet.ready'))[0])).sid
   const closed = async (page: Page) =>
-    await until(async () => (await see(page)).state === 2, 'closed', 10_000)
-  const hears = async (page: Page, evt: string) =>
-    await until(async () => (await eventsOf(page, 'message')).includes(evt), `told ${evt}`, 10_000)
-  /** Says BYE as a page does that is left. */
-  const sayBye = async (page: Page) => {
+    await until(async () => (await see(page)).state === 2, 'closed', PAGE_MS)
+  const gets = async (page: Page, evt: string) =>
+    await until(async () => (await eventsOf(page, 'message')).includes(evt), `sent ${evt}`, PAGE_MS)
+  /** Sends BYE, as a page may do when it is left. */
+  const sendBye = async (page: Page) => {
     const bye = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"type":"BYE"}' }
     const url = `/comet/${await sidOf(page)}?u=alice`
     equal(
@@ -93,15 +96,15 @@ describe('a page whose stream was ended for good, in Chromium', function () {
       204,
     )
   }
-  const kick = async (page: Page) => {
-    equal(await host.comet.disconnect({ sid: await sidOf(page) }), 1)
+  const disconnect = async (page: Page) => {
+    equal(await app.comet.disconnect({ sid: await sidOf(page) }), 1)
   }
 
   for (const [code, end] of [
-    ['DISCONNECTED', kick],
-    ['BYE', sayBye],
+    ['DISCONNECTED', disconnect],
+    ['BYE', sendBye],
   ] as const) {
-    it(`asks once more after ${code}, gets 204, and rests; the user's other tab is untouched`, async () => {
+    it(`reconnects once after ${code}, gets 204, and stops; the user's other tab is untouched`, async () => {
       const one = await open({ u: 'alice', tab: 'one', clientId: 'one' })
       const two = await open({ u: 'alice', tab: 'two', clientId: 'two' })
       await end(one)
@@ -111,10 +114,10 @@ describe('a page whose stream was ended for good, in Chromium', function () {
       const { events, errors } = await see(one)
       const close = JSON.parse(String(events.at(-1)?.data))
       deepEqual([events.length, close.code, close.reconnect], [2, code, false])
-      // It was lost, came back, and was told to give up.
+      // It lost the stream, reconnected, and was told to give up.
       deepEqual(errors, [0, 2])
-      await host.comet.publish({ uid: 'alice', evt: 'hello' })
-      await hears(two, 'hello')
+      await app.comet.publish({ uid: 'alice', evt: 'hello' })
+      await gets(two, 'hello')
       deepEqual(await eventsOf(one, 'message'), [])
       deepEqual((await see(two)).errors, [])
     })
@@ -125,38 +128,38 @@ describe('a page whose stream was ended for good, in Chromium', function () {
       await closed(page)
       await page.reload()
       await begun(page)
-      await host.comet.publish({ uid: 'alice', evt: 'hello' })
-      await hears(page, 'hello')
+      await app.comet.publish({ uid: 'alice', evt: 'hello' })
+      await gets(page, 'hello')
       deepEqual(answers, { one: [200, 204, 200] })
     })
   }
 
-  it('has a mark that does nothing for another user or another clientId', async () => {
+  it('brings a stay-away token that has no effect for another user or another clientId', async () => {
     const page = await open({ u: 'alice', tab: 'one', clientId: 'one' })
     await page.evaluate(
-      `page.source.addEventListener('comet.close', (event) => (page.mark = event.lastEventId))`,
+      `page.source.addEventListener('comet.close', (event) => (page.token = event.lastEventId))`,
     )
-    await kick(page)
+    await disconnect(page)
     await closed(page)
-    const lastEventId = String(await page.evaluate('page.mark'))
+    const lastEventId = String(await page.evaluate('page.token'))
     for (const [u, tab, page] of [
       ['bob', 'bob', { clientId: 'one' }],
       ['alice', 'two', { clientId: 'two' }],
       ['alice', 'none', {}],
     ] as const) {
       const other = await open({ u, tab, ...page, lastEventId })
-      await host.comet.publish({ uid: u, evt: tab })
-      await hears(other, tab)
+      await app.comet.publish({ uid: u, evt: tab })
+      await gets(other, tab)
     }
     deepEqual(answers, { one: [200, 204], bob: [200], two: [200], none: [200] })
   })
 
-  it('comes back again and again when it may, and is heard each time', async () => {
+  it('reconnects whenever it may, and gets what it missed each time', async () => {
     const page = await open({ u: 'alice', tab: 'one' })
     for (const round of [1, 2]) {
-      await host.comet.disconnect({ uid: 'alice' }, { reconnect: true })
-      await host.comet.publish({ uid: 'alice', evt: `missed ${round}` })
-      await hears(page, `missed ${round}`)
+      await app.comet.disconnect({ uid: 'alice' }, { reconnect: true })
+      await app.comet.publish({ uid: 'alice', evt: `missed ${round}` })
+      await gets(page, `missed ${round}`)
     }
     deepEqual(answers, { one: [200, 200, 200] })
     deepEqual(await eventsOf(page, 'message'), ['missed 1', 'missed 2'])

@@ -1,4 +1,4 @@
-/** Compiles `types/`, programs against the built declarations, with every TypeScript that consumers may have. */
+/** Compiles `types/`, which are programs against the built declarations, with every TypeScript that consumers may use. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

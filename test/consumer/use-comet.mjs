@@ -1,4 +1,4 @@
-/** What each app is put through, by a client that knows nothing of Comet. */
+/** The checks of each app, by a client that does not import the package. */
 import assert from 'node:assert/strict'
 import { EventEmitter, on, once } from 'node:events'
 import { parseMessage, UserActivityEvent } from 'comet-sse'
@@ -7,9 +7,9 @@ import { EventSource } from 'eventsource'
 const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
 /**
- * @param comet the app's, which knows a user by the header x-user and lets everybody into the lobby
- * @param url where its stream is
- * @throws when something is not as it should be, or not within ten seconds
+ * @param comet the Comet of the app, which identifies a user by the header x-user and lets everybody into the lobby
+ * @param url the URL of its stream
+ * @throws when a check fails, or takes longer than ten seconds
  */
 export async function useComet(comet, url, fetch = globalThis.fetch) {
   const signal = AbortSignal.timeout(10_000)

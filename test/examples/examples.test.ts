@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Cuttable } from '../support/cuttable.ts'
 import { Example } from '../support/example.ts'
-import { type Heard, is, type Listener, listenTo, namesOf, textsOf } from '../support/listener.ts'
+import { is, type Listener, listenTo, namesOf, type Received, textsOf } from '../support/listener.ts'
 
-describe('examples', () => {
+describe('Examples', () => {
   let example: Example
   let listeners: Listener[]
 
@@ -40,18 +40,18 @@ describe('examples', () => {
         await servesPage('Notifications')
       })
 
-      it('brings a notification to its user and nobody else', async () => {
+      it('delivers a notification to its user and nobody else', async () => {
         const alice = await listen('/comet?uid=alice')
         const bob = await listen('/comet?uid=b%C3%B6b%2F2')
         equal(await notify('alice', 'one'), 204)
         equal(await notify('böb/2', 'two'), 204)
         deepEqual(await alice.until(isNotification), { event: 'notification', data: { text: 'one' } })
         deepEqual(await bob.until(isNotification), { event: 'notification', data: { text: 'two' } })
-        equal(alice.heard.length, 1)
-        equal(bob.heard.length, 1)
+        equal(alice.received.length, 1)
+        equal(bob.received.length, 1)
       })
 
-      it('goes on after a reconnect, with nothing twice', async () => {
+      it('continues after a reconnect without duplicates', async () => {
         const first = await listen('/comet?uid=alice')
         await notify('alice', 'one')
         await first.until(isNotification)
@@ -63,12 +63,12 @@ describe('examples', () => {
         deepEqual(textsOf(first), ['one'])
       })
 
-      it('refuses a stream of nobody, and a text that is none', async () => {
+      it('refuses a stream without a user, and a missing or invalid text', async () => {
         equal((await fetch(`${example.url}/comet`)).status, 401)
         for (const text of [undefined, '', 5, 'x'.repeat(1_001)]) equal(await notify('alice', text), 400)
       })
 
-      it('ends at SIGTERM though somebody listens', async () => {
+      it('ends at SIGTERM although a stream is open', async () => {
         await listen('/comet?uid=alice')
         await endsWell()
       })
@@ -99,7 +99,7 @@ describe('examples', () => {
       }
     })
 
-    it('lets two people see each other come, speak and go', async () => {
+    it("shows two people each other's coming, messages and leaving", async () => {
       const ada = await come('Ada')
       const bob = await come('Bob')
       deepEqual((await ada.until(is('enter', 'Bob'))).data, { room: 'lobby', name: 'Bob' })
@@ -113,14 +113,14 @@ describe('examples', () => {
       deepEqual(members, ['Ada', 'Bob'])
       deepEqual(
         messages,
-        ada.heard.filter(({ event }) => event === 'chat').map(({ data }) => data),
+        ada.received.filter(({ event }) => event === 'chat').map(({ data }) => data),
       )
       await bob.post({ type: 'BYE' })
       await ada.until(is('leave', 'Bob'))
       deepEqual((await see('Ada')).members, ['Ada'])
     })
 
-    it('says nothing of a reconnect within the grace', async () => {
+    it('reports nothing about a reconnect within the grace', async () => {
       const ada = await come('Ada')
       const before = await come('Bob')
       const carol = await come('Carol')
@@ -128,20 +128,22 @@ describe('examples', () => {
       await before.until(is('chat', 'Bob'))
       before.close()
       const after = await come('Bob')
-      // Carol does not come back. When her grace has run out, Bob's first connection's has, too.
+      // Carol does not return. Her grace began after that of Bob's first connection, so it ends later.
       carol.close()
       await ada.until(is('leave', 'Carol'))
       await say(after, 'again')
       for (const who of [after, ada]) await who.until(({ data }) => data.text === 'again')
       deepEqual(textsOf(after), ['again'])
       deepEqual(
-        ada.heard.filter(({ event }) => event !== 'room').map(({ event, data }) => `${data.name} ${event}`),
+        ada.received
+          .filter(({ event }) => event !== 'room')
+          .map(({ event, data }) => `${data.name} ${event}`),
         ['Bob enter', 'Carol enter', 'Bob chat', 'Carol leave', 'Bob chat'],
       )
       deepEqual((await see('Ada')).members, ['Ada', 'Bob'])
     })
 
-    it('gives a page its connection back that was cut, with its rooms and what they were sent', async () => {
+    it('gives a page that was cut its session back, with its rooms and what they were sent', async () => {
       const ada = await come('Ada')
       const way = await Cuttable.to(example.url)
       try {
@@ -164,7 +166,7 @@ describe('examples', () => {
       }
     })
 
-    it('takes a message once that a browser sent again', async () => {
+    it('takes a message once that a browser sent twice', async () => {
       const ada = await come('Ada')
       const packet = { evt: JSON.stringify({ room: 'lobby', text: 'once' }) }
       for (const id of ['1', '1', '2']) equal(await ada.post({ type: 'SEND', send: { ...packet, id } }), 204)
@@ -173,11 +175,11 @@ describe('examples', () => {
       deepEqual(textsOf(ada), ['once', 'once', 'last'])
     })
 
-    it('tells everybody how full a room is, and forgets an opened room that is left', async () => {
+    it('tells everybody how full a room is, and forgets an opened room when it is empty', async () => {
       const ada = await come('Ada')
       const bob = await come('Bob')
-      const about = (room: string, count: number, fixed: boolean) => (heard: Heard) =>
-        heard.event === 'room' && JSON.stringify(heard.data) === JSON.stringify({ room, count, fixed })
+      const about = (room: string, count: number, fixed: boolean) => (received: Received) =>
+        received.event === 'room' && JSON.stringify(received.data) === JSON.stringify({ room, count, fixed })
       equal(await bob.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
       await ada.until(about('den', 1, false))
       await say(bob, 'secret', 'den')
@@ -187,17 +189,17 @@ describe('examples', () => {
       deepEqual(await see('Ada', 'den'), { members: ['Ada'], messages: [] })
     })
 
-    it('passes typing notices on to the others', async () => {
+    it('forwards typing notices to the others', async () => {
       const ada = await come('Ada')
       const bob = await come('Bob')
       equal(await send(bob, { room: 'lobby', typing: true }), 204)
       await ada.until(is('typing', 'Bob'))
       await say(bob, 'hello')
       await bob.until(is('chat', 'Bob'))
-      ok(!bob.heard.some(({ event }) => event === 'typing'))
+      ok(!bob.received.some(({ event }) => event === 'typing'))
     })
 
-    it('keeps a room to those who are in it', async () => {
+    it('shows a room to its members only', async () => {
       const ada = await come('Ada')
       await come('Bob', 'coffee')
       equal(await say(ada, 'hello', 'coffee'), 403)
@@ -206,7 +208,7 @@ describe('examples', () => {
       equal((await fetch(`${example.url}/rooms`)).status, 401)
     })
 
-    it('refuses names, rooms and texts that are none', async () => {
+    it('refuses invalid names, rooms and texts', async () => {
       for (const name of ['', ' ', ' a', 'a\nb', 'x'.repeat(25)]) {
         equal((await fetch(`${example.url}/comet?${new URLSearchParams({ name })}`)).status, 401)
       }
@@ -219,7 +221,7 @@ describe('examples', () => {
       }
     })
 
-    it('ends at SIGTERM though people are there and a browser holds a spare connection', async () => {
+    it('ends at SIGTERM although people are connected and a browser holds a spare connection', async () => {
       await come('Ada')
       await come('Bob')
       const spare = connect(Number(new URL(example.url).port), '127.0.0.1')
@@ -243,4 +245,4 @@ describe('examples', () => {
   }
 })
 
-const isNotification = ({ event }: Heard) => event === 'notification'
+const isNotification = ({ event }: Received) => event === 'notification'

@@ -8,7 +8,7 @@ const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Typ
  *
  * - never the same transition twice in a row for a user, or for a user and room;
  * - no ENTER_ROOM before ONLINE, no OFFLINE while in a room;
- * - the LEAVE_ROOMs that go with OFFLINE stand right before it and have its stamp;
+ * - the LEAVE_ROOMs of an OFFLINE come right before it and have its time;
  * - times never decrease;
  * - only ENTER_ROOM and LEAVE_ROOM have a rid.
  */
@@ -46,7 +46,7 @@ export function assertActivityRules(log: readonly UserActivityEvent[]): void {
   }
 }
 
-/** What shares the stamp of an OFFLINE and belongs to its user is its LEAVE_ROOMs, without a gap. */
+/** Checks that all events of the user with the time of an OFFLINE are LEAVE_ROOMs right before it. */
 function assertLeavesBefore(log: readonly UserActivityEvent[], offline: number): void {
   const { uid, time } = log[offline] as UserActivityEvent
   let first = offline

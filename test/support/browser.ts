@@ -1,4 +1,5 @@
 import { type Browser, chromium } from 'playwright-core'
+import { scaled } from './inbox.ts'
 import { packagedChromium } from './packaged-chromium.ts'
 import { findProgram, pending } from './requirements.ts'
 
@@ -26,7 +27,7 @@ export async function launchBrowser(test: Mocha.Context): Promise<Browser> {
   for (const find of [...NAMES.map((name) => async () => installed(name)), packagedChromium]) {
     try {
       const found = await find()
-      if (found !== undefined) return await chromium.launch({ ...found, args: ARGS, timeout: 20_000 })
+      if (found !== undefined) return await chromium.launch({ ...found, args: ARGS, timeout: scaled(20_000) })
     } catch (error) {
       // Ubuntu's chromium-browser, for example, may be a script that only says what to install.
       errors.push(error)

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { scaled } from './inbox.ts'
 
 const BUILD = fileURLToPath(new URL('../../scripts/build.js', import.meta.url))
 
@@ -15,7 +16,10 @@ export async function built(): Promise<void> {
 let building: Promise<unknown> | undefined
 
 before('build', async function () {
-  this.timeout(150_000)
-  building = promisify(execFile)(process.execPath, [BUILD], { timeout: 120_000, killSignal: 'SIGKILL' })
+  this.timeout(scaled(150_000))
+  building = promisify(execFile)(process.execPath, [BUILD], {
+    timeout: scaled(120_000),
+    killSignal: 'SIGKILL',
+  })
   await building.catch(() => {})
 })

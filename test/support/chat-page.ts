@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 
-// What a person sees and does on the page of the chat.
+// What a person can see and do on the chat page.
 
 export const here = (page: Page, name: string) => page.locator('#members li').filter({ hasText: name })
 export const message = (page: Page, text: string) => page.locator('#log .text').filter({ hasText: text })
@@ -8,14 +8,14 @@ export const notice = (page: Page, text: string) => page.locator('#log .notice')
 export const noticesOf = (page: Page) => page.locator('#log .notice').allTextContents()
 export const membersOf = (page: Page) => page.locator('#members .name').allTextContents()
 
-/** What a page asks the server for from now on. */
+/** Collects the requests that a page sends from now on. */
 export function requestsOf(page: Page): string[] {
   const asked: string[] = []
   page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`))
   return asked
 }
 
-/** Who is in a room, once it is one only: until it is told, a page that goes there shows who was in the last one. */
+/** The members of a room, once there is only one. Until then the page shows the members of the room before. */
 export async function membersOnceIn(page: Page, room: string): Promise<string[]> {
   await page.locator('#rooms [aria-current]').filter({ hasText: room }).waitFor()
   await page.locator('#members li:only-child').waitFor()

@@ -1,12 +1,12 @@
 import type { EventEmitter } from 'node:events'
-import { adapterOf, identifyByHeader, startApp, type TestApp } from './apps.ts'
+import { type Adapter, adapters, identifyByHeader, startApp, type TestApp } from './apps.ts'
 import { connect, startStream } from './clients.ts'
 import { until } from './inbox.ts'
 
 /** What is left of an app after many clients, half of which were cut off while they connected. */
 export interface Churned {
   /** The clients that stayed, while they were there. */
-  readonly stayed: { readonly connected: number; readonly sessions: number; readonly heard: number }
+  readonly stayed: { readonly connected: number; readonly sessions: number; readonly received: number }
   /** When all clients are gone. */
   readonly left: {
     readonly sessions: number
@@ -18,77 +18,93 @@ export interface Churned {
   readonly listeners: number
   /** How many more times users came online than they went offline. */
   readonly ghosts: number
-  readonly errors: string[]
-  readonly warnings: string[]
+  readonly errors: readonly string[]
+  readonly warnings: readonly string[]
 }
 
 /** Where a client is when it is cut off. */
 const STAGES = ['at once', 'identify', 'canEnter', 'head'] as const
 
+/** The number of clients that connect together. */
 const BATCH = 100
 
-/** Run as a process of its own: `churn-app.ts <adapter> <clients>`. It must end by itself. */
-const [name, count] = process.argv.slice(2)
+/** Run as a process of its own: `churn-app.ts <clients> <adapter>...`. It must end by itself. */
+const [count, ...names] = process.argv.slice(2)
 
 const warnings: string[] = []
 process.on('warning', (warning) => warnings.push(String(warning)))
 const cuts = new Map<string, () => void>()
-const app = await startApp(adapterOf(name), {
-  identify: async (req) => {
-    const uid = String(identifyByHeader(req))
-    cut('identify', uid)
-    await turn()
-    return uid
-  },
-  comet: {
-    canEnter: async ({ uid }) => {
-      cut('canEnter', uid)
-      await turn()
-      return true
-    },
-    offlineGrace: 20,
-  },
-})
 let ghosts = 0
-app.comet.on('online', () => {
-  ghosts += 1
-})
-app.comet.on('offline', () => {
-  ghosts -= 1
-})
-const listenersBefore = listeners(app)
-const churned: Churned = {
-  stayed: await churn(app, Number(count)),
-  left: await left(app),
-  listeners: listeners(app) - listenersBefore,
-  ghosts,
-  errors: app.errors.map(String),
-  warnings,
-}
-process.stdout.write(JSON.stringify(churned))
-await app.close()
 
-/** Half of the clients are cut off, each at one of the stages; the others stay until all have come. */
-async function churn(at: TestApp, clients: number): Promise<Churned['stayed']> {
+const results: Record<string, Churned> = {}
+for (const name of names) {
+  const adapter = adapters.find((each) => each.name === name)
+  if (adapter === undefined) throw new Error(`There is no adapter ${name}`)
+  results[name] = await churn(adapter, Number(count))
+}
+process.stdout.write(JSON.stringify(results))
+
+async function churn(adapter: Adapter, clients: number): Promise<Churned> {
+  ghosts = 0
+  warnings.splice(0)
+  const app = await start(adapter)
+  const before = countListeners(app)
+  const stayed = await serve(app, clients)
+  const left = await waitForEnd(app)
+  const listeners = countListeners(app) - before
+  const errors = app.errors.map(String)
+  await app.close()
+  return { stayed, left, listeners, ghosts, errors, warnings: [...warnings] }
+}
+
+async function start(adapter: Adapter): Promise<TestApp> {
+  const app = await startApp(adapter, {
+    identify: async (req) => {
+      const uid = String(identifyByHeader(req))
+      cut('identify', uid)
+      await turn()
+      return uid
+    },
+    comet: {
+      canEnter: async ({ uid }) => {
+        cut('canEnter', uid)
+        await turn()
+        return true
+      },
+      offlineGrace: 20,
+    },
+  })
+  app.comet.on('online', () => {
+    ghosts += 1
+  })
+  app.comet.on('offline', () => {
+    ghosts -= 1
+  })
+  return app
+}
+
+/** Half of the clients are cut off, each at one of the stages. The others stay until all have come. */
+async function serve(app: TestApp, clients: number): Promise<Churned['stayed']> {
   const staying: Awaited<ReturnType<typeof connect>>[] = []
-  for (let i = 0; i < clients; i += BATCH) {
-    const batch = Array.from({ length: BATCH }, async (_, k) => {
-      const path = `?rid=lobby&rid=room-${k % 10}`
-      if (k % 2 === 0) staying.push(await connect(at, `user-${i + k}`, { path }))
-      else await cutOff(at, `user-${i + k}`, path, STAGES[((k - 1) / 2) % STAGES.length])
+  for (let first = 0; first < clients; first += BATCH) {
+    const batch = Array.from({ length: BATCH }, async (_, index) => {
+      const path = `?rid=lobby&rid=room-${index % 10}`
+      const uid = `user-${first + index}`
+      if (index % 2 === 0) staying.push(await connect(app, uid, { path }))
+      else await cutOff(app, uid, path, STAGES[((index - 1) / 2) % STAGES.length])
     })
     await Promise.all(batch)
   }
-  await until(() => at.comet.stats().sessions <= staying.length, 'those cut off are gone')
-  const { sessions } = at.comet.stats()
-  await at.comet.publish({ rid: 'lobby', evt: 'hi' })
-  const heard = await Promise.all(staying.map(({ next }) => next('message')))
+  await until(() => app.comet.stats().sessions <= staying.length, 'without the clients that were cut off')
+  const { sessions } = app.comet.stats()
+  await app.comet.publish({ rid: 'lobby', evt: 'hi' })
+  const received = await Promise.all(staying.map(({ next }) => next('message')))
   for (const { destroy } of staying) destroy()
-  return { connected: staying.length, sessions, heard: heard.length }
+  return { connected: staying.length, sessions, received: received.length }
 }
 
-async function cutOff(at: TestApp, uid: string, path: string, stage: (typeof STAGES)[number] | undefined) {
-  const client = startStream(at, { path, headers: { 'x-user': uid } })
+async function cutOff(app: TestApp, uid: string, path: string, stage: (typeof STAGES)[number] | undefined) {
+  const client = startStream(app, { path, headers: { 'x-user': uid } })
   if (stage === 'at once') await turn()
   else if (stage === 'head') await client.opened
   else await new Promise<void>((resolve) => cuts.set(`${stage} ${uid}`, resolve))
@@ -99,14 +115,14 @@ function cut(stage: string, uid: string): void {
   cuts.get(`${stage} ${uid}`)?.()
 }
 
-async function left({ comet, sockets }: TestApp): Promise<Churned['left']> {
-  await until(() => comet.stats().sessions === 0 && sockets.size === 0, 'everybody gone').catch(() => {})
-  await until(() => ghosts === 0, 'everybody offline').catch(() => {})
+async function waitForEnd({ comet, sockets }: TestApp): Promise<Churned['left']> {
+  await until(() => comet.stats().sessions === 0 && sockets.size === 0, 'empty').catch(() => {})
+  await until(() => ghosts === 0, 'offline').catch(() => {})
   const { sessions, users, rooms } = comet.stats()
   return { sessions, users, rooms, sockets: sockets.size }
 }
 
-function listeners({ server }: TestApp): number {
+function countListeners({ server }: TestApp): number {
   const emitters: EventEmitter[] = [server, process]
   return emitters
     .flatMap((emitter) => emitter.eventNames().map((event) => emitter.listenerCount(event)))

@@ -4,21 +4,21 @@ import { MemoryTransport } from './memory-transport.ts'
 
 const comets: Comet[] = []
 
-/** A Comet that lets everybody into every room and knows no grace, and what activity it says. */
-export function makeComet(options: CometOptions = {}): { comet: Comet; said: string[] } {
+/** Makes a Comet that lets every client into every room and has no grace. `reported` collects its activity. */
+export function makeComet(options: CometOptions = {}): { comet: Comet; reported: string[] } {
   const comet = new Comet({ canEnter: () => true, offlineGrace: 0, ...options })
   comets.push(comet)
-  const said: string[] = []
-  comet.on('activity', (activity) => said.push(show(activity)))
-  return { comet, said }
+  const reported: string[] = []
+  comet.on('activity', (activity) => reported.push(show(activity)))
+  return { comet, reported }
 }
 
-/** Closes what {@link makeComet} made: for `afterEach`. */
+/** Closes all Comets of {@link makeComet}: for `afterEach`. */
 export async function closeComets(): Promise<void> {
   await Promise.all(comets.splice(0).map((comet) => comet.close()))
 }
 
-/** A client of a Comet, without HTTP between. */
+/** Connects a client to a Comet, without HTTP. */
 export async function connect(
   comet: Comet,
   identity: Identified,

@@ -1,6 +1,6 @@
 /**
- * Required by mocha: what tests reach is measured in their own process only. A child that loads the same files gets
- * them from tsx as modules instead of CommonJS, and what V8 says about the two does not add up.
+ * Required by mocha. Coverage is measured in the process of the tests only: a child process that loads the same files
+ * gets them from tsx as modules instead of CommonJS, and V8's results for the two do not add up.
  */
 delete process.env.NODE_V8_COVERAGE
 

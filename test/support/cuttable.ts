@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A way to a local server that can be cut, as networks do. */
+/** Forwards connections to a local server, and can break them. */
 export class Cuttable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -14,7 +14,7 @@ export class Cuttable {
     const { port } = new URL(url)
     const server = createServer()
     const way = new Cuttable(server)
-    // A test that fails before it closes this must not keep the process.
+    // A test that fails before it closes this must not keep the process alive.
     server.unref()
     server.on('connection', (near) => {
       const far = connect(Number(port), '127.0.0.1')
@@ -39,7 +39,7 @@ export class Cuttable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** Breaks every connection there is. New ones go through. */
+  /** Breaks every open connection. New ones are forwarded. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy()
   }

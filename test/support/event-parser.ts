@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser'
 
-/** An event as it came over the wire. */
+/** An event as it was received. */
 export interface Block {
   /** `message` for an event without a name. */
   readonly event: string
@@ -9,7 +9,7 @@ export interface Block {
   readonly retry?: number
 }
 
-/** Feeds the parser of an independent library, and puts `retry:` to the event it came with. */
+/** Feeds the parser of an independent library, and adds `retry:` to the event that it came with. */
 export function eventParser(onEvent: (block: Block) => void): (text: string) => void {
   let retry: number | undefined
   const parser = createParser({

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { built } from './built.ts'
+import { scaled } from './inbox.ts'
 
-const BOUND_MS = 8_000
+const BOUND_MS = scaled(8_000)
 
 /** An example that runs in a process of its own, on a free port, with the package as it was built. */
 export class Example {

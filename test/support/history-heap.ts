@@ -2,7 +2,7 @@ import { History } from '../../lib/history/history.ts'
 import type { Target } from '../../lib/protocol/target.ts'
 import { encodeBlock } from '../../lib/stream/sse.ts'
 
-/** What a full history says it takes, and what it takes. */
+/** The memory of a full history, in bytes: what it accounts for, and what the heap holds. */
 export interface HistoryHeap {
   readonly name: string
   readonly bound: number
@@ -16,46 +16,48 @@ interface Load {
   readonly events: number
   readonly bytes: number
   readonly target: (index: number) => Target
-  /** Events that are not kept between any two that are. */
+  /** The number of transient events between any two that are kept. */
   readonly others?: number
-  /** Whether clients came back for what is kept. */
+  /** Whether clients resume, so that the frames of the events are made again. */
   readonly read?: boolean
 }
 
-const MIB = 1_048_576
+/** Run as a process of its own, with `--expose-gc`: `history-heap.ts <bound in MiB>`. */
+const MIB = Number(process.argv[2])
+const BOUND = MIB * 1_048_576
+/** Five times as many small events as the bound leaves room for. */
+const MANY = MIB * 6_250
 
 const LOADS: readonly Load[] = [
-  { name: '100,000 users', events: 100_000, bytes: 20, target: (index) => ({ uid: `user-${index}` }) },
+  { name: 'many users', events: MANY, bytes: 20, target: (index) => ({ uid: `user-${index}` }) },
   {
-    name: '100,000 users with long ids',
-    events: 100_000,
+    name: 'many users with long ids',
+    events: MANY,
     bytes: 20,
     target: (index) => ({ uid: `user-${index}`.padEnd(250, '-') }),
   },
   {
-    name: '100,000 rooms that were read',
-    events: 100_000,
+    name: 'many rooms that clients resumed',
+    events: MANY,
     bytes: 20,
     target: (index) => ({ rid: `room-${index}` }),
     read: true,
   },
   {
-    name: 'rooms among much that is transient',
-    events: 40_000,
+    name: 'rooms among many transient events',
+    events: 0.4 * MANY,
     bytes: 100,
     target: (index) => ({ rid: `room-${index}` }),
     others: 20,
   },
-  { name: 'large events', events: 2_000, bytes: 50_000, target: () => ({}), read: true },
+  { name: 'large events', events: MANY / 50, bytes: 50_000, target: () => ({}), read: true },
 ]
 
-/** Run as a process of its own, with `--expose-gc`. */
 const heaps = [...LOADS.map(fill), holdEvicted()]
 process.stdout.write(JSON.stringify(heaps))
 
 function fill({ name, events, bytes, target, others = 0, read = false }: Load): HistoryHeap {
-  const bound = 16 * MIB
-  const history = new History({ count: events, bytes: bound, age: 3_600_000 }, compare, '0')
+  const history = new History({ count: events, bytes: BOUND, age: 3_600_000 }, compare, '0')
   const before = used()
   for (let index = 0; index < events; index += 1) {
     append(history, target(index), index + 1, bytes)
@@ -66,22 +68,27 @@ function fill({ name, events, bytes, target, others = 0, read = false }: Load): 
     for (const each of targets) for (const kept of history.recent(each, 1)) kept.frame?.readUInt8(0)
   }
   const held = used() - before
-  // Asked last, so that the history is there until then.
+  // Read last, so that the history is not collected before.
   const { targets, bytes: accounted } = history.size
-  return { name, bound, bytes: accounted, held, targets }
+  return { name, bound: BOUND, bytes: accounted, held, targets }
 }
 
-/** A client that is sent an event for long holds that one, and not all that came and went after it. */
+/** A client that takes long to be sent an event holds that event, and none of those that were evicted after it. */
 function holdEvicted(): HistoryHeap {
-  const bound = 16 * MIB
-  const history = new History({ count: 1_000_000, bytes: bound, age: 3_600_000 }, compare, '0')
+  const history = new History({ count: 1_000_000, bytes: BOUND, age: 3_600_000 }, compare, '0')
   const before = used()
   append(history, {}, 1, 100)
   const held = history.recent({}, 1)
-  for (let index = 1; index < 200_000; index += 1) append(history, { rid: `${index % 100}` }, index + 1, 100)
+  for (let index = 1; index < 2 * MANY; index += 1) append(history, { rid: `${index % 100}` }, index + 1, 100)
   const growth = used() - before
   const { targets, bytes } = history.size
-  return { name: 'what a slow client still holds', bound, bytes, held: growth + held.length, targets }
+  return {
+    name: 'an evicted event that a client still needs',
+    bound: BOUND,
+    bytes,
+    held: growth + held.length,
+    targets,
+  }
 }
 
 function append(history: History, target: Target, index: number, bytes: number): void {
@@ -90,7 +97,7 @@ function append(history: History, target: Target, index: number, bytes: number):
   history.append({ ...target, evt, position }, encodeBlock({ id: position, data: evt }), index)
 }
 
-/** A text that shares nothing with another. */
+/** A text that shares no memory with another. */
 function text(index: number, bytes: number): string {
   return Buffer.allocUnsafeSlow(bytes).fill(`${index} `).toString('latin1')
 }

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 /** A factor for slow machines: the environment's COMET_TEST_PATIENCE multiplies every time that a test may wait. */
 const FACTOR = Number(process.env.COMET_TEST_PATIENCE || 1)
 
@@ -9,7 +11,7 @@ export function scaled(ms: number): number {
 /** How long anything may take that a test waits for. Reached only when the test fails. */
 export const PATIENCE_MS = scaled(5_000)
 
-/** What arrives one by one, to be awaited in order. */
+/** Items that arrive one by one and are awaited in order. */
 export class Inbox<Item> {
   /** Everything that has arrived, whether it was awaited or not. */
   readonly all: Item[] = []
@@ -27,13 +29,13 @@ export class Inbox<Item> {
     for (const wake of this.#waiting) wake()
   }
 
-  /** Nothing comes any more: whoever waits for more is told so. */
+  /** Marks the end: nothing more arrives, and all who wait for more are rejected. */
   end(reason = 'the stream is over'): void {
     this.#over ??= new Error(reason)
     for (const wake of this.#waiting) wake()
   }
 
-  /** The first item after those that were given out that fits; what does not fit is passed over. */
+  /** The next item that fits. Items that do not fit are skipped. */
   next(fits: (item: Item) => boolean = () => true, what = 'item', patience = PATIENCE_MS): Promise<Item> {
     return new Promise((resolve, reject) => {
       const fail = (why: string) => {
@@ -64,21 +66,25 @@ export class Inbox<Item> {
   }
 }
 
-/** Waits until a condition holds, which has no event of its own. */
+/**
+ * Waits until a condition holds that has no event of its own.
+ *
+ * @param what the condition in words. Default: its source
+ */
 export async function until(
   holds: () => boolean | Promise<boolean>,
-  what: string | (() => string),
+  what: string | (() => string) = String(holds),
   patience = PATIENCE_MS,
 ): Promise<void> {
   const end = performance.now() + patience
   while (!(await holds())) {
     if (performance.now() > end)
       throw new Error(`Not ${typeof what === 'string' ? what : what()} in ${patience} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await sleep(5)
   }
 }
 
-/** Fails when a promise does not settle in time, so that a test says what it waited for. */
+/** Rejects when a promise does not settle in time, so that the failure says what the test waited for. */
 export async function within<T>(promise: Promise<T>, what: string, patience = PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -91,7 +97,7 @@ export async function within<T>(promise: Promise<T>, what: string, patience = PA
   }
 }
 
-/** Where calls wait until the test lets them go on. */
+/** Lets calls wait until a test opens it. */
 export class Gate {
   readonly #waiting = new Inbox<() => void>(() => 'a call')
   #open = false
@@ -106,7 +112,7 @@ export class Gate {
     await this.#waiting.next(undefined, 'call that waits')
   }
 
-  /** Lets go on who waits and who comes. */
+  /** Lets all calls continue, those that wait and those that come later. */
   open(): void {
     this.#open = true
     for (const goOn of this.#waiting.all) goOn()

@@ -1,7 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { Transport, TransportListener, WriteBatch } from '../../lib/index.ts'
 
-/** A client's stream that ends in memory, for tests of what goes on behind the wire. */
+/** A client's stream in memory, for tests without HTTP. */
 export class MemoryTransport implements Transport {
   closed = false
   opened = false
@@ -9,7 +9,7 @@ export class MemoryTransport implements Transport {
   protected listener: TransportListener | undefined
   #isOver = false
 
-  /** How many writes there were. */
+  /** The number of writes. */
   get writes(): number {
     return this.#chunks.length
   }
@@ -18,7 +18,7 @@ export class MemoryTransport implements Transport {
     return Buffer.concat(this.#chunks).toString()
   }
 
-  /** What a client would have received so far. */
+  /** The events that a client would have received so far. */
   get events(): EventSourceMessage[] {
     const events: EventSourceMessage[] = []
     createParser({ onEvent: (event) => events.push(event) }).feed(this.text)
@@ -30,7 +30,7 @@ export class MemoryTransport implements Transport {
     return lastIdOf(this.events)
   }
 
-  /** The data of the events without a name: those that were published. */
+  /** The data of the events without a name, which are those that were published. */
   get published(): string[] {
     return this.events.filter(({ event }) => event === undefined).map(({ data }) => data)
   }
@@ -45,12 +45,17 @@ export class MemoryTransport implements Transport {
     return String(this.control('ready')?.sid)
   }
 
-  /** The client goes away without a word. */
+  /** Closes the connection as a client does that goes away without a word. */
   drop(): void {
     if (this.#isOver) return
     this.#isOver = true
     this.closed = true
     this.listener?.onClose()
+  }
+
+  /** Reports that a write made no progress for too long. */
+  stall(): void {
+    this.listener?.onStall()
   }
 
   listen(listener: TransportListener): void {
@@ -77,7 +82,7 @@ export class MemoryTransport implements Transport {
   }
 }
 
-/** The id that a client remembers after these events. */
+/** The last event id that a client has after these events. */
 export function lastIdOf(events: readonly EventSourceMessage[]): string | undefined {
   return events.findLast(({ id }) => id !== undefined)?.id
 }

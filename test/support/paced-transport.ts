@@ -12,4 +12,14 @@ export class PacedTransport extends MemoryTransport {
   read(): void {
     this.listener?.onDrain()
   }
+
+  /** Reads on until nothing more comes. */
+  async readAll(): Promise<void> {
+    for (let events = -1; events !== this.events.length; ) {
+      events = this.events.length
+      await new Promise(setImmediate)
+      this.read()
+      this.read()
+    }
+  }
 }

@@ -1,4 +1,4 @@
-/** A session as the model has it: what it holds, and until when once its connection dropped. */
+/** A session of the model: its rooms, and the end of its grace once its connection dropped. */
 interface ModelSession {
   readonly rooms: Set<string>
   deadline?: number
@@ -10,8 +10,8 @@ interface ModelUser {
 }
 
 /**
- * Presence as simple as it can be said: a user is online while it has a session, live or in grace, and in a room
- * while a session or its membership holds it. Transitions are the difference of two such states.
+ * A simple model of presence: a user is online while it has a session, live or in grace, and in a room while a
+ * membership of one of its sessions or of its own keeps it there. Transitions are the difference of two states.
  */
 export class PresenceModel {
   readonly #users = new Map<string, ModelUser>()
@@ -42,7 +42,7 @@ export class PresenceModel {
     }
   }
 
-  /** The next deadline up to a time: who runs out then. */
+  /** The session whose grace ends next, up to a time. */
   nextDeadline(until: number): { uid: string; sid: string; deadline: number } | undefined {
     let next: { uid: string; sid: string; deadline: number } | undefined
     for (const [uid, { sessions }] of this.#users) {
@@ -74,7 +74,7 @@ export class PresenceModel {
     return this.#users.get(uid)?.memberships ?? new Set()
   }
 
-  /** Each user that is online with the rooms it is in. */
+  /** Each user that is online, with the rooms that it is in. */
   state(): Map<string, Set<string>> {
     const state = new Map<string, Set<string>>()
     for (const [uid, { sessions, memberships }] of this.#users) {

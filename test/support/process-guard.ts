@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 
 /**
- * Imported by tests of what must never crash a host: a promise that rejects and that nobody handles, which would
- * end a host's process, fails the test in which it is seen. Mocha lets it pass.
+ * Imported by tests of what must never crash an app. A rejected promise that nobody handles would end the process of
+ * an app. Here it fails the test in which it is seen, while mocha alone would let it pass.
  */
 const unhandled = new Set<unknown>()
 process.on('unhandledRejection', (reason) => unhandled.add(reason))
 
 afterEach('no unhandled rejection', async () => {
-  // Node tells of rejections once the microtasks are done with.
+  // Node reports rejections after the microtasks.
   await new Promise((resolve) => setImmediate(resolve))
   const seen = Array.from(unhandled)
   unhandled.clear()

@@ -1,15 +1,19 @@
-/** Random numbers that come again with the same seed (mulberry32). */
+/**
+ * The seed of all random choices of a run: the environment's COMET_TEST_SEED, otherwise another one each time. Child
+ * processes inherit it.
+ */
+export const SEED = Number(process.env.COMET_TEST_SEED || Math.floor(Math.random() * 2 ** 31))
+process.env.COMET_TEST_SEED = String(SEED)
+
+/** Random numbers that are the same again with the same seed (mulberry32). */
 export class Random {
-  readonly seed: number
   #state: number
 
-  /** @param seed default: the environment's COMET_TORTURE_SEED, else another one each time */
-  constructor(seed = Number(process.env.COMET_TORTURE_SEED ?? Math.floor(Math.random() * 2 ** 32))) {
-    this.seed = seed
+  constructor(seed = SEED) {
     this.#state = seed
   }
 
-  /** From 0 up to, but not including, 1. */
+  /** A number from 0 up to, but not including, 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)

@@ -1,22 +1,25 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Presence } from '../../lib/index.ts'
 
-/** A presence whose answers take their time, as those of one behind a network do; what was asked happens at once. */
-export function answerLate(presence: Presence, delay: () => number): Presence {
+/**
+ * A presence whose answers come late, like those of one behind a network. What it is asked to do happens at once.
+ *
+ * @param delay called for each answer, which comes when the promise settles
+ */
+export function answerLate(presence: Presence, delay: () => Promise<unknown>): Presence {
   const late = async <T>(answer: Promise<T>): Promise<T> => {
     const result = await answer
-    await sleep(delay())
+    await delay()
     return result
   }
   return {
     join: (node) => {
-      const link = presence.join(node)
+      const connection = presence.join(node)
       return {
-        ...link,
-        connect: (session, rooms) => late(link.connect(session, rooms)),
-        disconnect: (session, grace) => late(link.disconnect(session, grace)),
-        enter: (hold, rid) => late(link.enter(hold, rid)),
-        leave: (hold, rid) => late(link.leave(hold, rid)),
+        ...connection,
+        connect: (session, rooms) => late(connection.connect(session, rooms)),
+        disconnect: (session, grace) => late(connection.disconnect(session, grace)),
+        enter: (owner, rid) => late(connection.enter(owner, rid)),
+        leave: (owner, rid) => late(connection.leave(owner, rid)),
       }
     },
   }

@@ -4,7 +4,7 @@ const iterators = [[][Symbol.iterator](), new Map().entries(), new Set().values(
   (iterator) => Object.getPrototypeOf(iterator) as Record<string, Method>,
 )
 
-/** What code does to collections: each of these, whatever it is called on, is a step. */
+/** The operations on collections that count as a step each, whatever they are called on. */
 const COUNTED: readonly [object: object, names: readonly string[]][] = [
   [Map.prototype, ['get', 'set', 'has', 'delete']],
   [Set.prototype, ['add', 'has', 'delete']],
@@ -12,7 +12,7 @@ const COUNTED: readonly [object: object, names: readonly string[]][] = [
   ...iterators.map((prototype) => [prototype, ['next']] as [object, readonly string[]]),
 ]
 
-/** Counts the steps that something takes, those that it does later in the same turn among them. */
+/** Counts the steps that some work takes, including those of the same turn of the event loop that come later. */
 export async function countSteps(work: () => unknown): Promise<number> {
   let steps = 0
   const restore: (() => void)[] = []

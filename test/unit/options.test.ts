@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { Comet, MemoryBroker } from '../../lib/index.ts'
 import { type CometOptions, resolveOptions } from '../../lib/options.ts'
 
-/** Takes anything, as JavaScript callers may give anything. */
+/** Accepts anything, because JavaScript callers may pass anything. */
 const resolve = (options: unknown) => resolveOptions(options as CometOptions)
 
-/** The numeric options: their default and the least they may be. */
+/** The numeric options, with their default and their least value. */
 const NUMBERS = {
   offlineGrace: [5_000, 0],
   heartbeatInterval: [15_000, 0],
@@ -26,7 +26,7 @@ const NUMBERS = {
   historyAge: [300_000, 1],
 } as const
 
-/** What may not be given, and what the error calls it. */
+/** Values that are refused, and what the error calls them. */
 const NO_NUMBERS: readonly (readonly [value: unknown, kind: string])[] = [
   [Number.NaN, 'NaN'],
   [Number.POSITIVE_INFINITY, 'Infinity'],
@@ -41,7 +41,7 @@ const NO_NUMBERS: readonly (readonly [value: unknown, kind: string])[] = [
   [Symbol('x'), 'a symbol'],
 ]
 
-describe('the options of a Comet', () => {
+describe('CometOptions', () => {
   it('all have a default', () => {
     const { broker, presence, controller, ...others } = resolveOptions()
     assert.ok(broker instanceof MemoryBroker)
@@ -69,7 +69,7 @@ describe('the options of a Comet', () => {
     assert.equal(controller, (broker as MemoryBroker).controller)
   })
 
-  it('are kept as they are given', () => {
+  it('are used as given', () => {
     const canEnter = () => true
     const onMessage = () => undefined
     const broker = new MemoryBroker()
@@ -94,7 +94,7 @@ describe('the options of a Comet', () => {
     assert.deepEqual(Object.keys(resolved).sort(), Object.keys(given).sort())
   })
 
-  it('are each checked by the constructor of Comet', () => {
+  it('are checked by the constructor of Comet', () => {
     assert.throws(() => new Comet({ retry: 1 }), {
       name: 'CometError',
       code: 'INVALID_OPTION',
@@ -102,14 +102,14 @@ describe('the options of a Comet', () => {
     })
   })
 
-  it('are refused when they are no object', () => {
+  it('must be an object', () => {
     for (const options of [null, 'comet', 5, [], () => ({})]) {
       const message = /^The options must be an object, not /
       assert.throws(() => resolve(options), { name: 'CometError', code: 'INVALID_OPTION', message })
     }
   })
 
-  it('are refused when there is one Comet does not have, such as a misspelt one', () => {
+  it('are refused when one is unknown, such as a misspelt one', () => {
     for (const name of ['offlinegrace', 'canenter', '', 'constructor', 'toString', '__proto__ ']) {
       const message = `There is no option ${JSON.stringify(name)}.`
       assert.throws(() => resolve({ [name]: undefined }), { code: 'INVALID_OPTION', message })
@@ -118,14 +118,14 @@ describe('the options of a Comet', () => {
 })
 
 for (const [name, [, least]] of Object.entries(NUMBERS)) {
-  describe(`the option ${name}`, () => {
-    it(`may be any number from ${least} to what a timer of Node can hold`, () => {
+  describe(`CometOptions.${name}`, () => {
+    it(`accepts any number from ${least} to the longest timer of Node`, () => {
       for (const value of [least, least + 1, 2 ** 31 - 1]) {
         assert.equal(resolve({ [name]: value })[name as keyof CometOptions], value)
       }
     })
 
-    it('is refused, by its name, as anything else', () => {
+    it('refuses anything else, and names the option', () => {
       for (const [value, kind] of [
         ...NO_NUMBERS,
         [least - 1, `${least - 1}`],
@@ -142,8 +142,8 @@ for (const [name, [, least]] of Object.entries(NUMBERS)) {
 }
 
 for (const name of ['canEnter', 'onMessage']) {
-  describe(`the option ${name}`, () => {
-    it('is refused, by its name, when it is no function', () => {
+  describe(`CometOptions.${name}`, () => {
+    it('refuses a value that is no function, and names the option', () => {
       for (const value of [null, true, 'yes', {}, ['lobby']]) {
         const message = new RegExp(`^Option ${name} must be a function, not `)
         assert.throws(() => resolve({ [name]: value }), {
@@ -157,8 +157,8 @@ for (const name of ['canEnter', 'onMessage']) {
 }
 
 for (const name of ['namespace', 'server']) {
-  describe(`the option ${name}`, () => {
-    it('is refused, by its name, unless it is text that may stand anywhere an id may', () => {
+  describe(`CometOptions.${name}`, () => {
+    it('refuses a value that could not be an id, and names the option', () => {
       for (const value of [null, '', 5, 'a\nb', 'a\0', '\ud83d', 'x'.repeat(257)]) {
         const message = new RegExp(`^Option ${name} must `)
         assert.throws(() => resolve({ [name]: value }), {
@@ -171,10 +171,20 @@ for (const name of ['namespace', 'server']) {
   })
 }
 
-describe('the options broker, presence and controller', () => {
+describe('CometOptions.onExcess', () => {
+  it('refuses a value that it does not have', () => {
+    assert.equal(resolve({ onExcess: 'evict-oldest' }).onExcess, 'evict-oldest')
+    for (const onExcess of [null, true, 'evict', '']) {
+      const message = "Option onExcess must be 'evict-oldest' or 'reject'."
+      assert.throws(() => resolve({ onExcess }), { code: 'INVALID_OPTION', message })
+    }
+  })
+})
+
+describe('CometOptions.broker, presence and controller', () => {
   const { join, presence, controller } = new MemoryBroker()
 
-  it('are taken from the broker where they are not given', () => {
+  it('come from the broker where they are not given', () => {
     const broker = new MemoryBroker()
     const own = { presence, controller }
     assert.equal(resolveOptions({ broker }).presence, broker.presence)
@@ -184,7 +194,7 @@ describe('the options broker, presence and controller', () => {
     assert.equal(resolveOptions({ broker: { join }, ...own }).presence, presence)
   })
 
-  it('are refused when a broker has no presence, which is explained', () => {
+  it('are refused when a broker has no presence, with an explanation', () => {
     assert.throws(() => resolveOptions({ broker: { join, controller } }), {
       name: 'CometError',
       code: 'INVALID_OPTION',
@@ -194,7 +204,7 @@ describe('the options broker, presence and controller', () => {
     })
   })
 
-  it('are refused when a broker has no controller, which is explained', () => {
+  it('are refused when a broker has no controller, with an explanation', () => {
     const message = /^This broker brings no controller: give the option controller, /
     assert.throws(() => resolveOptions({ broker: { join, presence } }), { code: 'INVALID_OPTION', message })
   })
@@ -206,9 +216,9 @@ describe('the options broker, presence and controller', () => {
     }
   })
 
-  it('are refused, by their name, when they are none', () => {
+  it('are refused by name when they have no method join', () => {
     for (const name of ['broker', 'presence', 'controller']) {
-      // null is what a host has that failed to make one: it must not get a private one in its place.
+      // An app that failed to make one may pass null. It must not get a private one instead.
       for (const value of [null, {}, 'redis://localhost', { join: 'x' }]) {
         const message = new RegExp(`^Option ${name} must be a ${name} with a method join, not `)
         const options = { broker: new MemoryBroker(), [name]: value }

@@ -1,4 +1,4 @@
-// Neither @types/express nor @types/koa is installed here: Express is there without types, and Koa not at all.
+// Neither @types/express nor @types/koa is installed here: Express is installed without types, and Koa is not installed.
 import http from 'node:http'
 import { Comet, UserActivityEvent } from 'comet-sse'
 import { cometExpress } from 'comet-sse/express'

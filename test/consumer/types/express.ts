@@ -5,7 +5,7 @@ import { same } from './same.js'
 
 declare global {
   namespace Express {
-    /** What an authentication adds to every request. */
+    /** The user, which a middleware adds to every request. */
     interface Request {
       user?: { id: string; roles: string[] }
     }
@@ -15,7 +15,7 @@ declare global {
 const comet = new Comet<{ chat: { text: string } }>()
 const app = express()
 
-// Express' Request comes by itself, with what the host added to it.
+// The type of Express' Request is inferred, with the properties that the app added.
 app.use('/comet', cometExpress(comet, { identify: (req) => req.user?.id }))
 app.use(cometExpress(comet, { identify: async (req) => req.get('x-user'), crossSite: true }))
 Router().use(
@@ -35,7 +35,7 @@ cometExpress(comet, { identify: (req) => req.user })
 // @ts-expect-error
 cometExpress(comet, {})
 
-// What a host says about the request is believed.
+// An app may give the request a type of its own.
 interface SignedIn extends Request {
   account: { id: bigint }
 }

@@ -13,7 +13,7 @@ import { same } from './same.js'
 
 const comet = new Comet()
 
-// Each hook with the type of what it hears.
+// Each hook, with the type of its event.
 comet.on('activity', (activity: UserActivityEvent) => console.log(activity.toJSON()))
 comet.on('enter', (activity) => {
   const rid: string = activity.rid
@@ -50,7 +50,7 @@ const unknownType: UserActivityEvent.Type = 6
 // @ts-expect-error
 comet.on('activity', (activity) => (activity.time = 1n))
 
-// What a host may throw, and switch on.
+// The errors that an app may throw, and the codes that it may switch on.
 const refuses = new Comet({
   onMessage: ({ evt }) => {
     if (evt === '') throw new CometError('FORBIDDEN', 'Say something.')
@@ -61,7 +61,7 @@ same<CometError['code'], CometErrorCode>(true)
 // @ts-expect-error
 new CometError('NO_SUCH_CODE')
 
-// Who is there.
+// The users that are online.
 export async function presence(): Promise<void> {
   const here: boolean = await comet.enter({ uid: 'alice' }, 'lobby')
   const left: boolean = await comet.leave({ sid: 'sid' }, 'lobby')

@@ -23,7 +23,7 @@ import {
   UserActivityEvent,
 } from 'comet-sse'
 
-/** A broker of one's own: each port can be implemented from what is exported. */
+/** A broker from exported types only: each port can be implemented. */
 class MyBroker implements Broker {
   join(node: BrokerHandler): BrokerConnection {
     const delivery = (envelope: Envelope): Delivery => ({ ...envelope, position: node.id + node.namespace })
@@ -47,7 +47,7 @@ class MyPresence implements Presence {
       },
       async disconnect(_session: SessionConnection, _grace: number) {},
       async endGrace(_target: GraceTarget) {},
-      enter: async (hold: MembershipOwner, rid: string) => hold.uid === rid,
+      enter: async (owner: MembershipOwner, rid: string) => owner.uid === rid,
       leave: async ({ sid }, _rid) => sid === undefined,
       locate: async (_sid: string) => undefined,
       isOnline: async (_uid) => true,
@@ -79,7 +79,7 @@ export const one = new Comet({
 export const other = new Comet({ broker: new MemoryBroker() })
 export type { NoBroker }
 
-/** An adapter of one's own. */
+/** An adapter from exported types only. */
 export async function adapt(
   comet: Comet,
   transport: Transport,

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
 import { History } from '../../../lib/history/history.ts'
 import type { Target } from '../../../lib/protocol/target.ts'
 import { encodeBlock } from '../../../lib/stream/sse.ts'
-import type { HistoryHeap } from '../../support/history-heap.ts'
-
-const HEAP = fileURLToPath(new URL('../../support/history-heap.ts', import.meta.url))
+import { runs } from '../../support/tier.ts'
 
 const TARGETS: readonly Target[] = [{ uid: 'a' }, { uid: 'b' }, { rid: 'a' }, { rid: 'b' }, {}]
 const AGE = 1_000
@@ -18,7 +14,7 @@ const BYTES = 6_000
 const compare = (a: string, b: string) =>
   Number.isNaN(Number(a) - Number(b)) ? undefined : Number(a) - Number(b)
 
-/** All that was ever published, and what of it is kept, by the plainest means. */
+/** A plain array of all published events, with a mark on those that the history keeps. */
 class Model {
   readonly events: { target: Target; position: number; time: number; evt: string; kept: boolean }[] = []
 
@@ -30,7 +26,7 @@ class Model {
     return this.events.filter(({ kept }) => kept)
   }
 
-  /** Evicts by count and age; how much the bytes allow is the history's to say. */
+  /** Evicts by count and age. How many events the bytes leave room for, only the history knows. */
   evict(target: Target | undefined): void {
     const own = target === undefined ? [] : this.of(target)
     for (const event of own.slice(0, Math.max(0, own.length - COUNT))) event.kept = false
@@ -54,7 +50,7 @@ describe('History', () => {
   const positions = (events: readonly { position: string }[]) =>
     events.map(({ position }) => Number(position))
 
-  it('answers as an array of everything would, and names exactly what was lost', () => {
+  it('agrees with a plain array of all events, and names exactly the targets that lost some', () => {
     const step = fc.oneof(
       {
         weight: 8,
@@ -78,7 +74,7 @@ describe('History', () => {
             append(history, target, position, evt)
             model.events.push({ target, position, time: performance.now(), evt, kept: true })
             model.evict(target)
-            // By bytes the oldest of all go, one after the other.
+            // The bound of bytes evicts the oldest of all events, one after the other.
             const kept = model.kept()
             for (const event of kept.slice(0, kept.length - history.size.events)) event.kept = false
           }
@@ -88,11 +84,11 @@ describe('History', () => {
         history.expire()
         assert.deepEqual(history.size, { events: 0, targets: 0, bytes: 0 })
       }),
-      { numRuns: 200 },
+      runs(200),
     )
   })
 
-  it('drops what is too old by itself, each event in its time', () => {
+  it('evicts each event by itself when it is too old', () => {
     clock.uninstall()
     clock = FakeTimers.install({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
     const history = new History({ count: COUNT, bytes: BYTES, age: AGE }, compare, '0')
@@ -131,7 +127,7 @@ describe('History', () => {
         const lost = after.some((event) => event.target === target && !event.kept)
         const named = missed.gaps.includes(target)
         if (lost) assert.ok(named, 'a loss that is not named')
-        // What others lost before there was a record of a target may have been its own, for all that is known.
+        // A loss from before the target had a record may have been its own: the history cannot know.
         const first = kept.find((event) => event.target === target)?.position ?? Number.POSITIVE_INFINITY
         const doubtful = after.some((event) => !event.kept && event.position < first)
         if (named) assert.ok(lost || doubtful, 'named although nothing was lost')
@@ -145,7 +141,7 @@ describe('History', () => {
     }
   }
 
-  it('does not name a target that is whole because of what others lost', () => {
+  it('does not name a complete target because others lost events', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     append(history, { uid: 'a' }, 1, 'kept')
     for (let position = 2; position < 20; position += 1) append(history, {}, position, 'tick')
@@ -154,7 +150,7 @@ describe('History', () => {
     assert.deepEqual(positions(events), [1, 16, 17, 18, 19])
   })
 
-  it('goes by the latest loss of all where a target has no record any more', () => {
+  it('goes by the newest loss of all for a target that has no record any more', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     append(history, { uid: 'a' }, 1, 'gone')
     clock.tick(AGE)
@@ -164,13 +160,13 @@ describe('History', () => {
     assert.deepEqual(history.since('1', TARGETS).gaps, [])
   })
 
-  it('says a gap for all targets to a position of another order', () => {
+  it('names all targets for a position of another order', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     append(history, { uid: 'a' }, 1, 'kept')
     assert.deepEqual(history.since('nonsense', TARGETS), { events: [], gaps: TARGETS })
   })
 
-  it('gives the frame that was published, small or large, each time it is asked', () => {
+  it('returns the published frame, small or large, on every call', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     for (const [index, size] of [3, 100_000].entries()) {
       const data = `é\n${'x'.repeat(size)}`
@@ -179,20 +175,6 @@ describe('History', () => {
       const frame = encodeBlock({ id: String(index + 1), data })
       assert.deepEqual(event?.frame, frame)
       assert.equal(event?.frame, event?.frame)
-    }
-  })
-
-  it('keeps within its bytes, and the heap with it, whatever is kept for whom', function () {
-    this.timeout(60_000)
-    const args = ['--import', 'tsx', '--expose-gc', HEAP]
-    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-    assert.equal(stderr, '')
-    const heaps = JSON.parse(stdout) as HistoryHeap[]
-    for (const { name, bound, bytes, held, targets } of heaps) {
-      console.log(`      ${name}: ${targets} targets, ${bytes} bytes accounted, ${held} held`)
-      assert.ok(bytes <= bound, name)
-      assert.ok(bytes > bound * 0.9, name)
-      assert.ok(held <= bytes * 1.3 + 1_000_000, `${name}: ${held} held, ${bytes} accounted`)
     }
   })
 })

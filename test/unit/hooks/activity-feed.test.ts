@@ -1,57 +1,73 @@
-import FakeTimers from '@sinonjs/fake-timers'
-import fc from 'fast-check'
-import { assertActivityRules } from '../../support/activity-rules.ts'
-import { Churn, type Step } from '../../support/churn.ts'
+import assert from 'node:assert/strict'
+import { ActivityFeed } from '../../../lib/hooks/activity-feed.ts'
+import { Hooks } from '../../../lib/hooks/hooks.ts'
+import { UserActivityEvent } from '../../../lib/index.ts'
+import { THROWN, throws } from '../../support/thrown.ts'
 
-const number = fc.nat({ max: 11 })
-const rooms = fc.array(number, { maxLength: 3 })
+const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
-/** Connects and waits come more often, or there would be little to churn. */
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ op: fc.constant('connect'), user: number, rooms, asked: rooms }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('connectAnonymous'), asked: rooms }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({ op: fc.constantFrom('drop', 'bye', 'disconnectSession'), session: number }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      op: fc.constantFrom('join', 'leave', 'enterSession', 'leaveSession'),
-      session: number,
-      room: number,
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({ op: fc.constantFrom('enterUser', 'leaveUser'), user: number, room: number }),
-  },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('disconnectUser'), user: number }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('disconnectRoom'), room: number }) },
-  { weight: 4, arbitrary: fc.record({ op: fc.constant('wait'), ticks: fc.nat({ max: 70 }) }) },
-) as fc.Arbitrary<Step>
+function activity(type: UserActivityEvent.Type, uid = 'u1'): UserActivityEvent {
+  return new UserActivityEvent({ type, uid, rid: type >= ENTER_ROOM ? 'r1' : undefined, time: 1n })
+}
 
-describe('activity under churn', () => {
-  for (const nodes of [1, 3]) {
-    it(`keeps every rule and agrees with a simple model on ${nodes} node(s)`, async function () {
-      this.timeout(60_000)
-      await fc.assert(
-        fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 80 }), async (steps) => {
-          // Only the timers: stamps come from the real clock, which the whole process shares.
-          const clock = FakeTimers.install({
-            toFake: ['setTimeout', 'clearTimeout'],
-          })
-          try {
-            const churn = new Churn(clock, nodes)
-            for (const each of steps) await churn.step(each)
-            await churn.close()
-            assertActivityRules(churn.log)
-          } finally {
-            clock.uninstall()
-          }
-        }),
-        { numRuns: 150 },
-      )
+describe('ActivityFeed', () => {
+  let hooks: Hooks
+  let feed: ActivityFeed
+
+  beforeEach(() => {
+    hooks = new Hooks()
+    feed = new ActivityFeed(hooks)
+  })
+
+  it('calls "activity" and then the hook of the type', () => {
+    const calls: string[] = []
+    for (const name of ['activity', 'online', 'offline', 'heard', 'enter', 'leave'] as const) {
+      hooks.on(name, ({ type }) => calls.push(`${name} ${type}`))
+    }
+    feed.push([ONLINE, ENTER_ROOM, HEARD, LEAVE_ROOM, OFFLINE].map((type) => activity(type)))
+    assert.deepEqual(calls, [
+      ...['activity 1', 'online 1', 'activity 4', 'enter 4', 'activity 3', 'heard 3'],
+      ...['activity 5', 'leave 5', 'activity 2', 'offline 2'],
+    ])
+  })
+
+  it('keeps the order for every hook, even if the first one causes more activity', () => {
+    const [first, second, third]: [string[], string[], string[]] = [[], [], []]
+    hooks.on('activity', ({ uid }) => {
+      first.push(uid)
+      if (uid === 'u1') feed.push([activity(HEARD, 'u3'), activity(HEARD, 'u4')])
+      if (uid === 'u3') feed.push([activity(HEARD, 'u5')])
     })
-  }
+    hooks.on('activity', ({ uid }) => second.push(uid))
+    hooks.on('heard', ({ uid }) => third.push(uid))
+    feed.push([activity(HEARD, 'u1'), activity(HEARD, 'u2')])
+    for (const calls of [first, second, third]) assert.deepEqual(calls, ['u1', 'u2', 'u3', 'u4', 'u5'])
+  })
+
+  it('delivers before push() returns, except from within a hook: then after that hook has returned', () => {
+    const calls: string[] = []
+    hooks.on('online', () => {
+      feed.push([activity(HEARD, 'u2')])
+      assert.deepEqual(calls, [])
+    })
+    hooks.on('heard', ({ uid }) => calls.push(uid))
+    feed.push([activity(ONLINE, 'u1')])
+    assert.deepEqual(calls, ['u2'])
+  })
+
+  it('continues after a hook threw something that cannot be made a string', () => {
+    const calls: string[] = []
+    let errors = 0
+    hooks.on('error', () => {
+      errors += 1
+    })
+    for (const thrown of THROWN) {
+      hooks.once('activity', throws(thrown))
+    }
+    hooks.on('activity', ({ uid }) => calls.push(uid))
+    feed.push([activity(HEARD, 'u1')])
+    feed.push([activity(HEARD, 'u2')])
+    assert.deepEqual(calls, ['u1', 'u2'])
+    assert.equal(errors, THROWN.length)
+  })
 })

@@ -1,32 +1,21 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
-import { ActivityFeed } from '../../../lib/hooks/activity-feed.ts'
 import { Hooks } from '../../../lib/hooks/hooks.ts'
 import { CometError, UserActivityEvent } from '../../../lib/index.ts'
+import { THROWN, throws } from '../../support/thrown.ts'
 
-const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
+const { ONLINE, OFFLINE, HEARD, ENTER_ROOM } = UserActivityEvent.Type
 
 function activity(type: UserActivityEvent.Type, uid = 'u1'): UserActivityEvent {
   return new UserActivityEvent({ type, uid, rid: type >= ENTER_ROOM ? 'r1' : undefined, time: 1n })
 }
 
-const throws = (thrown: unknown) => () => {
-  throw thrown
-}
-
-/** What may be thrown or rejected with: not only errors, nor only what can be made a string. */
-const THROWN: readonly unknown[] = [
-  ...[undefined, null, 0, '', 'text', 5n, true, Symbol('x'), {}, [], () => 'x'],
-  Object.create(null),
-  { toString: throws(new Error('not even this')) },
-]
-
-describe('hooks', () => {
+describe('Hooks: Comet.on, once and off', () => {
   let hooks: Hooks
   const warnings: Error[] = []
   let others: NodeJS.WarningListener[] = []
 
-  // Node's own listener would print each warning amid the results.
+  // Node's own listener would print each warning between the results.
   before(() => {
     others = process.listeners('warning')
     process.removeAllListeners('warning').on('warning', (warning) => {
@@ -46,30 +35,30 @@ describe('hooks', () => {
 
   const emit = (uid = 'u1') => hooks.emit('activity', activity(HEARD, uid))
 
-  describe('are called', () => {
-    it('with what happened, each of them, in the order they were added', () => {
-      const heard: unknown[] = []
-      hooks.on('activity', (event) => heard.push('first', event))
-      hooks.on('activity', (event) => heard.push('second', event))
+  describe('a listener', () => {
+    it('gets the event, in the order in which listeners were added', () => {
+      const calls: unknown[] = []
+      hooks.on('activity', (event) => calls.push('first', event))
+      hooks.on('activity', (event) => calls.push('second', event))
       const event = activity(HEARD)
       hooks.emit('activity', event)
-      assert.deepEqual(heard, ['first', event, 'second', event])
+      assert.deepEqual(calls, ['first', event, 'second', event])
     })
 
-    it('once, when added by once, even if they cause the same again', () => {
-      const heard: string[] = []
+    it('is called only once after once(), even if it causes the same event again', () => {
+      const calls: string[] = []
       hooks.once('activity', ({ uid }) => {
-        heard.push(uid)
+        calls.push(uid)
         emit('u2')
       })
       emit('u1')
       emit('u3')
-      assert.deepEqual(heard, ['u1'])
+      assert.deepEqual(calls, ['u1'])
     })
 
-    it('no more after off, whether they were added by on or by once', () => {
-      const heard: string[] = []
-      const listener = ({ uid }: { uid: string }) => heard.push(uid)
+    it('is not called after off(), whether on() or once() added it', () => {
+      const calls: string[] = []
+      const listener = ({ uid }: { uid: string }) => calls.push(uid)
       hooks.on('activity', listener)
       emit('u1')
       hooks.off('activity', listener)
@@ -77,12 +66,12 @@ describe('hooks', () => {
       hooks.once('activity', listener)
       hooks.off('activity', listener)
       emit('u3')
-      assert.deepEqual(heard, ['u1'])
+      assert.deepEqual(calls, ['u1'])
     })
 
-    it('under each of two names, and off takes away only the one it is told', () => {
-      const heard: string[] = []
-      const listener = ({ uid }: { uid: string }) => heard.push(uid)
+    it('may be added under two names, and off() removes it from one', () => {
+      const calls: string[] = []
+      const listener = ({ uid }: { uid: string }) => calls.push(uid)
       hooks.on('online', listener)
       hooks.on('offline', listener)
       hooks.emit('online', activity(ONLINE, 'u1'))
@@ -90,21 +79,21 @@ describe('hooks', () => {
       hooks.off('online', listener)
       hooks.emit('online', activity(ONLINE, 'u3'))
       hooks.emit('offline', activity(OFFLINE, 'u4'))
-      assert.deepEqual(heard, ['u1', 'u2', 'u4'])
+      assert.deepEqual(calls, ['u1', 'u2', 'u4'])
     })
 
-    it('all the same when another one takes itself away meanwhile', () => {
-      const heard: string[] = []
+    it('is called although another listener removes itself meanwhile', () => {
+      const calls: string[] = []
       const first = () => hooks.off('activity', first)
       hooks.on('activity', first)
-      hooks.on('activity', ({ uid }) => heard.push(uid))
+      hooks.on('activity', ({ uid }) => calls.push(uid))
       emit('u1')
       emit('u2')
-      assert.deepEqual(heard, ['u1', 'u2'])
+      assert.deepEqual(calls, ['u1', 'u2'])
     })
   })
 
-  it('are refused when they are no function, where they are added', () => {
+  it('refuse a listener that is no function', () => {
     for (const listener of [undefined, null, {}, 'online']) {
       const message = /^A hook must be a function, not /
       for (const add of ['on', 'once'] as const) {
@@ -114,25 +103,25 @@ describe('hooks', () => {
     }
   })
 
-  describe('that throw', () => {
+  describe('a listener that throws', () => {
     const oops = new Error('oops')
 
-    it('are told to "error" each time, and reach no other hook nor whoever emits', async () => {
-      const [heard, errors]: [string[], Error[]] = [[], []]
+    it('is reported to "error" each time, and stops neither other listeners nor the emitter', async () => {
+      const [calls, errors]: [string[], Error[]] = [[], []]
       hooks.on('error', (error) => errors.push(error))
       hooks.on('activity', throws(oops))
-      hooks.on('activity', ({ uid }) => heard.push(uid))
+      hooks.on('activity', ({ uid }) => calls.push(uid))
       emit('u1')
       emit('u2')
-      assert.deepEqual(heard, ['u1', 'u2'])
+      assert.deepEqual(calls, ['u1', 'u2'])
       assert.equal(errors.length, 2)
       for (const error of errors) assert.equal(error, oops)
-      // A warning would have come by now; somebody was told already.
+      // A warning would have been emitted by now. There is none, because a listener was called.
       await turn()
       assert.deepEqual(warnings, [])
     })
 
-    it('are told to "error" when they are async', async () => {
+    it('is reported to "error" when it is async', async () => {
       const error = new Promise<Error>((resolve) => hooks.on('error', resolve))
       hooks.on('activity', async () => {
         await turn()
@@ -142,7 +131,7 @@ describe('hooks', () => {
       assert.equal(await error, oops)
     })
 
-    it('what is no Error are told as one, whatever it is', async () => {
+    it('is reported as an Error, whatever it throws', async () => {
       const errors: Error[] = []
       hooks.on('error', (error) => errors.push(error))
       for (const thrown of THROWN) {
@@ -160,16 +149,16 @@ describe('hooks', () => {
       }
     })
 
-    it('become a process warning when nothing listens to "error"', async () => {
+    it('becomes a process warning when nothing listens to "error"', async () => {
       hooks.on('activity', throws(oops))
       emit()
       await turn()
       assert.equal(warnings.map(({ message }) => message).join(), 'oops')
-      // Where it was thrown is what a developer needs to know.
+      // The stack tells a developer where it was thrown.
       assert.equal((warnings[0] as Error & { detail?: string }).detail, oops.stack)
     })
 
-    it('become a process warning when they listen to "error" themselves, and the others still hear', async () => {
+    it('becomes a process warning when it listens to "error" itself, and other listeners are still called', async () => {
       const errors: Error[] = []
       for (const thrown of [oops, ...THROWN]) {
         hooks.once('error', throws(thrown))
@@ -185,70 +174,8 @@ describe('hooks', () => {
   })
 })
 
-describe('activity', () => {
-  let hooks: Hooks
-  let feed: ActivityFeed
-
-  beforeEach(() => {
-    hooks = new Hooks()
-    feed = new ActivityFeed(hooks)
-  })
-
-  it('is told to "activity" and then to the hook of its type', () => {
-    const heard: string[] = []
-    for (const name of ['activity', 'online', 'offline', 'heard', 'enter', 'leave'] as const) {
-      hooks.on(name, ({ type }) => heard.push(`${name} ${type}`))
-    }
-    feed.push([ONLINE, ENTER_ROOM, HEARD, LEAVE_ROOM, OFFLINE].map((type) => activity(type)))
-    assert.deepEqual(heard, [
-      ...['activity 1', 'online 1', 'activity 4', 'enter 4', 'activity 3', 'heard 3'],
-      ...['activity 5', 'leave 5', 'activity 2', 'offline 2'],
-    ])
-  })
-
-  it('is told in its order to every hook, though the first one causes more of it', () => {
-    const [first, second, third]: [string[], string[], string[]] = [[], [], []]
-    hooks.on('activity', ({ uid }) => {
-      first.push(uid)
-      if (uid === 'u1') feed.push([activity(HEARD, 'u3'), activity(HEARD, 'u4')])
-      if (uid === 'u3') feed.push([activity(HEARD, 'u5')])
-    })
-    hooks.on('activity', ({ uid }) => second.push(uid))
-    hooks.on('heard', ({ uid }) => third.push(uid))
-    feed.push([activity(HEARD, 'u1'), activity(HEARD, 'u2')])
-    for (const heard of [first, second, third]) assert.deepEqual(heard, ['u1', 'u2', 'u3', 'u4', 'u5'])
-  })
-
-  it('is out when push returns, unless it comes from a hook: then when that one is through', () => {
-    const heard: string[] = []
-    hooks.on('online', () => {
-      feed.push([activity(HEARD, 'u2')])
-      assert.deepEqual(heard, [])
-    })
-    hooks.on('heard', ({ uid }) => heard.push(uid))
-    feed.push([activity(ONLINE, 'u1')])
-    assert.deepEqual(heard, ['u2'])
-  })
-
-  it('goes on after a hook threw what cannot even be made a string', () => {
-    const heard: string[] = []
-    let errors = 0
-    hooks.on('error', () => {
-      errors += 1
-    })
-    for (const thrown of THROWN) {
-      hooks.once('activity', throws(thrown))
-    }
-    hooks.on('activity', ({ uid }) => heard.push(uid))
-    feed.push([activity(HEARD, 'u1')])
-    feed.push([activity(HEARD, 'u2')])
-    assert.deepEqual(heard, ['u1', 'u2'])
-    assert.equal(errors, THROWN.length)
-  })
-})
-
-describe('a hook of a name that there is not', () => {
-  it('is refused when it is added, such as a misspelt one', () => {
+describe('Comet.on with an unknown name', () => {
+  it('is refused, and so is Comet.once', () => {
     for (const name of ['onlin', 'close', 'toString']) {
       const message = new RegExp(`no hook "${name}", but activity, online`)
       assert.throws(() => new Hooks().on(name as 'online', () => {}), { code: 'INVALID_OPTION', message })

@@ -1,52 +1,61 @@
 import assert from 'node:assert/strict'
 import { type Comet, type CometOptions, MemoryBroker } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
+import { Gate } from '../../support/inbox.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 import { answerLate } from '../../support/slow-presence.ts'
-import { until } from '../../support/until.ts'
 
-/** Comets whose presence answers as late as it is told to, each on a node of its own. */
+/** Nodes that share a presence whose answers a test can hold back. */
 function makeSlow(options: CometOptions = {}) {
   const broker = new MemoryBroker()
-  const delays: number[] = []
-  const presence = answerLate(broker.presence, () => delays.shift() ?? 0)
+  const gates: Gate[] = []
+  const presence = answerLate(broker.presence, async () => await gates.shift()?.pass())
   const make = () => makeComet({ broker, presence, offlineGrace: 60_000, ...options })
-  /** Settles once presence has been asked, and has yet to answer, as often as `delays` were pushed. */
-  const asked = (left = 0) => until(() => delays.length === left)
-  return { make, delays, asked }
+  /** Holds back the next answer of presence until the gate is opened. */
+  const holdBack = () => {
+    const gate = new Gate()
+    gates.push(gate)
+    return gate
+  }
+  return { make, holdBack }
 }
 
-function come(comet: Comet, request: { rids?: string[]; clientId?: string } = {}) {
+function connect(comet: Comet, request: { rids?: string[]; clientId?: string } = {}) {
   const transport = new MemoryTransport()
-  const came = comet.connect({ identity: 'alice', transport, ...request })
-  return { transport, came }
+  const connected = comet.connect({ identity: 'alice', transport, ...request })
+  return { transport, connected }
 }
 
-describe('While presence is asked about a client', () => {
+describe('Comet.connect while presence has not answered', () => {
   afterEach(closeComets)
 
-  it('a kick is at once all the same: there is no grace for it', async () => {
-    const { make, delays, asked } = makeSlow()
-    const { comet, said } = make()
-    delays.push(40)
-    const { transport, came } = come(comet, { rids: ['den'] })
-    await asked()
+  it('is ended by Comet.disconnect at once, without a grace', async () => {
+    const { make, holdBack } = makeSlow()
+    const { comet, reported } = make()
+    const answer = holdBack()
+    const { transport, connected } = connect(comet, { rids: ['den'] })
+    await answer.arrival()
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
-    await came
+    answer.open()
+    await connected
     assert.equal(transport.control('close')?.code, 'DISCONNECTED')
-    assert.deepEqual(said, ['ONLINE alice', 'ENTER_ROOM alice den', 'LEAVE_ROOM alice den', 'OFFLINE alice'])
+    assert.deepEqual(reported, [
+      ...['ONLINE alice', 'ENTER_ROOM alice den'],
+      ...['LEAVE_ROOM alice den', 'OFFLINE alice'],
+    ])
   })
 
-  it('its user may leave a room on any node, and then is not in it', async () => {
-    const { make, delays, asked } = makeSlow()
+  it('obeys Comet.leave from any node: the session is not in that room', async () => {
+    const { make, holdBack } = makeSlow()
     const [one, two] = [make().comet, make().comet]
-    await come(one, { clientId: 'other' }).came
+    await connect(one, { clientId: 'other' }).connected
     await one.enter({ uid: 'alice' }, 'attic')
-    delays.push(40)
-    const { transport, came } = come(two, { rids: ['den'] })
-    await asked()
+    const answer = holdBack()
+    const { transport, connected } = connect(two, { rids: ['den'] })
+    await answer.arrival()
     for (const rid of ['attic', 'den']) assert.equal(await one.leave({ uid: 'alice' }, rid), true)
-    await came
+    answer.open()
+    await connected
     assert.deepEqual(transport.control('ready')?.rooms, [])
     await two.publish({ rid: 'attic', evt: 'not for alice' })
     await two.publish({ rid: 'den', evt: 'nor this' })
@@ -56,16 +65,17 @@ describe('While presence is asked about a client', () => {
   })
 
   for (const nodes of ['one node', 'two nodes']) {
-    it(`it may come again: on ${nodes}, the later one counts, whichever answer comes first`, async () => {
-      const { make, delays, asked } = makeSlow()
+    it(`is taken over by a later connection on ${nodes}, whichever answer comes first`, async () => {
+      const { make, holdBack } = makeSlow()
       const one = make()
       const two = nodes === 'one node' ? one : make()
-      delays.push(40)
-      const early = come(one.comet, { clientId: 'page', rids: ['den'] })
-      await asked()
-      const late = come(two.comet, { clientId: 'page' })
-      await late.came
-      await early.came
+      const answer = holdBack()
+      const early = connect(one.comet, { clientId: 'page', rids: ['den'] })
+      await answer.arrival()
+      const late = connect(two.comet, { clientId: 'page' })
+      await late.connected
+      answer.open()
+      await early.connected
       assert.ok(early.transport.closed)
       assert.equal(late.transport.closed, false)
       assert.deepEqual(late.transport.control('ready')?.rooms, ['den'])
@@ -80,15 +90,15 @@ describe('While presence is asked about a client', () => {
     })
   }
 
-  it('what it asks by way of its earlier connection is refused, and lost on nobody', async () => {
-    const { make, delays, asked } = makeSlow()
+  it('refuses packets by way of the previous connection, which have no effect', async () => {
+    const { make, holdBack } = makeSlow()
     const { comet } = make()
-    const early = come(comet, { clientId: 'page', rids: ['den'] })
-    await early.came
+    const early = connect(comet, { clientId: 'page', rids: ['den'] })
+    await early.connected
     const { sid } = early.transport
-    delays.push(40)
-    const late = come(comet, { clientId: 'page' })
-    await asked()
+    const answer = holdBack()
+    const late = connect(comet, { clientId: 'page' })
+    await answer.arrival()
     for (const [type, rid] of [
       ['JOIN', 'attic'],
       ['LEAVE', 'den'],
@@ -96,20 +106,21 @@ describe('While presence is asked about a client', () => {
       const packet = { type, [type.toLowerCase()]: { rid } }
       await assert.rejects(comet.receive({ sid, identity: 'alice', packet }), { code: 'NO_SUCH_SESSION' })
     }
-    await late.came
+    answer.open()
+    await late.connected
     assert.deepEqual(late.transport.control('ready')?.rooms, ['den'])
     assert.deepEqual([await comet.count('den'), await comet.count('attic')], [1, 0])
   })
 })
 
-describe('A session that takes over another', () => {
+describe('CometOptions.maxRoomsPerSession on a takeover', () => {
   afterEach(closeComets)
 
-  it('has no more rooms than maxRoomsPerSession, and is told which were too many', async () => {
+  it('limits the rooms of both connections, and reports those beyond the limit as refused', async () => {
     const { comet } = makeComet({ maxRoomsPerSession: 2, offlineGrace: 60_000 })
     const visit = async (...rids: string[]) => {
-      const { transport, came } = come(comet, { clientId: 'page', rids })
-      await came
+      const { transport, connected } = connect(comet, { clientId: 'page', rids })
+      await connected
       transport.drop()
       return transport.control('ready')
     }

@@ -3,7 +3,12 @@ import { type Comet, type Identified, MemoryBroker } from '../../../lib/index.ts
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
-async function comeBack(comet: Comet, identity: Identified, position: string | undefined, clientId?: string) {
+async function reconnect(
+  comet: Comet,
+  identity: Identified,
+  position: string | undefined,
+  clientId?: string,
+) {
   const transport = new MemoryTransport()
   await comet.connect({
     identity,
@@ -14,92 +19,95 @@ async function comeBack(comet: Comet, identity: Identified, position: string | u
   return transport
 }
 
-describe('A kicked client', () => {
+describe('Comet.disconnect', () => {
   afterEach(closeComets)
 
-  it('is kept away when it comes back by itself, and no other tab is touched', async () => {
+  it('keeps the client away when it reconnects by itself, and touches no other tab', async () => {
     const { comet } = makeComet()
-    const [kicked, other] = [await connect(comet, 'alice'), await connect(comet, 'alice')]
-    assert.equal(await comet.disconnect({ sid: kicked.sid }), 1)
-    await assert.rejects(comeBack(comet, 'alice', kicked.lastEventId), { code: 'STAY_AWAY', status: 204 })
+    const [disconnected, other] = [await connect(comet, 'alice'), await connect(comet, 'alice')]
+    assert.equal(await comet.disconnect({ sid: disconnected.sid }), 1)
+    await assert.rejects(reconnect(comet, 'alice', disconnected.lastEventId), {
+      code: 'STAY_AWAY',
+      status: 204,
+    })
     assert.equal(other.closed, false)
-    await comeBack(comet, 'alice', other.lastEventId)
+    await reconnect(comet, 'alice', other.lastEventId)
   })
 
-  it('comes back with a reload', async () => {
+  it('does not keep the client away after a reload', async () => {
     const { comet } = makeComet()
-    const kicked = await connect(comet, 'alice')
+    const disconnected = await connect(comet, 'alice')
     await comet.disconnect({ uid: 'alice' })
-    assert.ok(kicked.closed)
-    assert.ok((await comeBack(comet, 'alice', undefined)).opened)
+    assert.ok(disconnected.closed)
+    assert.ok((await reconnect(comet, 'alice', undefined)).opened)
   })
 
-  it('has a mark that does nothing for another user, another page, or changed', async () => {
+  it('issues a stay-away token that has no effect for another user, for another page, or when it was changed', async () => {
     const { comet } = makeComet()
-    const kicked = await comeBack(comet, 'alice', undefined, 'page')
+    const disconnected = await reconnect(comet, 'alice', undefined, 'page')
     const guest = await connect(comet, { anonymous: true })
-    await comet.disconnect({ sid: kicked.sid })
+    await comet.disconnect({ sid: disconnected.sid })
     await comet.disconnect({ sid: guest.sid })
-    const mark = String(kicked.lastEventId)
-    const forged = mark.replace(/.{4}$/, 'AAAA')
-    await assert.rejects(comeBack(comet, 'alice', mark, 'page'), { code: 'STAY_AWAY' })
-    await assert.rejects(comeBack(comet, { anonymous: true }, guest.lastEventId), { code: 'STAY_AWAY' })
-    assert.ok((await comeBack(comet, 'bob', mark, 'page')).opened)
-    assert.ok((await comeBack(comet, 'alice', mark, 'other page')).opened)
-    assert.ok((await comeBack(comet, 'alice', forged, 'page')).opened)
-    assert.ok((await comeBack(comet, { anonymous: true }, mark)).opened)
+    const token = String(disconnected.lastEventId)
+    const forged = token.replace(/.{4}$/, 'AAAA')
+    await assert.rejects(reconnect(comet, 'alice', token, 'page'), { code: 'STAY_AWAY' })
+    await assert.rejects(reconnect(comet, { anonymous: true }, guest.lastEventId), { code: 'STAY_AWAY' })
+    assert.ok((await reconnect(comet, 'bob', token, 'page')).opened)
+    assert.ok((await reconnect(comet, 'alice', token, 'other page')).opened)
+    assert.ok((await reconnect(comet, 'alice', forged, 'page')).opened)
+    assert.ok((await reconnect(comet, { anonymous: true }, token)).opened)
   })
 
-  it('is kept away by every node, as long as the one that kicked it is there', async () => {
+  it('keeps the client away from every node, as long as the node that it was connected to is there', async () => {
     const broker = new MemoryBroker()
     const [one, two] = [makeComet({ broker }).comet, makeComet({ broker }).comet]
-    const kicked = await connect(one, 'alice')
+    const disconnected = await connect(one, 'alice')
     await two.disconnect({ uid: 'alice' })
-    await assert.rejects(comeBack(two, 'alice', kicked.lastEventId), { code: 'STAY_AWAY' })
+    await assert.rejects(reconnect(two, 'alice', disconnected.lastEventId), { code: 'STAY_AWAY' })
     await one.close()
-    assert.ok((await comeBack(two, 'alice', kicked.lastEventId)).opened)
+    assert.ok((await reconnect(two, 'alice', disconnected.lastEventId)).opened)
   })
 
-  it('is kept away by every node, too, when its session was begun on another', async () => {
+  it('keeps the client away from every node when its session began on another node', async () => {
     const broker = new MemoryBroker()
     const [one, two] = [
       makeComet({ broker, offlineGrace: 60_000 }).comet,
       makeComet({ broker, offlineGrace: 60_000 }).comet,
     ]
-    const first = await comeBack(one, 'alice', undefined, 'page')
+    const first = await reconnect(one, 'alice', undefined, 'page')
     first.drop()
-    const second = await comeBack(two, 'alice', undefined, 'page')
+    const second = await reconnect(two, 'alice', undefined, 'page')
     assert.equal(second.sid, first.sid)
     await one.disconnect({ uid: 'alice' })
     for (const node of [one, two]) {
-      await assert.rejects(comeBack(node, 'alice', second.lastEventId, 'page'), { code: 'STAY_AWAY' })
+      await assert.rejects(reconnect(node, 'alice', second.lastEventId, 'page'), { code: 'STAY_AWAY' })
     }
   })
 
-  it('may have been about to be let in', async () => {
+  it('ends a client that canEnter is being asked about', async () => {
     let answer: (allowed: boolean) => void = () => {}
-    const { comet, said } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
+    const { comet, reported } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
     const transport = new MemoryTransport()
-    const came = comet.connect({ identity: 'alice', transport, rids: ['den'] })
+    const connecting = comet.connect({ identity: 'alice', transport, rids: ['den'] })
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     answer(true)
-    await came
+    await connecting
     assert.equal(transport.control('close')?.code, 'DISCONNECTED')
-    assert.deepEqual([said, comet.stats().sessions], [[], 0])
-    await assert.rejects(comeBack(comet, 'alice', transport.lastEventId), { code: 'STAY_AWAY' })
+    assert.deepEqual([reported, comet.stats().sessions], [[], 0])
+    await assert.rejects(reconnect(comet, 'alice', transport.lastEventId), { code: 'STAY_AWAY' })
   })
 
-  it('may have been identified just before', async () => {
-    const { comet, said } = makeComet()
+  it('ends a client that was identified just before', async () => {
+    const { comet, reported } = makeComet()
     const transport = new MemoryTransport()
     const connecting = comet.connect({ identity: 'alice', transport })
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     await connecting
     assert.equal(transport.control('close')?.code, 'DISCONNECTED')
-    assert.deepEqual([transport.control('ready'), said], [undefined, []])
+    assert.deepEqual([transport.control('ready'), reported], [undefined, []])
   })
 
-  it('is told how long to wait when it may come back, though its stream has not begun', async () => {
+  it('sends a retry when the client may reconnect, although its stream has not begun', async () => {
     const { comet } = makeComet()
     comet.on('online', ({ uid }) => void comet.disconnect({ uid }, { reconnect: true }))
     const { events, text } = await connect(comet, 'alice')
@@ -110,15 +118,15 @@ describe('A kicked client', () => {
     assert.match(text, /^retry: \d{4}$/m)
   })
 
-  it('may be let back, when the host says so', async () => {
+  it('lets the client reconnect when the app says so', async () => {
     const { comet } = makeComet()
-    const kicked = await connect(comet, 'alice')
+    const disconnected = await connect(comet, 'alice')
     await comet.disconnect({ uid: 'alice' }, { reason: 'new version', reconnect: true })
-    assert.deepEqual(kicked.control('close'), {
+    assert.deepEqual(disconnected.control('close'), {
       code: 'DISCONNECTED',
       reason: 'new version',
       reconnect: true,
     })
-    assert.ok((await comeBack(comet, 'alice', kicked.lastEventId)).opened)
+    assert.ok((await reconnect(comet, 'alice', disconnected.lastEventId)).opened)
   })
 })

@@ -1,21 +1,27 @@
 import assert from 'node:assert/strict'
-import { type CometError, MemoryBroker, type Presence, type PresenceConnection } from '../../../lib/index.ts'
+import {
+  type CometError,
+  type Controller,
+  MemoryBroker,
+  type Presence,
+  type PresenceConnection,
+} from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
-/** A presence whose server can be pulled out from under it. */
+/** A presence whose methods fail once they are in `broken`. */
 function fragilePresence(): { presence: Presence; broken: Set<keyof PresenceConnection> } {
   const broken = new Set<keyof PresenceConnection>()
   const { presence: sound } = new MemoryBroker()
   const join: Presence['join'] = (node) =>
     new Proxy(sound.join(node), {
-      get: (link, name: keyof PresenceConnection) =>
-        broken.has(name) ? () => Promise.reject(new Error(`${name}: connection lost`)) : link[name],
+      get: (connection, name: keyof PresenceConnection) =>
+        broken.has(name) ? () => Promise.reject(new Error(`${name}: connection lost`)) : connection[name],
     })
   return { presence: { join }, broken }
 }
 
-describe('When presence fails', () => {
+describe('When presence fails, Comet', () => {
   afterEach(closeComets)
 
   function make() {
@@ -26,7 +32,7 @@ describe('When presence fails', () => {
     return { comet, broken, errors }
   }
 
-  it('sends a newcomer away for now, says the error, and nothing of it is left', async () => {
+  it('gives a newcomer a temporary error, reports the failure, and keeps nothing of the client', async () => {
     const { comet, broken, errors } = make()
     broken.add('connect')
     const transport = new MemoryTransport()
@@ -37,7 +43,7 @@ describe('When presence fails', () => {
     assert.ok(errors.includes('connect: connection lost'))
   })
 
-  it('does not put a session into a room that presence knows nothing of', async () => {
+  it('does not put a session into a room that presence does not know of', async () => {
     const { comet, broken } = make()
     const { sid } = await connect(comet, 'alice')
     broken.add('enter')
@@ -52,7 +58,7 @@ describe('When presence fails', () => {
     assert.equal(await comet.enter({ sid }, 'den'), true)
   })
 
-  it('ends a session all the same, and says the error', async () => {
+  it('still ends a session, and reports the failure', async () => {
     const { comet, broken, errors } = make()
     const alice = await connect(comet, 'alice')
     broken.add('disconnect')
@@ -62,7 +68,7 @@ describe('When presence fails', () => {
     assert.deepEqual(errors, ['disconnect: connection lost'])
   })
 
-  it('does not hold up a Comet that closes', async () => {
+  it('still closes', async () => {
     const hanging = new MemoryBroker()
     const join: Presence['join'] = (node) =>
       Object.assign(hanging.presence.join(node), { disconnect: () => new Promise<never>(() => {}) })
@@ -70,5 +76,24 @@ describe('When presence fails', () => {
     const alice = await connect(comet, 'alice')
     await comet.close({ drain: 30 })
     assert.ok(alice.closed)
+  })
+})
+
+describe('When the controller fails, Comet.connect', () => {
+  afterEach(closeComets)
+
+  it('admits no client that brings a stay-away token of another node', async () => {
+    const broker = new MemoryBroker()
+    const join: Controller['join'] = (node) => ({
+      ...broker.controller.join(node),
+      request: () => Promise.reject(new Error('request: connection lost')),
+    })
+    const [one, two] = [makeComet({ broker }).comet, makeComet({ broker, controller: { join } }).comet]
+    const client = await connect(one, 'alice')
+    await one.disconnect({ sid: client.sid })
+    const position = String(client.lastEventId)
+    const transport = new MemoryTransport()
+    await assert.rejects(two.connect({ identity: 'alice', transport, position }))
+    assert.deepEqual([transport.opened, two.stats().sessions], [false, 0])
   })
 })

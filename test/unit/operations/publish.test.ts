@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { parseMessage, UserActivityEvent } from '../../../lib/index.ts'
+import { type CometError, MemoryBroker, parseMessage, UserActivityEvent } from '../../../lib/index.ts'
 import { toEnvelope } from '../../../lib/operations/publish.ts'
 import { type CometOptions, resolveOptions } from '../../../lib/options.ts'
-import { anyText } from '../protocol/arbitraries.ts'
+import { anyText } from '../../support/arbitraries.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { until } from '../../support/inbox.ts'
+import { nextWarning } from '../../support/warnings.ts'
 
 const refusal = (code: string, message: string | RegExp) => ({ name: 'CometError', code, message })
 
-/** Takes anything, as JavaScript callers may give anything. */
+/** Accepts anything, because JavaScript callers may pass anything. */
 function envelope(event: unknown, publishOptions: unknown = {}, options: CometOptions = {}) {
   return toEnvelope(event, publishOptions, resolveOptions(options))
 }
@@ -17,14 +20,14 @@ function message(evt: unknown, options?: CometOptions) {
   return parseMessage(envelope({ evt }, {}, options).evt)
 }
 
-describe('the target of a publication', () => {
+describe('Comet.publish: the target', () => {
   it('is a user, a room, both, or the world', () => {
     for (const target of [{ uid: 'alice' }, { rid: 'lobby' }, { uid: 'alice', rid: 'lobby' }, {}]) {
       assert.deepEqual(envelope({ ...target, evt: 'x' }), { ...target, evt: 'x' })
     }
   })
 
-  it('is never the world when it is there but missing', () => {
+  it('is refused when it is undefined, null or empty, and never becomes the world', () => {
     for (const name of ['uid', 'rid']) {
       for (const [value, problem] of [
         [undefined, 'must be a string, not undefined'],
@@ -37,7 +40,7 @@ describe('the target of a publication', () => {
     }
   })
 
-  it('is refused when one half of it is missing, though the other is there', () => {
+  it('is refused when only one of uid and rid has a value', () => {
     assert.throws(() => envelope({ uid: undefined, rid: 'lobby', evt: 'x' }), { code: 'INVALID_TARGET' })
     assert.throws(() => envelope({ uid: 'alice', rid: '', evt: 'x' }), { code: 'INVALID_TARGET' })
   })
@@ -61,27 +64,27 @@ describe('the target of a publication', () => {
     }
   })
 
-  it('may be a user by a number or bigint, in decimal', () => {
+  it('may be a user by number or bigint, in decimal', () => {
     assert.equal(envelope({ uid: 42, evt: 'x' }).uid, '42')
     assert.equal(envelope({ uid: 2n ** 64n, evt: 'x' }).uid, '18446744073709551616')
   })
 })
 
-describe('the options of publish', () => {
-  it('pass over a user or a session', () => {
+describe('Comet.publish: the options', () => {
+  it('except a user or a session', () => {
     assert.deepEqual(envelope({ evt: 'x' }, { except: { uid: 'bob' } }).except, { uid: 'bob' })
     assert.deepEqual(envelope({ evt: 'x' }, { except: { uid: 7 } }).except, { uid: '7' })
     assert.deepEqual(envelope({ evt: 'x' }, { except: { sid: 'node.id' } }).except, { sid: 'node.id' })
     assert.equal('except' in envelope({ evt: 'x' }, { except: undefined }), false)
   })
 
-  // Whoever shortens the ids of users does not choose those of sessions.
-  it('pass over a session whatever maxIdBytes is', () => {
+  // An app may limit the ids of users. The ids of sessions are made by Comet.
+  it('except a session whatever maxIdBytes is', () => {
     const except = { sid: `${'n'.repeat(11)}.${'s'.repeat(22)}` }
     assert.deepEqual(envelope({ evt: 'x' }, { except }, { maxIdBytes: 8 }).except, except)
   })
 
-  it('are refused when except names nobody: someone would get what is not for them', () => {
+  it('are refused when except names nobody, because somebody would get what is not for them', () => {
     for (const except of [{ uid: undefined }, { uid: null }, { uid: '' }, { sid: undefined }, { sid: '' }]) {
       assert.throws(() => envelope({ evt: 'x' }, { except }), refusal('INVALID_ID', /^[us]id must /))
     }
@@ -91,12 +94,12 @@ describe('the options of publish', () => {
     }
   })
 
-  it('are refused when there is one that publish does not have: nobody would be excepted', () => {
+  it('are refused when one is unknown, because nobody would be excepted', () => {
     const excpt = { uid: 'bob' }
     assert.throws(() => envelope({ evt: 'x' }, { excpt }), refusal('INVALID_EVENT', /but not "excpt"/))
   })
 
-  it('mark what is transient', () => {
+  it('mark an event as transient', () => {
     assert.equal(envelope({ evt: 'x' }, { transient: true }).transient, true)
     for (const options of [{}, { transient: false }, { transient: undefined }]) {
       assert.equal('transient' in envelope({ evt: 'x' }, options), false)
@@ -115,8 +118,8 @@ describe('the options of publish', () => {
   })
 })
 
-describe('a published evt that is a string', () => {
-  it('is opaque: it goes on as it is', () => {
+describe('Comet.publish: evt as a string', () => {
+  it('goes out unchanged', () => {
     fc.assert(
       fc.property(anyText, (evt) => {
         assert.deepEqual(envelope({ evt }), { evt })
@@ -124,13 +127,13 @@ describe('a published evt that is a string', () => {
     )
   })
 
-  it('is not completed, even when it is a Message', () => {
+  it('is not completed, even if it is the JSON of a Message', () => {
     assert.equal(envelope({ evt: '{"event":"chat"}' }).evt, '{"event":"chat"}')
   })
 })
 
-describe('a published evt that is a Message', () => {
-  it('is completed with the server, a random id and the time', () => {
+describe('Comet.publish: evt as a Message', () => {
+  it('gets the server, a random id and the time', () => {
     const before = BigInt(Date.now()) * 1_000_000n
     const [first, second] = [message({ event: 'chat' }, { server: 's1' }), message({ event: 'chat' })]
     assert.equal(first.server, 's1')
@@ -138,7 +141,9 @@ describe('a published evt that is a Message', () => {
     assert.equal(first.data, '')
     assert.notEqual(first.id, '')
     assert.notEqual(first.id, second.id)
-    assert.ok(first.time > before - 10_000_000n && first.time < before + 60_000_000_000n)
+    // The clock may differ from the wall clock by some milliseconds.
+    const after = BigInt(Date.now()) * 1_000_000n
+    assert.ok(first.time > before - 10_000_000n && second.time < after + 10_000_000n)
     assert.ok(second.time >= first.time)
   })
 
@@ -147,7 +152,7 @@ describe('a published evt that is a Message', () => {
     assert.deepEqual(message(evt, { server: 's1' }), evt)
   })
 
-  it('has data that is a string as it is, and anything else as JSON', () => {
+  it('keeps data that is a string, and encodes anything else as JSON', () => {
     assert.equal(message({ data: '{"a":1}' }).data, '{"a":1}')
     assert.equal(message({ data: '' }).data, '')
     assert.equal(message({ data: undefined }).data, '')
@@ -159,13 +164,13 @@ describe('a published evt that is a Message', () => {
     )
   })
 
-  it('has data by its toJSON, such as a UserActivityEvent or a Date', () => {
+  it('encodes data by its toJSON, such as a UserActivityEvent or a Date', () => {
     const activity = new UserActivityEvent({ type: 1, uid: 'u1', time: 7n })
     assert.equal(message({ data: activity }).data, '{"type":1,"uid":"u1","time":"7"}')
     assert.equal(message({ data: new Date(0) }).data, '"1970-01-01T00:00:00.000Z"')
   })
 
-  it('is refused with data that JSON cannot have, and the error says what it is', () => {
+  it('is refused with data that JSON cannot express, and the error says what it is', () => {
     const cyclic: Record<string, unknown> = {}
     cyclic.self = cyclic
     for (const [data, says] of [
@@ -203,10 +208,10 @@ describe('a published evt that is a Message', () => {
   })
 })
 
-describe('maxEventBytes', () => {
+describe('Comet.publish: maxEventBytes', () => {
   const tooLarge = refusal('EVENT_TOO_LARGE', 'evt must have at most 12 bytes (option maxEventBytes).')
 
-  it('lets an evt below and at the limit pass, counted in UTF-8', () => {
+  it('accepts an evt up to the limit, counted in UTF-8', () => {
     for (const evt of ['', 'x'.repeat(11), 'x'.repeat(12), 'é'.repeat(6), '\u20ac'.repeat(4)]) {
       assert.equal(envelope({ evt }, {}, { maxEventBytes: 12 }).evt, evt)
     }
@@ -219,7 +224,7 @@ describe('maxEventBytes', () => {
     }
   })
 
-  it('limits a Message by what goes out, escapes included', () => {
+  it('limits a Message by the text that goes out, with its escapes', () => {
     const evt = { server: 's', event: 'e', data: '<', id: 'i', time: 1n }
     const size = Buffer.byteLength(envelope({ evt }).evt)
     assert.equal(parseMessage(envelope({ evt }, {}, { maxEventBytes: size }).evt).data, '<')
@@ -232,15 +237,15 @@ describe('maxEventBytes', () => {
   })
 })
 
-describe('what is published by mistake', () => {
-  it('is refused when its target is misspelt, which would make it the world', () => {
+describe('Comet.publish: mistakes', () => {
+  it('refuses a misspelt target, which would mean the world', () => {
     for (const [key, value] of Object.entries({ user: 'bob', room: 'den', UID: 'bob' })) {
       const message = new RegExp(`may have uid, rid, evt, but not "${key}"`)
       assert.throws(() => envelope({ [key]: value, evt: 'x' }), refusal('INVALID_EVENT', message))
     }
   })
 
-  it('is refused when what it holds would not be seen', () => {
+  it('refuses an object whose content no client would see', () => {
     for (const evt of [
       { type: 'chat' },
       { text: 'hi' },
@@ -252,5 +257,58 @@ describe('what is published by mistake', () => {
       assert.throws(() => envelope({ evt }), refusal('INVALID_EVENT', /^evt, unless it is a string, /))
     }
     assert.doesNotThrow(() => envelope({ evt: Object.create(null) }))
+  })
+})
+
+describe('Comet.publish', () => {
+  afterEach(closeComets)
+
+  it('rejects its promise and calls "error" once on a failure, without an unhandled rejection', async () => {
+    const { comet } = makeComet()
+    const errors: Error[] = []
+    comet.on('error', (error) => errors.push(error))
+    comet.publish({ uid: undefined as never, evt: 'for nobody' })
+    await assert.rejects(comet.publish({ rid: '', evt: 'for nobody' }), { code: 'INVALID_TARGET' })
+    await new Promise(setImmediate)
+    assert.deepEqual(
+      errors.map((error) => (error as CometError).code),
+      ['INVALID_TARGET', 'INVALID_TARGET'],
+    )
+  })
+
+  it('calls "error" only once when a hook returns the promise of a failed publish', async () => {
+    const { comet } = makeComet()
+    const errors: Error[] = []
+    comet.on('error', (error) => errors.push(error))
+    comet.on('heard', () => comet.publish({ rid: '', evt: 'for nobody' }))
+    comet.heard('alice')
+    await new Promise(setImmediate)
+    assert.equal(errors.length, 1)
+  })
+
+  it('works in the hooks that are called while a node closes', async () => {
+    const broker = new MemoryBroker()
+    const [one, two] = [makeComet({ broker }), makeComet({ broker })]
+    one.comet.on('leave', ({ uid, rid }) => one.comet.publish({ rid, evt: `${uid} left` }))
+    one.comet.on('error', (error) => assert.fail(error))
+    await connect(one.comet, 'alice', 'den')
+    const bob = await connect(two.comet, 'bob', 'den')
+    await one.comet.close()
+    await until(() => bob.published.length > 0)
+    assert.deepEqual(bob.published, ['alice left'])
+  })
+
+  it('rejects once the Comet is closed', async () => {
+    const { comet } = makeComet()
+    comet.on('error', () => {})
+    await comet.close()
+    await assert.rejects(comet.publish({ evt: 'late' }), { code: 'SHUTTING_DOWN' })
+  })
+
+  it('causes a process warning when it fails and nothing listens', async () => {
+    const { comet } = makeComet()
+    const warning = await nextWarning(() => comet.publish({ rid: undefined as never, evt: 'for nobody' }))
+    assert.equal(warning.name, 'CometWarning')
+    assert.match(warning.message, /rid/)
   })
 })

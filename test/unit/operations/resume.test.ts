@@ -3,12 +3,13 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
 import type { Comet } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { until } from '../../support/inbox.ts'
 import { lastIdOf, MemoryTransport } from '../../support/memory-transport.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
-import { until } from '../../support/until.ts'
+import { runs } from '../../support/tier.ts'
 
-/** Comes back with a position, as EventSource does. */
-async function comeBack(
+/** Reconnects with a position, as EventSource does. */
+async function reconnect(
   comet: Comet,
   position: string | undefined,
   transport = new MemoryTransport(),
@@ -18,12 +19,12 @@ async function comeBack(
   return transport
 }
 
-describe('Resuming', () => {
+describe('Comet.connect with a position', () => {
   afterEach(closeComets)
 
-  it('replays what the user, its rooms and the world were sent, in order, and nothing else', async () => {
+  it('replays the events of the user, its rooms and the world, in order, and nothing else', async () => {
     const { comet } = makeComet()
-    const first = await comeBack(comet, undefined)
+    const first = await reconnect(comet, undefined)
     await comet.publish({ evt: '0' })
     await until(() => first.published.length === 1)
     first.drop()
@@ -33,7 +34,7 @@ describe('Resuming', () => {
     await comet.publish({ uid: 'bob', evt: 'not hers' })
     await comet.publish({ evt: '3' }, { except: { uid: 'alice' } })
     await comet.publish({ evt: '4' })
-    const second = await comeBack(comet, first.lastEventId)
+    const second = await reconnect(comet, first.lastEventId)
     assert.deepEqual(second.published, ['1', '2', '4'])
     assert.equal(second.control('ready')?.recovered, true)
     assert.equal(second.events[0]?.id, first.lastEventId)
@@ -43,45 +44,45 @@ describe('Resuming', () => {
     assert.deepEqual(second.published, ['1', '2', '4', '5'])
   })
 
-  it('completes the set when it is cut at any byte of the replay', async () => {
+  it('loses and repeats nothing when the replay is cut at any byte', async () => {
     const { comet } = makeComet()
-    const start = (await comeBack(comet, undefined)).lastEventId
+    const start = (await reconnect(comet, undefined)).lastEventId
     const evts = Array.from({ length: 50 }, (_, index) => `event\n${index}`)
     for (const [index, evt] of evts.entries()) {
       await comet.publish(
         index % 3 === 0 ? { uid: 'alice', evt } : index % 3 === 1 ? { rid: 'den', evt } : { evt },
       )
     }
-    const { text } = await comeBack(comet, start)
+    const { text } = await reconnect(comet, start)
     for (let cut = 0; cut <= text.length; cut += 1) {
       const seen = parse(text.slice(0, cut))
-      const rest = await comeBack(comet, lastIdOf(seen) ?? start)
+      const rest = await reconnect(comet, lastIdOf(seen) ?? start)
       assert.deepEqual([...publishedOf(seen), ...rest.published], evts, `cut at ${cut}`)
       rest.drop()
     }
-  }).timeout(60_000)
+  })
 
-  it('names the targets of which something was evicted, and replays the others all the same', async () => {
+  it('names the targets with evicted events in comet.gap, and replays the others', async () => {
     const { comet } = makeComet({ historyEvents: 5 })
-    const first = await comeBack(comet, undefined)
+    const first = await reconnect(comet, undefined)
     first.drop()
     await comet.publish({ uid: 'alice', evt: 'hers' })
     for (let tick = 0; tick < 100; tick += 1) await comet.publish({ evt: `tick ${tick}` })
-    const second = await comeBack(comet, first.lastEventId)
+    const second = await reconnect(comet, first.lastEventId)
     assert.equal(second.control('ready')?.recovered, false)
     assert.deepEqual(second.control('gap'), { targets: [{ world: true }] })
     assert.deepEqual(second.published, ['hers', ...[95, 96, 97, 98, 99].map((tick) => `tick ${tick}`)])
     second.drop()
-    const third = await comeBack(comet, second.lastEventId)
+    const third = await reconnect(comet, second.lastEventId)
     assert.equal(third.control('ready')?.recovered, true)
     assert.deepEqual(third.published, [])
   })
 
-  it('says a gap for all targets to a position of another life of the server, and replays nothing', async () => {
+  it('names all targets for a position of an earlier life of the server, and replays nothing', async () => {
     const { comet } = makeComet()
     await comet.publish({ evt: 'before' })
     for (const position of ['AAAAAAAA.1', 'nonsense', `${'x'.repeat(500)}`, '0', 'a\nb']) {
-      const client = await comeBack(comet, position)
+      const client = await reconnect(comet, position)
       assert.deepEqual(client.control('gap'), {
         targets: [{ uid: 'alice' }, { rid: 'den' }, { world: true }],
       })
@@ -90,13 +91,13 @@ describe('Resuming', () => {
     }
   })
 
-  it('loses nothing that is published while canEnter thinks', async () => {
+  it('loses nothing that is published while canEnter decides', async () => {
     let answer: (allowed: boolean) => void = () => {}
     const { comet } = makeComet({ canEnter: () => new Promise((resolve) => (answer = resolve)) })
     const start = (await connect(comet, { uid: 'alice', rooms: ['den'] })).lastEventId
     await comet.publish({ rid: 'den', evt: '1' })
     const transport = new MemoryTransport()
-    const connecting = comeBack(comet, start, transport)
+    const connecting = reconnect(comet, start, transport)
     await comet.publish({ rid: 'den', evt: '2' })
     answer(true)
     await comet.publish({ rid: 'den', evt: '3' })
@@ -106,9 +107,9 @@ describe('Resuming', () => {
     assert.deepEqual(transport.published, ['1', '2', '3', '4'])
   })
 
-  it('keeps out of the history what is transient, and rooms without history', async () => {
+  it('replays no transient events, and no rooms without history', async () => {
     const { comet } = makeComet({ keepHistory: ({ rid }) => rid !== 'den' })
-    const first = await comeBack(comet, undefined, undefined, ['den', 'attic'])
+    const first = await reconnect(comet, undefined, undefined, ['den', 'attic'])
     await comet.publish({ rid: 'den', evt: 'live' })
     await comet.publish({ evt: 'typing' }, { transient: true })
     await until(() => first.published.length === 2)
@@ -116,28 +117,28 @@ describe('Resuming', () => {
     await comet.publish({ rid: 'den', evt: 'secret' })
     await comet.publish({ rid: 'attic', evt: 'kept' })
     await comet.publish({ rid: 'attic', evt: 'typing' }, { transient: true })
-    const second = await comeBack(comet, first.lastEventId, undefined, ['den', 'attic'])
+    const second = await reconnect(comet, first.lastEventId, undefined, ['den', 'attic'])
     assert.deepEqual(second.published, ['kept'])
     assert.equal(second.control('ready')?.recovered, true)
   })
 
-  it('says a gap when nothing is kept at all and something was published since', async () => {
+  it('reports a gap when there is no history and something was published since', async () => {
     const { comet } = makeComet({ historyEvents: 0 })
-    const first = await comeBack(comet, undefined)
+    const first = await reconnect(comet, undefined)
     await comet.publish({ evt: 'live' })
     await until(() => first.published.length === 1)
     first.drop()
-    const second = await comeBack(comet, first.lastEventId)
+    const second = await reconnect(comet, first.lastEventId)
     assert.equal(second.control('ready')?.recovered, true)
     second.drop()
     await comet.publish({ evt: 'missed' })
-    const third = await comeBack(comet, second.lastEventId)
+    const third = await reconnect(comet, second.lastEventId)
     assert.equal(third.control('ready')?.recovered, false)
     assert.ok(third.control('gap'))
     assert.deepEqual(third.published, [])
   })
 
-  it('gives a newcomer the last events of the rooms it enters, when it asks, and an id after all of them', async () => {
+  it('gives a newcomer the recent events of its rooms on request, and an id after the last of them', async () => {
     const { comet } = makeComet()
     for (const evt of ['1', '2', '3']) await comet.publish({ rid: 'den', evt })
     await comet.publish({ rid: 'attic', evt: '4' })
@@ -151,11 +152,11 @@ describe('Resuming', () => {
     )
     assert.equal(ready?.id, undefined)
     assert.equal(events.at(-1)?.event, 'comet.heartbeat')
-    const again = await comeBack(comet, transport.lastEventId)
+    const again = await reconnect(comet, transport.lastEventId)
     assert.deepEqual(again.published, [])
   })
 
-  it('gives a JOIN the room since a position, or its last events', async () => {
+  it('replays a room for JOIN, since a position or its recent events', async () => {
     const { comet } = makeComet({ historyEvents: 3 })
     const start = (await connect(comet, 'bob')).lastEventId ?? ''
     for (const evt of ['1', '2']) await comet.publish({ rid: 'den', evt })
@@ -181,7 +182,7 @@ describe('Resuming', () => {
     await assert.rejects(join({ recent: -1 }), { code: 'INVALID_FIELD' })
   })
 
-  it('paces a replay, and joins it to what is published meanwhile without gap or duplicate', async () => {
+  it('paces a replay and continues with live events, without gap or duplicate', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.constantFrom('publish', 'read', 'drop', 'big'), { maxLength: 80 }),
@@ -190,7 +191,7 @@ describe('Resuming', () => {
           const evts: string[] = []
           const got: string[] = []
           let client = new PacedTransport()
-          await comeBack(comet, undefined, client)
+          await reconnect(comet, undefined, client)
           for (const step of steps) {
             if (step === 'publish' || step === 'big') {
               const evt = `${evts.length}${step === 'big' ? 'x'.repeat(70_000) : ''}`
@@ -204,7 +205,7 @@ describe('Resuming', () => {
               got.push(...client.published)
               const position = client.lastEventId
               client = new PacedTransport()
-              await comeBack(comet, position, client)
+              await reconnect(comet, position, client)
               assert.equal(client.control('gap'), undefined)
             }
           }
@@ -218,9 +219,9 @@ describe('Resuming', () => {
           client.drop()
         },
       ),
-      { numRuns: 60 },
+      runs(60),
     )
-  }).timeout(60_000)
+  })
 })
 
 function parse(text: string): EventSourceMessage[] {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
 import { type Comet, MemoryBroker } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
+import { Gate, until } from '../../support/inbox.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
-import { until } from '../../support/until.ts'
 
 async function page(
   comet: Comet,
@@ -17,17 +18,17 @@ async function page(
 const join = (comet: Comet, sid: string, rid: string) =>
   comet.receive({ sid, identity: 'alice', packet: { type: 'JOIN', join: { rid } } })
 
-describe('A clientId', () => {
+describe('Takeover by clientId', () => {
   afterEach(closeComets)
 
-  it('brings a session back with its sid and the rooms it joined, and nothing is said', async () => {
-    const { comet, said } = makeComet({ offlineGrace: 60_000 })
+  it('keeps the sid and the rooms that the session joined, without activity', async () => {
+    const { comet, reported } = makeComet({ offlineGrace: 60_000 })
     const first = await page(comet)
     await join(comet, first.sid, 'den')
     await comet.publish({ rid: 'den', evt: '1' })
     await until(() => first.published.length === 1)
     first.drop()
-    said.splice(0)
+    reported.splice(0)
     await comet.publish({ rid: 'den', evt: '2' })
     await comet.publish({ rid: 'den', evt: 'her own' }, { except: { sid: first.sid } })
     const second = await page(comet, { position: String(first.lastEventId) })
@@ -38,14 +39,14 @@ describe('A clientId', () => {
     await comet.publish({ rid: 'den', evt: '3' })
     await until(() => second.published.length === 2)
     assert.deepEqual(second.published, ['2', '3'])
-    assert.deepEqual(said, [])
+    assert.deepEqual(reported, [])
     assert.equal(comet.stats().sessions, 1)
   })
 
-  it('ends a half-open predecessor at once, for good', async () => {
-    const { comet, said } = makeComet()
+  it('ends a half-open previous connection at once and for good', async () => {
+    const { comet, reported } = makeComet()
     const first = await page(comet, { rids: ['den'] })
-    said.splice(0)
+    reported.splice(0)
     const second = await page(comet)
     assert.ok(first.closed)
     assert.deepEqual(first.control('close'), {
@@ -53,15 +54,15 @@ describe('A clientId', () => {
       reason: 'A new connection with the same clientId took over.',
       reconnect: false,
     })
-    assert.deepEqual(said, [])
+    assert.deepEqual(reported, [])
     assert.equal(second.sid, first.sid)
     assert.equal(comet.stats().sessions, 1)
     await assert.rejects(page(comet, { position: String(first.lastEventId) }), { code: 'STAY_AWAY' })
     second.drop()
-    assert.deepEqual(said, ['LEAVE_ROOM alice den', 'OFFLINE alice'])
+    assert.deepEqual(reported, ['LEAVE_ROOM alice den', 'OFFLINE alice'])
   })
 
-  it('brings back one that was replaced when who replaced it has gone, on whatever node that was', async () => {
+  it('readmits the previous connection when the one that took over has gone, on any node', async () => {
     const broker = new MemoryBroker()
     const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]
     const [one, two] = [nodes[0]?.comet as Comet, nodes[1]?.comet as Comet]
@@ -81,7 +82,31 @@ describe('A clientId', () => {
     }
   })
 
-  it('takes over nothing of another user', async () => {
+  it('ends a connection that canEnter admits only after a later one', async () => {
+    const gate = new Gate()
+    const { comet, reported } = makeComet({
+      canEnter: async ({ rid }) => {
+        if (rid === 'slow') await gate.pass()
+        return true
+      },
+    })
+    const early = new MemoryTransport()
+    const connecting = comet.connect({
+      identity: 'alice',
+      transport: early,
+      clientId: 'page',
+      rids: ['slow'],
+    })
+    await gate.arrival()
+    const late = await page(comet)
+    gate.open()
+    await connecting
+    assert.equal(early.control('close')?.code, 'TAKEN_OVER')
+    assert.deepEqual([early.control('ready'), late.closed], [undefined, false])
+    assert.deepEqual([reported, comet.stats().sessions, comet.stats().rooms], [['ONLINE alice'], 1, 0])
+  })
+
+  it('takes over no session of another user', async () => {
     const { comet } = makeComet()
     const alice = await page(comet, { rids: ['den'] })
     const mallory = await page(comet, { uid: 'mallory' })
@@ -90,23 +115,29 @@ describe('A clientId', () => {
     assert.equal(alice.closed, false)
   })
 
-  it('knows a SEND that comes again after the reconnect, which brings no new allowance', async () => {
-    let calls = 0
-    const onMessage = () => ++calls
-    const { comet } = makeComet({ offlineGrace: 60_000, packetRate: 1, onMessage })
-    const first = await page(comet)
-    const { sid } = first
-    const send = (id: string) =>
-      comet.receive({ sid, identity: 'alice', packet: { type: 'SEND', send: { evt: 'hi', id } } })
-    assert.equal(await send('1'), '1')
-    first.drop()
-    await page(comet)
-    assert.equal(await send('1'), '1')
-    await assert.rejects(send('2'), { code: 'TOO_MANY_PACKETS' })
-    assert.equal(calls, 1)
+  it('remembers the answer to a SEND over a reconnect, and gives no new packet allowance', async () => {
+    // No time passes in which the session would be allowed another packet.
+    const clock = FakeTimers.install({ toFake: ['performance'] })
+    try {
+      let calls = 0
+      const onMessage = () => ++calls
+      const { comet } = makeComet({ offlineGrace: 60_000, packetRate: 1, onMessage })
+      const first = await page(comet)
+      const { sid } = first
+      const send = (id: string) =>
+        comet.receive({ sid, identity: 'alice', packet: { type: 'SEND', send: { evt: 'hi', id } } })
+      assert.equal(await send('1'), '1')
+      first.drop()
+      await page(comet)
+      assert.equal(await send('1'), '1')
+      await assert.rejects(send('2'), { code: 'TOO_MANY_PACKETS' })
+      assert.equal(calls, 1)
+    } finally {
+      clock.uninstall()
+    }
   })
 
-  it('does so over nodes, and packets find the session where it is', async () => {
+  it('works over nodes, and packets find the session on its node', async () => {
     const broker = new MemoryBroker()
     const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]
     const [one, two] = [nodes[0]?.comet as Comet, nodes[1]?.comet as Comet]

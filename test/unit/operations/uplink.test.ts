@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { CometError } from '../../../lib/index.ts'
-import { UplinkState } from '../../../lib/session/uplink-states.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 
-describe('Packets of one session', () => {
+describe('Comet.receive', () => {
   afterEach(closeComets)
 
   const never = () => new Promise<never>(() => {})
@@ -12,15 +11,15 @@ describe('Packets of one session', () => {
     send: { evt, ...(id === undefined ? {} : { id }) },
   })
 
-  it('do not keep a heartbeat waiting while the host thinks about one', async () => {
-    const { comet, said } = makeComet({ onMessage: never })
+  it('handles HB while onMessage has not answered a SEND', async () => {
+    const { comet, reported } = makeComet({ onMessage: never })
     const { sid } = await connect(comet, 'alice')
     comet.receive({ sid, identity: 'alice', packet: send('hi') })
     await comet.receive({ sid, identity: 'alice', packet: { type: 'HB' } })
-    assert.equal(said.filter((activity) => activity === 'HEARD alice').length, 2)
+    assert.equal(reported.filter((activity) => activity === 'HEARD alice').length, 2)
   })
 
-  it('do not keep a BYE waiting while the host thinks about a room', async () => {
+  it('handles BYE while canEnter has not answered a JOIN', async () => {
     const { comet } = makeComet({ canEnter: never })
     const alice = await connect(comet, 'alice')
     const { sid } = alice
@@ -30,22 +29,7 @@ describe('Packets of one session', () => {
     assert.ok(alice.closed)
   })
 
-  it('are refused when too many wait, and taken again when one is done', async () => {
-    const state = new UplinkState('sid', 1)
-    let done: () => void = () => {}
-    const first = state.enqueue(() => new Promise<void>((resolve) => (done = resolve)), 2)
-    const second = state.enqueue(async () => 'second', 2)
-    await assert.rejects(
-      state.enqueue(async () => 'third', 2),
-      { code: 'TOO_MANY_PACKETS', status: 429 },
-    )
-    done()
-    await first
-    assert.equal(await second, 'second')
-    assert.equal(await state.enqueue(async () => 'fourth', 2), 'fourth')
-  })
-
-  it('may have no id that is longer than maxIdBytes', async () => {
+  it('refuses an id that is longer than maxIdBytes', async () => {
     const { comet } = makeComet()
     const { sid } = await connect(comet, 'alice')
     await comet.receive({ sid, identity: 'alice', packet: send('hi', 'x'.repeat(256)) })
@@ -53,7 +37,7 @@ describe('Packets of one session', () => {
     await assert.rejects(tooLong, { code: 'INVALID_ID', message: /send.id/ })
   })
 
-  it('are forgotten with their answers, oldest first, when the answers grow large', async () => {
+  it('forgets the oldest answers when they grow large', async () => {
     let calls = 0
     const { comet } = makeComet({
       packetRate: 1_000,
@@ -70,7 +54,7 @@ describe('Packets of one session', () => {
     assert.equal(calls, 4)
   })
 
-  it('are refused by a CometError that canEnter throws, which is a no and not a failure', async () => {
+  it('rejects with ROOM_REFUSED when canEnter throws a CometError, and reports no failure', async () => {
     const { comet } = makeComet({
       canEnter: () => {
         throw new CometError('FORBIDDEN', 'Members only.')

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { WriteBatch } from '../../../lib/ports/write-batch.ts'
 
-describe('A batch', () => {
+describe('WriteBatch', () => {
   const frames = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { minLength: 1, maxLength: 5 })
 
-  it('is its frames joined, and the same as one chunk, each made once', () => {
+  it('joins its frames as bytes and as one chunk, each made once', () => {
     fc.assert(
       fc.property(frames, (parts) => {
         const batch = new WriteBatch(parts.map((part) => Buffer.from(part)))
@@ -21,7 +21,7 @@ describe('A batch', () => {
     )
   })
 
-  it('of one frame is that very frame', () => {
+  it('uses a single frame without a copy', () => {
     const frame = Buffer.from('a')
     assert.equal(new WriteBatch([frame]).bytes, frame)
   })

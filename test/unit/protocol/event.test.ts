@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type Event, parseEvent, stringifyEvent } from '../../../lib/index.ts'
-import { anyText } from './arbitraries.ts'
+import { anyText } from '../../support/arbitraries.ts'
 
-describe('an Event as JSON', () => {
-  it('is written as Go writes it: fields in order, empty ones left out', () => {
+describe('parseEvent and stringifyEvent', () => {
+  it('write the JSON that Go writes: fields in order, empty ones left out', () => {
     assert.equal(stringifyEvent({ uid: 'u1', evt: 'hi' }), '{"uid":"u1","evt":"hi"}')
     assert.equal(stringifyEvent({ evt: '<hi>', rid: 'r1' }), '{"rid":"r1","evt":"\\u003chi\\u003e"}')
     assert.equal(stringifyEvent({ evt: '' }), '{}')
   })
 
-  it('has no uid or rid once it is read when the wire has an empty one: proto3 knows no absent', () => {
+  it('read an empty uid or rid as absent, because proto3 knows no absence', () => {
     for (const text of ['{"evt":"hi"}', '{"uid":"","rid":"","evt":"hi"}', '{"uid":null,"evt":"hi"}']) {
       assert.deepEqual(parseEvent(text), { evt: 'hi' })
     }
@@ -19,7 +19,7 @@ describe('an Event as JSON', () => {
     assert.deepEqual(parseEvent('{"uid":"u1","rid":"r1"}'), { uid: 'u1', rid: 'r1', evt: '' })
   })
 
-  it('round-trips any text, but for lone surrogates', () => {
+  it('round-trip any text except lone surrogates', () => {
     fc.assert(
       fc.property(anyText, anyText, anyText, (uid, rid, evt) => {
         const read = parseEvent(stringifyEvent({ uid, rid, evt }))
@@ -29,17 +29,17 @@ describe('an Event as JSON', () => {
     )
   })
 
-  it('carries a stringified Message untouched', () => {
+  it('carry a stringified Message unchanged', () => {
     const evt = '{"event":"demo","data":"\\u003cb\\u003e","time":1700000000123456789}'
     assert.equal(parseEvent(stringifyEvent({ uid: 'u1', evt })).evt, evt)
   })
 
-  it('takes no target from unknown or inherited keys', () => {
+  it('take no target from unknown or inherited keys', () => {
     const text = '{"__proto__":{"uid":"evil"},"constructor":{"rid":"evil"},"UID":"evil","evt":"hi"}'
     assert.deepEqual(parseEvent(text), { evt: 'hi' })
   })
 
-  it('is refused when a field is no string, both ways', () => {
+  it('refuse a field that is no string, in both directions', () => {
     for (const name of ['uid', 'rid', 'evt']) {
       const message = `Event.${name} must be a string, not a number`
       assert.throws(() => parseEvent(`{"${name}":5}`), { name: 'CometError', code: 'INVALID_FIELD', message })
@@ -48,17 +48,17 @@ describe('an Event as JSON', () => {
     }
   })
 
-  it('is refused when it is not JSON or not an object', () => {
+  it('refuse a text that is no JSON object', () => {
     assert.throws(() => parseEvent('nope'), { code: 'INVALID_JSON', message: /^Event is not JSON: / })
     const message = 'Event must be a JSON object, not null'
     assert.throws(() => parseEvent('null'), { code: 'INVALID_FIELD', message })
   })
 
-  it('cannot be built for a user who may be missing', () => {
+  it('do not compile for a user that may be missing', () => {
     const uid = undefined as string | undefined
-    // @ts-expect-error what was meant for one user must not become the world's
+    // @ts-expect-error an event for one user must not become an event for the world
     const event: Event = { uid, evt: 'hi' }
-    // On the wire there is no difference, which is why the compiler has to make it.
+    // On the wire there is no difference, so the compiler has to make it.
     assert.equal(stringifyEvent(event), stringifyEvent({ evt: 'hi' }))
   })
 })

@@ -1,68 +1,69 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type Message, parseMessage, stringifyMessage } from '../../../lib/index.ts'
-import { anyText, int64 } from './arbitraries.ts'
+import { anyText, int64 } from '../../support/arbitraries.ts'
+import { runs } from '../../support/tier.ts'
 
-/** What a Go service was seen to send. */
+/** A Message as a Go service sent it. */
 const FROM_GO =
   '{"server":"io.goeasy.cli.pub","event":"demo","data":"\\u003cb\\u003e","time":1700000000123456789}'
 
 const EMPTY = { server: '', event: '', data: '', id: '', time: 0n }
 
-/** What JavaScript callers may do and the compiler would not let pass. */
+/** Accepts anything, because JavaScript callers may pass anything. */
 const write = (message: unknown) => stringifyMessage(message as Message)
 
-describe('a Message as JSON', () => {
-  it('is read as Go writes it', () => {
+describe('parseMessage and stringifyMessage', () => {
+  it('read what Go writes', () => {
     const message = { server: 'io.goeasy.cli.pub', event: 'demo', data: '<b>', time: 1700000000123456789n }
     assert.deepEqual(parseMessage(FROM_GO), { ...EMPTY, ...message })
   })
 
-  it('is written byte for byte as Go writes it', () => {
+  it('write byte for byte what Go writes', () => {
     const message = { server: 'io.goeasy.cli.pub', event: 'demo', data: '<b>', time: 1700000000123456789n }
     assert.equal(stringifyMessage(message), FROM_GO)
     assert.equal(stringifyMessage(parseMessage(FROM_GO)), FROM_GO)
   })
 
-  it('is {} when it is empty, both ways', () => {
+  it('write {} for an empty Message, and read it back', () => {
     assert.equal(stringifyMessage({}), '{}')
     assert.deepEqual(parseMessage('{}'), EMPTY)
   })
 
-  it('leaves zero values out', () => {
+  it('leave out zero values', () => {
     assert.equal(stringifyMessage(EMPTY), '{}')
     assert.equal(write({ server: undefined, event: null, data: 'x', time: null }), '{"data":"x"}')
   })
 
-  it('has its fields in the order of the protocol, whatever their order in the object', () => {
+  it('write the fields in the order of the protocol, whatever their order in the object', () => {
     const text = '{"server":"s","event":"e","data":"d","id":"i","time":7}'
     assert.equal(stringifyMessage({ time: 7n, id: 'i', data: 'd', event: 'e', server: 's' }), text)
   })
 
-  it('has no fields but those of the protocol', () => {
+  it('write no fields but those of the protocol', () => {
     assert.equal(write({ event: 'e', uid: 'u1', evt: 'x' }), '{"event":"e"}')
   })
 
-  it('has <, >, &, U+2028 and U+2029 escaped, which may be unsafe where it is embedded', () => {
+  it('escape <, >, &, U+2028 and U+2029, which may be unsafe where a text is embedded', () => {
     const text = '{"data":"\\u003c\\u003e\\u0026\\u2028\\u2029"}'
     assert.equal(stringifyMessage({ data: '<>&\u2028\u2029' }), text)
     assert.equal(parseMessage(text).data, '<>&\u2028\u2029')
   })
 
-  it('has other characters as Go has them', () => {
-    // Before Go 1.22, \b and \f were \u0008 and \u000c: the same text.
+  it('write other characters as Go does', () => {
+    // Before Go 1.22, \b and \f were written as \u0008 and \u000c, which is the same text.
     const data = '\0\x01\b\t\n\f\r\x1f "\\/\x7f\x80é\ufeff\ufffd\u{1f600}'
     const text = '\\u0000\\u0001\\b\\t\\n\\f\\r\\u001f \\"\\\\/\x7f\x80é\ufeff\ufffd\u{1f600}'
     assert.equal(stringifyMessage({ data }), `{"data":"${text}"}`)
   })
 
-  it('has U+FFFD for a lone surrogate, which UTF-8 cannot carry', () => {
+  it('write U+FFFD for a lone surrogate, which UTF-8 cannot carry', () => {
     assert.equal(stringifyMessage({ data: 'a\ud83db\ude00' }), '{"data":"a\ufffdb\ufffd"}')
     assert.equal(stringifyMessage({ data: '\ude00\ud83d' }), '{"data":"\ufffd\ufffd"}')
     assert.equal(stringifyMessage({ data: '\ud83d\ude00' }), '{"data":"\u{1f600}"}')
   })
 
-  it('round-trips any text in any field, but for lone surrogates', () => {
+  it('round-trip any text in any field except lone surrogates', () => {
     const fields = { server: anyText, event: anyText, data: anyText, id: anyText, time: int64 }
     fc.assert(
       fc.property(fc.record(fields, { requiredKeys: [] }), (message) => {
@@ -74,11 +75,11 @@ describe('a Message as JSON', () => {
         )
         assert.deepEqual(parseMessage(stringifyMessage(message)), { ...EMPTY, ...wanted })
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 
-  it('is JSON that any parser reads the same', () => {
+  it('write JSON that every parser reads the same', () => {
     fc.assert(
       fc.property(anyText, int64, (data, time) => {
         const parsed: unknown = JSON.parse(stringifyMessage({ data, time }))
@@ -88,12 +89,12 @@ describe('a Message as JSON', () => {
     )
   })
 
-  it('is read in spite of unknown fields, and null is the default', () => {
+  it('ignore unknown fields, and take null for the default', () => {
     const text = '{"v":2,"event":"e","data":null,"id":null,"x":{"data":"no"},"server":null}'
     assert.deepEqual(parseMessage(text), { ...EMPTY, event: 'e' })
   })
 
-  it('is a plain object with nothing inherited or polluted, whatever the keys', () => {
+  it('read a plain object with nothing inherited or polluted, whatever the keys', () => {
     const evil = '{"server":"evil","data":"evil","time":"1"}'
     const read = parseMessage(`{"__proto__":${evil},"constructor":{"prototype":${evil}},"toString":"x"}`)
     assert.deepEqual(read, EMPTY)
@@ -101,7 +102,7 @@ describe('a Message as JSON', () => {
     assert.equal('server' in {}, false)
   })
 
-  it('takes nothing from an Object.prototype that something else polluted', () => {
+  it('take nothing from a polluted Object.prototype', () => {
     const polluted = Object.prototype as { server?: string; time?: string }
     try {
       polluted.server = 'evil'
@@ -113,7 +114,7 @@ describe('a Message as JSON', () => {
     }
   })
 
-  it('is refused when a field that should be a string is none, and the error names it', () => {
+  it('refuse a field that should be a string and is none, and name it', () => {
     for (const [value, kind] of [
       ['5', 'a number'],
       ['0', 'a number'],
@@ -129,7 +130,7 @@ describe('a Message as JSON', () => {
     }
   })
 
-  it('is not written with a field of another type, not even a zero value', () => {
+  it('refuse to write a field of another type, even a zero value', () => {
     for (const value of [5, 0, Number.NaN, false, 0n, 5n, [], {}, () => 'x', Symbol('x')]) {
       for (const name of ['server', 'event', 'data', 'id']) {
         const says = new RegExp(`^Message\\.${name} must be a string, not an? `)
@@ -138,21 +139,21 @@ describe('a Message as JSON', () => {
     }
   })
 
-  it('is not written with a time that is no bigint, which would be wrong or rounded', () => {
+  it('refuse to write a time that is no bigint, because it would be wrong or rounded', () => {
     for (const time of [1700000000123, 0, 1.5, Number.NaN, '1700000000123456789', '', true, new Date(0)]) {
       const says = /^Message\.time must be a bigint, not an? /
       assert.throws(() => write({ time }), { name: 'CometError', code: 'INVALID_FIELD', message: says })
     }
   })
 
-  it('is not written with a time out of the range of int64', () => {
+  it('refuse to write a time out of the range of int64', () => {
     for (const time of [2n ** 63n, -(2n ** 63n) - 1n, 2n ** 64n]) {
       const message = `Message.time is out of the range of int64: ${time}`
       assert.throws(() => write({ time }), { code: 'INVALID_FIELD', message })
     }
   })
 
-  it('is not written from what is no object', () => {
+  it('refuse to write anything but an object', () => {
     for (const value of [undefined, null, 'text', 5]) {
       assert.throws(() => write(value), {
         code: 'INVALID_FIELD',
@@ -161,7 +162,7 @@ describe('a Message as JSON', () => {
     }
   })
 
-  it('is refused when the text is not JSON, with the reason', () => {
+  it('refuse a text that is not JSON, with the reason', () => {
     for (const text of [
       '',
       ' ',
@@ -185,7 +186,7 @@ describe('a Message as JSON', () => {
     }
   })
 
-  it('is refused when the JSON is not an object, and the error says what it is', () => {
+  it('refuse JSON that is no object, and name its kind', () => {
     for (const [text, kind] of [
       ['null', 'null'],
       ['[]', 'an array'],
@@ -198,7 +199,7 @@ describe('a Message as JSON', () => {
     }
   })
 
-  it('is refused when it is given as something other than text', () => {
+  it('refuse anything but a text', () => {
     for (const text of [undefined, null, {}, Buffer.from('{}')]) {
       const message = /^Message must be given as a string, not /
       assert.throws(() => parseMessage(text as unknown as string), { code: 'INVALID_FIELD', message })

@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { parsePacket } from '../../../lib/protocol/packet.ts'
-import { decoy } from './arbitraries.ts'
+import { decoy } from '../../support/arbitraries.ts'
+import { runs } from '../../support/tier.ts'
 
-describe('an uplink packet', () => {
-  it('is a heartbeat when it has no type, as in proto3', () => {
+describe('parsePacket', () => {
+  it('reads a packet without a type as a heartbeat, as proto3 does', () => {
     for (const packet of [{}, { type: null }, { type: 0 }, { type: 'HB' }, { type: 'HB', rid: 5 }]) {
       assert.deepEqual(parsePacket(packet), { type: 'HB' })
     }
   })
 
-  it('is BYE without anything else', () => {
+  it('reads BYE, which has no fields', () => {
     assert.deepEqual(parsePacket({ type: 'BYE' }), { type: 'BYE' })
   })
 
-  it('names the room to enter by JOIN, which is also number 2', () => {
+  it('reads the room of JOIN, which is also number 2', () => {
     assert.deepEqual(parsePacket({ type: 'JOIN', join: { rid: 'r1' } }), {
       type: 'JOIN',
       rid: 'r1',
@@ -29,17 +30,17 @@ describe('an uplink packet', () => {
     })
   })
 
-  it('names the room to leave by LEAVE', () => {
+  it('reads the room of LEAVE', () => {
     assert.deepEqual(parsePacket({ type: 'LEAVE', leave: { rid: 'r1' } }), { type: 'LEAVE', rid: 'r1' })
   })
 
-  it('is for no room when it says so', () => {
+  it('accepts an empty rid, which stands for no room', () => {
     const packet = parsePacket({ type: 'JOIN', join: { rid: '' } })
     assert.deepEqual(packet, { type: 'JOIN', rid: '', since: '', recent: 0 })
     assert.deepEqual(parsePacket({ type: 'LEAVE', leave: { rid: '' } }), { type: 'LEAVE', rid: '' })
   })
 
-  it('is refused without a room: a rid that is undefined, which JSON drops, must not leave all rooms', () => {
+  it('refuses JOIN and LEAVE without a rid: JSON drops an undefined one, which must not leave all rooms', () => {
     for (const packet of [
       {},
       { join: {} },
@@ -60,13 +61,13 @@ describe('an uplink packet', () => {
     }
   })
 
-  it('carries a text by SEND, with an id or without', () => {
+  it('reads the text of SEND, with or without an id', () => {
     const send = { type: 'SEND', send: { evt: 'hi', id: '1' } }
     assert.deepEqual(parsePacket(send), { type: 'SEND', evt: 'hi', id: '1' })
     assert.deepEqual(parsePacket({ type: 'SEND', send: { evt: '' } }), { type: 'SEND', evt: '', id: '' })
   })
 
-  it('is refused as SEND without a text', () => {
+  it('refuses SEND without a text', () => {
     for (const [packet, kind] of [
       [{}, 'undefined'],
       [{ send: {} }, 'undefined'],
@@ -78,7 +79,7 @@ describe('an uplink packet', () => {
     }
   })
 
-  it('is refused with a field of the wrong type, which the error names', () => {
+  it('refuses a field of the wrong type, and names it', () => {
     for (const [packet, message] of [
       [{ type: 'JOIN', join: { rid: 5 } }, 'join.rid must be a string, not a number'],
       [{ type: 'LEAVE', leave: { rid: ['r1'] } }, 'leave.rid must be a string, not an array'],
@@ -90,15 +91,15 @@ describe('an uplink packet', () => {
     }
   })
 
-  it('is refused with a type Comet does not have', () => {
+  it('refuses an unknown type', () => {
     const message = 'type must be HB, JOIN, LEAVE, SEND or BYE'
-    // 1 and 3 are AUTH and PUSH in the system the protocol comes from.
+    // 1 and 3 are AUTH and PUSH in the system that the protocol comes from.
     const types = [1, 3, -1, 2.5, Number.NaN, '', 'hb', '0', 'PUSH', 'constructor', '__proto__', true, {}]
     for (const type of types) assert.throws(() => parsePacket({ type }), { code: 'INVALID_FIELD', message })
   })
 
-  // Such values turn into strings on the way to a comparison, or fail to.
-  it('is refused with a type that only looks like a name', () => {
+  // A comparison may convert such values to strings, or fail to.
+  it('refuses a type that becomes a name only when it is converted to a string', () => {
     const message = 'type must be HB, JOIN, LEAVE, SEND or BYE'
     for (const text of ['["HB"]', '[["BYE"]]', '{"toString":1,"valueOf":1}', '{"toString":null}']) {
       const packet: unknown = JSON.parse(`{"type":${text}}`)
@@ -106,7 +107,7 @@ describe('an uplink packet', () => {
     }
   })
 
-  it('is refused when it is no JSON object', () => {
+  it('refuses anything but a JSON object', () => {
     for (const [packet, kind] of [
       [undefined, 'undefined'],
       [null, 'null'],
@@ -119,7 +120,7 @@ describe('an uplink packet', () => {
     }
   })
 
-  it('is read or refused with a CometError, whatever JSON a client sends', () => {
+  it('reads a packet or throws a CometError, whatever JSON a client sends', () => {
     const body = fc.oneof(decoy, fc.dictionary(fc.constantFrom('rid', 'evt', 'id', '__proto__'), decoy))
     const type = fc.oneof(decoy, fc.constantFrom('HB', 'JOIN', 'LEAVE', 'SEND', 'BYE', 0, 2))
     const packet = fc.record({ type, join: body, leave: body, send: body }, { requiredKeys: [] })
@@ -131,7 +132,7 @@ describe('an uplink packet', () => {
           assert.equal((error as { code?: string }).code, 'INVALID_FIELD')
         }
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     )
   })
 })

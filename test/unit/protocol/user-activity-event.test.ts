@@ -2,28 +2,29 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { parseUserActivityEvent, stringifyUserActivityEvent, UserActivityEvent } from '../../../lib/index.ts'
-import { anyText, int64 } from './arbitraries.ts'
+import { anyText, int64 } from '../../support/arbitraries.ts'
+import { runs } from '../../support/tier.ts'
 
 const { Type } = UserActivityEvent
 
 const TIME = 1700000000123456789n
 
-describe('a UserActivityEvent', () => {
-  it('has no rid when it is not about a room', () => {
+describe('UserActivityEvent', () => {
+  it('has no rid unless it is about a room', () => {
     for (const rid of [undefined, '']) {
       const event = new UserActivityEvent({ type: Type.ONLINE, uid: 'u1', rid, time: TIME })
       assert.equal('rid' in event, false)
     }
   })
 
-  it('can be logged as JSON, with its time as a decimal string', () => {
+  it('becomes JSON with its time as a decimal string', () => {
     const online = new UserActivityEvent({ type: Type.ONLINE, uid: 'u1', time: TIME })
     const enter = new UserActivityEvent({ type: Type.ENTER_ROOM, uid: 'u1', rid: 'r1', time: -1n })
     assert.equal(JSON.stringify(online), '{"type":1,"uid":"u1","time":"1700000000123456789"}')
     assert.equal(JSON.stringify({ a: [enter] }), '{"a":[{"type":4,"uid":"u1","rid":"r1","time":"-1"}]}')
   })
 
-  it('can be read back from what it was logged as', () => {
+  it('can be read back from that JSON', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...Object.values(Type)),
@@ -38,14 +39,14 @@ describe('a UserActivityEvent', () => {
     )
   })
 
-  it('can be inspected', () => {
+  it('is printed by inspect with its fields', () => {
     const event = new UserActivityEvent({ type: Type.HEARD, uid: 'u1', time: TIME })
     assert.equal(inspect(event), "UserActivityEvent { type: 3, uid: 'u1', time: 1700000000123456789n }")
   })
 })
 
-describe('a UserActivityEvent as JSON', () => {
-  it('is written byte for byte as Go writes it, with numbers for type and time', () => {
+describe('parseUserActivityEvent and stringifyUserActivityEvent', () => {
+  it('write byte for byte what Go writes, with numbers for type and time', () => {
     const online = { type: Type.ONLINE, uid: 'u1', time: TIME }
     const enter = { type: Type.ENTER_ROOM, uid: 'u1', rid: 'r<1>', time: TIME }
     assert.equal(stringifyUserActivityEvent(online), '{"type":1,"uid":"u1","time":1700000000123456789}')
@@ -55,14 +56,14 @@ describe('a UserActivityEvent as JSON', () => {
     )
   })
 
-  it('is {} when it is empty, both ways', () => {
+  it('write {} for an empty event, and read it back', () => {
     const empty = new UserActivityEvent({ type: Type.UNSPECIFIED, uid: '', time: 0n })
     assert.equal(stringifyUserActivityEvent(empty), '{}')
     assert.deepEqual(parseUserActivityEvent('{}'), empty)
     assert.deepEqual(parseUserActivityEvent('{"type":null,"uid":null,"rid":null,"time":null}'), empty)
   })
 
-  it('round-trips any fields, but for lone surrogates', () => {
+  it('round-trip any fields except lone surrogates', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...Object.values(Type)),
@@ -75,24 +76,24 @@ describe('a UserActivityEvent as JSON', () => {
           assert.deepEqual(parseUserActivityEvent(text), new UserActivityEvent(wanted))
         },
       ),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 
   for (const [name, value] of Object.entries(Type)) {
-    it(`is read with the type ${name} by name and by number`, () => {
+    it(`read the type ${name} by name and by number`, () => {
       assert.equal(parseUserActivityEvent(`{"type":"${name}"}`).type, value)
       assert.equal(parseUserActivityEvent(`{"type":${value}}`).type, value)
     })
   }
 
-  it('is read as an instance, so that it can be told to hooks and logged', () => {
+  it('read an instance of UserActivityEvent, for hooks and logs', () => {
     const event = parseUserActivityEvent('{"type":"ONLINE","uid":"u1","time":"1700000000123456789","v":1}')
     assert.ok(event instanceof UserActivityEvent)
     assert.deepEqual(event, new UserActivityEvent({ type: Type.ONLINE, uid: 'u1', time: TIME }))
   })
 
-  it('is refused with a type the protocol does not have, and the error lists those it has', () => {
+  it('refuse an unknown type, and list the known ones', () => {
     const message = /^UserActivityEvent\.type must be one of UNSPECIFIED, ONLINE, .*LEAVE_ROOM or its number$/
     const unknown = [
       '6',
@@ -116,7 +117,7 @@ describe('a UserActivityEvent as JSON', () => {
     }
   })
 
-  it('is refused when uid or rid is no string', () => {
+  it('refuse a uid or rid that is no string', () => {
     for (const name of ['uid', 'rid']) {
       const message = `UserActivityEvent.${name} must be a string, not a number`
       assert.throws(() => parseUserActivityEvent(`{"${name}":5}`), { code: 'INVALID_FIELD', message })
@@ -125,7 +126,7 @@ describe('a UserActivityEvent as JSON', () => {
     }
   })
 
-  it('is not written with a time that is no int64', () => {
+  it('refuse to write a time that is no int64', () => {
     for (const time of [1700000000123, 0, '1', 2n ** 63n]) {
       const event = { type: Type.ONLINE, uid: 'u1', time: time as bigint }
       const message = /^UserActivityEvent\.time (must be a bigint|is out of the range)/
@@ -133,12 +134,12 @@ describe('a UserActivityEvent as JSON', () => {
     }
   })
 
-  it('inherits nothing from the keys it is read from', () => {
+  it('take nothing from inherited keys', () => {
     const event = parseUserActivityEvent('{"__proto__":{"type":1,"uid":"evil","rid":"evil"},"constructor":1}')
     assert.deepEqual(event, new UserActivityEvent({ type: Type.UNSPECIFIED, uid: '', time: 0n }))
   })
 
-  it('is refused when it is not JSON or not an object', () => {
+  it('refuse a text that is no JSON object', () => {
     assert.throws(() => parseUserActivityEvent('nope'), {
       code: 'INVALID_JSON',
       message: /^UserActivityEvent is not JSON: /,

@@ -14,7 +14,7 @@ describe('HeartbeatGroups', () => {
   })
   afterEach(() => clock.uninstall())
 
-  it('has each thing beat once in every interval, from its first one on until it is deleted', () => {
+  it('beats each item once in every interval, from its first beat until it is deleted', () => {
     const step = fc.record({
       op: fc.constantFrom('add', 'delete', 'pass'),
       item: fc.nat(5),
@@ -48,7 +48,7 @@ describe('HeartbeatGroups', () => {
     )
   })
 
-  it('lets others have their turn amid the beats of many, and passes over who is deleted meanwhile', () => {
+  it('lets other work run between the beats of many items, and skips items deleted meanwhile', () => {
     const beats: number[] = []
     const pulse = new HeartbeatGroups<number>(INTERVAL_MS, (item) => beats.push(item))
     const many = 10_000

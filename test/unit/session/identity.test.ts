@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict'
 import { checkIdentity, type Identified } from '../../../lib/session/identity.ts'
 
-/** Takes anything, as JavaScript hosts may answer anything. */
+/** Accepts anything, because JavaScript apps may answer anything. */
 const check = (identified: unknown, maxIdBytes = 256) => checkIdentity(identified as Identified, maxIdBytes)
 
-describe('what identify answers', () => {
-  it('may be a uid', () => {
+describe('checkIdentity', () => {
+  it('accepts a uid', () => {
     const alice = { uid: 'alice', anonymous: false, rooms: [], info: undefined, expiresAt: undefined }
     assert.deepEqual(check('alice'), alice)
   })
 
-  it('may be a number or a bigint, taken in decimal; 0 is somebody', () => {
+  it('accepts a number or a bigint in decimal, also 0', () => {
     assert.equal(check(42).uid, '42')
     assert.equal(check(0).uid, '0')
     assert.equal(check(2n ** 64n).uid, '18446744073709551616')
     assert.equal(check({ uid: 0 }).uid, '0')
   })
 
-  it('may be a uid with rooms and info', () => {
+  it('accepts a uid with rooms and info', () => {
     const info = { name: 'Alice' }
     const identity = check({ uid: 'alice', rooms: ['b', 'a'], info })
     assert.deepEqual(identity, {
@@ -31,7 +31,7 @@ describe('what identify answers', () => {
     assert.equal(check({ uid: 'alice', info: undefined }).info, undefined)
   })
 
-  it('may be anonymous, which gives a random uid and nothing else', () => {
+  it('gives an anonymous client a random uid and nothing else', () => {
     const [first, second] = [
       check({ anonymous: true }),
       check({ anonymous: true, uid: 'alice', rooms: ['a'] }),
@@ -43,14 +43,14 @@ describe('what identify answers', () => {
     assert.notEqual(second.uid, 'alice')
   })
 
-  it('is anonymous only when it says true', () => {
+  it('treats a client as anonymous only with anonymous: true', () => {
     assert.equal(check({ anonymous: false, uid: 'alice' }).anonymous, false)
     for (const anonymous of [false, 'yes', 1]) {
       assert.throws(() => check({ anonymous }), { name: 'CometError', code: 'INVALID_IDENTITY' })
     }
   })
 
-  it('is nobody when it is nothing, or its uid is nothing', () => {
+  it('throws UNAUTHENTICATED for nothing, or nothing as the uid', () => {
     for (const nothing of [undefined, null, false, '']) {
       for (const answer of [nothing, { uid: nothing }, { uid: nothing, rooms: ['a'] }]) {
         assert.throws(() => check(answer), { name: 'CometError', code: 'UNAUTHENTICATED', status: 401 })
@@ -58,8 +58,8 @@ describe('what identify answers', () => {
     }
   })
 
-  // A 401 would look like a user who is signed out, and hide that identify is wrong for everybody.
-  it('is refused when it is an object that has no uid at all', () => {
+  // A 401 would look like a user that is signed out, and hide that identify is wrong for all users.
+  it('refuses an object that has no uid at all', () => {
     for (const answer of [{}, { id: 7 }, ['alice'], new Map([['uid', 'alice']]), Promise.resolve('alice')]) {
       assert.throws(() => check(answer), {
         name: 'CometError',
@@ -70,7 +70,7 @@ describe('what identify answers', () => {
     }
   })
 
-  it('is refused when its uid is malformed, and the error says how', () => {
+  it('refuses a malformed uid, and says how', () => {
     for (const [uid, problem] of [
       [true, 'must be a string, not a boolean'],
       [1.5, 'must be a safe integer, not 1.5'],
@@ -86,7 +86,7 @@ describe('what identify answers', () => {
     }
   })
 
-  it('is refused when its rooms are malformed, and the error says how', () => {
+  it('refuses malformed rooms, and says how', () => {
     for (const [rooms, problem] of [
       ['lobby', 'rooms must be an array of room ids, not a string'],
       [null, 'rooms must be an array of room ids, not null'],
@@ -100,14 +100,14 @@ describe('what identify answers', () => {
     }
   })
 
-  it('is held to the limit of ids', () => {
+  it('applies maxIdBytes to the uid and the rooms', () => {
     assert.equal(check({ uid: 'x'.repeat(8), rooms: ['y'.repeat(8)] }, 8).uid, 'x'.repeat(8))
     assert.throws(() => check('x'.repeat(9), 8), { code: 'INVALID_IDENTITY', message: /at most 8 bytes/ })
     assert.throws(() => check({ uid: 'x', rooms: ['y'.repeat(9)] }, 8), { code: 'INVALID_IDENTITY' })
     assert.throws(() => check(10n ** 8n, 8), { code: 'INVALID_IDENTITY', message: /at most 8 bytes/ })
   })
 
-  it('is not changed, nor kept by reference where the host may change it later', () => {
+  it('copies the rooms, which the app may change later', () => {
     const rooms = ['a']
     const identity = check({ uid: 'alice', rooms })
     rooms.push('b')

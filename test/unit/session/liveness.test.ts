@@ -1,16 +1,83 @@
 import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
-import type { CometOptions } from '../../../lib/index.ts'
+import type { CometOptions, Identified } from '../../../lib/index.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
+import { runs } from '../../support/tier.ts'
 
 const INTERVAL_MS = 1_000
-/** How exact the timerWheel is. */
+/** How exact the TimerWheel is. */
 const LATEST_MS = 200
 
-describe('A client that said it answers heartbeats', () => {
+describe('Liveness', () => {
+  let clock: FakeTimers.Clock
+  beforeEach(() => {
+    clock = FakeTimers.install({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+    })
+  })
+  afterEach(async () => {
+    clock.uninstall()
+    await closeComets()
+  })
+
+  async function open(options: CometOptions, identity: Identified = 'alice', answersHeartbeats = false) {
+    const { comet } = makeComet(options)
+    const transport = new MemoryTransport()
+    await comet.connect({ identity, transport, answersHeartbeats })
+    return { comet, transport, pass: async (ms: number) => void (await clock.tickAsync(ms)) }
+  }
+
+  it('closes a client that answers heartbeats after three silent intervals', async () => {
+    const { comet, transport, pass } = await open({ maxConnectionAge: 0 }, 'alice', true)
+    await pass(40_000)
+    await comet.receive({ sid: transport.sid, identity: 'alice', packet: { type: 'HB' } })
+    await pass(44_900)
+    assert.equal(transport.closed, false)
+    await pass(15_300)
+    assert.equal(transport.control('close')?.code, 'SILENT')
+    assert.equal(comet.stats().sessions, 0)
+  })
+
+  it('closes any other client at 80 to 100 % of maxConnectionAge', async () => {
+    const { transport, pass } = await open({ maxConnectionAge: 100_000 })
+    await pass(79_900)
+    assert.equal(transport.closed, false)
+    await pass(20_300)
+    assert.equal(transport.control('close')?.code, 'AGED')
+    assert.equal(transport.control('close')?.reconnect, true)
+  })
+
+  it('closes neither without heartbeatInterval and maxConnectionAge', async () => {
+    const { transport, pass } = await open({ maxConnectionAge: 0, heartbeatInterval: 0 }, 'alice', true)
+    await pass(24 * 3_600_000)
+    assert.equal(transport.closed, false)
+  })
+
+  it('closes a session when its identity expires', async () => {
+    const expiresAt = Date.now() + 3_600_000
+    const { transport, pass } = await open({ maxConnectionAge: 0 }, { uid: 'alice', expiresAt })
+    // The wall clock is real and goes on meanwhile. A minute is more than enough for that.
+    await pass(3_540_000)
+    assert.equal(transport.closed, false)
+    await pass(60_200)
+    assert.equal(transport.control('close')?.code, 'EXPIRED')
+  })
+
+  it('sends one heartbeat in every interval', async () => {
+    const { transport, pass } = await open({ maxConnectionAge: 0 })
+    const beats = () => transport.events.filter(({ event }) => event === 'comet.heartbeat').length
+    await pass(15_100)
+    assert.ok(beats() >= 1)
+    await pass(150_000)
+    // The first heartbeat comes at a random time within an interval.
+    assert.ok(beats() >= 10 && beats() <= 12, `${beats()}`)
+  })
+})
+
+describe('Liveness of a client that answers heartbeats', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {
     clock = FakeTimers.install({
@@ -31,7 +98,7 @@ describe('A client that said it answers heartbeats', () => {
     return { transport, answer, beats: () => transport.events.filter(isBeat).length }
   }
 
-  it('is closed three intervals after it was last heard, not before, whenever that was', async () => {
+  it('closes the client three intervals after it was last seen, never earlier', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 1, max: 3 * INTERVAL_MS - 1 }), { maxLength: 8 }),
@@ -48,11 +115,11 @@ describe('A client that said it answers heartbeats', () => {
           assert.equal(transport.control('close')?.code, 'SILENT')
         },
       ),
-      { numRuns: 50 },
+      runs(50),
     )
   })
 
-  it('gets a heartbeat in every interval, however late it answers', async () => {
+  it('sends a heartbeat in every interval, however late the client answers', async () => {
     const { transport, answer, beats } = await open()
     for (let round = 0; round < 10; round += 1) {
       await clock.tickAsync(2_700)
@@ -62,7 +129,7 @@ describe('A client that said it answers heartbeats', () => {
     assert.ok(beats() >= 27 * (INTERVAL_MS / (INTERVAL_MS + LATEST_MS)) - 1 && beats() <= 28, `${beats()}`)
   })
 
-  it('is not taken for silent while it reads, however much lies before the heartbeat', async () => {
+  it('does not take the client for silent while it reads, however much waits before the heartbeat', async () => {
     const { comet } = makeComet({ heartbeatInterval: INTERVAL_MS })
     const transport = new PacedTransport()
     await comet.connect({ identity: 'alice', transport, answersHeartbeats: true })
@@ -77,7 +144,7 @@ describe('A client that said it answers heartbeats', () => {
     assert.equal(transport.control('close')?.code, 'SILENT')
   })
 
-  it('is not closed for its age', async () => {
+  it('does not close the client for its age', async () => {
     const { transport, answer } = await open({ maxConnectionAge: 2_000 })
     for (let round = 0; round < 10; round += 1) {
       await clock.tickAsync(INTERVAL_MS)
@@ -87,8 +154,8 @@ describe('A client that said it answers heartbeats', () => {
   })
 })
 
-describe('A client that goes as its stream begins', () => {
-  it('leaves no timer behind', async () => {
+describe('Liveness of a client that leaves with its first bytes', () => {
+  it('keeps no timer', async () => {
     const clock = FakeTimers.install({
       toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
     })

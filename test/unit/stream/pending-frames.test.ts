@@ -1,30 +1,31 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { PendingFrames } from '../../../lib/stream/pending-frames.ts'
+import { runs } from '../../support/tier.ts'
 
-describe('pending frames', () => {
+describe('PendingFrames', () => {
   const a = Buffer.from('a')
   const b = Buffer.from('b')
 
-  it('are none at first', () => {
+  it('is empty at first', () => {
     assert.equal(PendingFrames.empty().batch()?.bytes, undefined)
   })
 
-  it('are the very frame when there is one, without a copy', () => {
+  it('returns a single frame without a copy', () => {
     assert.equal(PendingFrames.empty().with(a).batch()?.bytes, a)
   })
 
-  it('are joined in the order they came', () => {
+  it('joins frames in their order', () => {
     const root = PendingFrames.empty()
     assert.equal(root.with(a).with(b).with(a).batch()?.bytes.toString(), 'aba')
     assert.equal(root.with(b).with(a).batch()?.bytes.toString(), 'ba')
   })
 
-  it('may have the same frame twice in a row', () => {
+  it('accepts the same frame several times in a row', () => {
     assert.equal(PendingFrames.empty().with(a).with(a).with(a).batch()?.bytes.toString(), 'aaa')
   })
 
-  it('are joined once, whoever asks and whenever', () => {
+  it('joins a sequence once for all sessions', () => {
     const root = PendingFrames.empty()
     const first = root.with(a).with(b)
     const bytes = first.batch()?.bytes
@@ -32,7 +33,7 @@ describe('pending frames', () => {
     assert.equal(root.with(a).with(b).batch()?.bytes, bytes)
   })
 
-  it('stay as they are when others go on from there', () => {
+  it('does not change when others continue from it', () => {
     const some = PendingFrames.empty().with(a)
     const more = some.with(b)
     assert.equal(more.batch()?.bytes.toString(), 'ab')
@@ -40,15 +41,15 @@ describe('pending frames', () => {
     assert.equal(some.with(b), more)
   })
 
-  // Frames with the same content may still be two events, and telling costs a comparison of all bytes.
-  it('are told apart by identity, not by content', () => {
+  // Frames with the same content may be two events, and a check would have to compare all bytes.
+  it('distinguishes frames by identity, not by content', () => {
     const root = PendingFrames.empty()
     const twin = Buffer.from('a')
     assert.notEqual(root.with(a), root.with(twin))
     assert.equal(root.with(twin).batch()?.bytes, twin)
   })
 
-  it('of separate turns share nothing', () => {
+  it('shares nothing between turns', () => {
     const first = PendingFrames.empty().with(a).with(b)
     const second = PendingFrames.empty().with(a).with(b)
     assert.notEqual(first, second)
@@ -56,17 +57,17 @@ describe('pending frames', () => {
     assert.deepEqual(first.batch()?.bytes, second.batch()?.bytes)
   })
 
-  it('may be many', () => {
+  it('holds very many frames', () => {
     const frames = Array.from({ length: 100_000 }, (_, index) => Buffer.from(`${index},`))
     let pending = PendingFrames.empty()
     for (const frame of frames) pending = pending.with(frame)
     assert.ok(pending.batch()?.bytes.equals(Buffer.concat(frames)))
   })
 
-  it('are right for every session, and one Buffer for those with the same, whoever got what when', () => {
+  it('gives every session its frames, and one Buffer to sessions with the same sequence', () => {
     const SESSIONS = 5
     const FRAMES = Array.from({ length: 4 }, (_, index) => Buffer.from(`<${'x'.repeat(index)}${index}>`))
-    // Each step gives one frame to some of the sessions; some sessions are flushed early, and so ask twice.
+    // Each step adds one frame to some of the sessions. Some sessions are flushed early, and so join twice.
     const recipients = fc.uniqueArray(fc.nat({ max: SESSIONS - 1 }), { minLength: 1 })
     const step = fc.record({ frame: fc.constantFrom(...FRAMES), recipients, ask: fc.boolean() })
     fc.assert(
@@ -79,7 +80,7 @@ describe('pending frames', () => {
             const bytes = pending.batch()?.bytes
             if (frames.length === 0) assert.equal(bytes, undefined)
             else assert.deepEqual(bytes, Buffer.concat(frames))
-            // The frames differ in content, so that equal bytes mean the same sequence.
+            // The frames differ in content, so equal bytes mean the same sequence.
             const sequence = Buffer.concat(frames).toString()
             if (buffers.has(sequence)) assert.equal(bytes, buffers.get(sequence))
             buffers.set(sequence, bytes)
@@ -96,7 +97,7 @@ describe('pending frames', () => {
         }
         check()
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     )
   })
 })

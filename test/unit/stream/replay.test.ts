@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
 import type { Comet, CometOptions } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { until } from '../../support/inbox.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
-import { until } from '../../support/until.ts'
 
 const SIZE = 70_000
 const past = (name: string) => name.padEnd(SIZE, '.')
-const turn = () => new Promise(setImmediate)
 
-/** A client of alice that reads slowly comes back to three events of her room that are too large to be sent at once. */
-async function comeBack(options: CometOptions = {}) {
+/** A slow client of alice reconnects. It missed three events of its room that are too large to be sent at once. */
+async function reconnect(options: CometOptions = {}) {
   const { comet } = makeComet(options)
   const first = await connect(comet, 'alice', 'den')
   const position = String(first.lastEventId)
@@ -26,22 +26,25 @@ async function comeBack(options: CometOptions = {}) {
   return { comet, client, position, packet }
 }
 
-/** Reads on until nothing more comes. */
 async function read(client: PacedTransport): Promise<string[]> {
-  for (let events = -1; events !== client.events.length; ) {
-    events = client.events.length
-    await turn()
-    client.read()
-    client.read()
-  }
+  await client.readAll()
   return client.published.map((evt) => evt.replace(/\.+$/, ''))
 }
 
-describe('While a client catches up', () => {
+/** Checks that the client's position never went back, from where it would get events twice. */
+function assertPositionsAscend({ events }: PacedTransport): void {
+  const places = events.flatMap(({ id }) => (id === undefined ? [] : [Number(id.split('.')[1])]))
+  assert.deepEqual(
+    places,
+    places.toSorted((a, b) => a - b),
+  )
+}
+
+describe('A replay', () => {
   afterEach(closeComets)
 
-  it('all that is published comes in its order, kept or not', async () => {
-    const { comet, client } = await comeBack()
+  it('continues with everything that is published meanwhile, in order, transient or not', async () => {
+    const { comet, client } = await reconnect()
     await comet.publish({ rid: 'den', evt: '1' }, { transient: true })
     await comet.publish({ evt: '2' })
     await comet.publish({ uid: 'alice', evt: '3' }, { transient: true })
@@ -51,8 +54,8 @@ describe('While a client catches up', () => {
     assert.equal((await read(client)).at(-1), '5')
   })
 
-  it('it may enter a room that it is in: nothing is passed over for it', async () => {
-    const { comet, client, packet } = await comeBack()
+  it('skips nothing when the client enters a room that it is in', async () => {
+    const { comet, client, packet } = await reconnect()
     await comet.publish({ rid: 'den', evt: '1' })
     await comet.enter({ uid: 'alice' }, 'den')
     await comet.publish({ rid: 'den', evt: '2' })
@@ -60,8 +63,8 @@ describe('While a client catches up', () => {
     assert.deepEqual(await read(client), ['a', 'b', 'c', '1', '2'])
   })
 
-  it('it is owed what a room was told while it was in it, though it has left', async () => {
-    const { comet, client, packet } = await comeBack()
+  it('includes the events of a room up to the moment at which the client left it', async () => {
+    const { comet, client, packet } = await reconnect()
     await comet.publish({ rid: 'den', evt: '1' })
     await packet('LEAVE', { rid: 'den' })
     await comet.publish({ rid: 'den', evt: 'not for alice' })
@@ -70,8 +73,8 @@ describe('While a client catches up', () => {
     assert.deepEqual(await read(client), ['a', 'b', 'c', '1', '2'])
   })
 
-  it('it may join a room with its past, which comes before what the room is told next', async () => {
-    const { comet, client, packet } = await comeBack({ maxBufferedBytes: 1_000 })
+  it('includes the history of a room that the client joins, before new events of the room', async () => {
+    const { comet, client, packet } = await reconnect({ maxBufferedBytes: 1_000 })
     for (const name of ['x', 'y']) await comet.publish({ rid: 'attic', evt: past(name) })
     await packet('JOIN', { rid: 'attic', recent: 2 })
     await comet.publish({ rid: 'attic', evt: 'z' })
@@ -79,9 +82,9 @@ describe('While a client catches up', () => {
     assert.equal(client.closed, false)
   })
 
-  it('what is evicted before its turn comes is a gap, right where it is missing', async () => {
-    const { comet, client } = await comeBack({ historyEvents: 2 })
-    // The first was gone before it came back, the second was sent at once, and the third has yet to be sent.
+  it('reports a gap at the place of events that were evicted before their turn', async () => {
+    const { comet, client } = await reconnect({ historyEvents: 2 })
+    // The first event was evicted before the client reconnected, the second was sent at once, and the third waits.
     assert.equal(client.control('ready')?.recovered, false)
     await comet.publish({ uid: 'alice', evt: '1' })
     for (const evt of ['2', '3', '4']) await comet.publish({ rid: 'den', evt })
@@ -92,8 +95,8 @@ describe('While a client catches up', () => {
     assert.deepEqual(client.control('gap'), { targets: [{ rid: 'den' }] })
   })
 
-  it('it is ended for too much that is kept for it alone, after the event was delivered to all', async () => {
-    const { comet, client } = await comeBack({ maxBufferedBytes: 1_000 })
+  it('ends with the session when too much is kept for it alone, after the event was delivered to all', async () => {
+    const { comet, client } = await reconnect({ maxBufferedBytes: 1_000 })
     const other = await connect(comet, 'bob')
     comet.on('offline', () => void comet.publish({ evt: 'she is gone' }))
     for (let index = 0; index < 12; index += 1) {
@@ -107,12 +110,38 @@ describe('While a client catches up', () => {
       Array.from({ length: 12 }, (_, index) => String(index)),
     )
   })
+
+  it('is not set back by the id of a transient event', async () => {
+    const { comet, client } = await reconnect()
+    await comet.publish({ uid: 'alice', evt: 'typing' }, { transient: true })
+    await comet.publish({ uid: 'alice', evt: '4' })
+    assert.deepEqual(await read(client), ['a', 'b', 'c', 'typing', '4'])
+    assertPositionsAscend(client)
+  })
+
+  it('is not set back by the id of a heartbeat', async () => {
+    const clock = FakeTimers.install({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      const { comet, client } = await reconnect({ heartbeatInterval: 1_000 })
+      clock.tick(3_000)
+      const before = client.published.length
+      client.read()
+      // The client need not read the whole replay before it can answer.
+      assert.notEqual(client.control('heartbeat'), undefined)
+      assert.equal(client.published.length, before)
+      await comet.publish({ uid: 'alice', evt: '4' })
+      assert.deepEqual(await read(client), ['a', 'b', 'c', '4'])
+      assertPositionsAscend(client)
+    } finally {
+      clock.uninstall()
+    }
+  })
 })
 
-describe('A client that joins a room with much of its past', () => {
+describe('JOIN with recent', () => {
   afterEach(closeComets)
 
-  it('gets it at its own pace, though it is more than may wait for a slow reader', async () => {
+  it('sends the history at the pace of the reader, beyond maxBufferedBytes', async () => {
     const { comet } = makeComet({ maxBufferedBytes: 1_000 })
     for (const name of ['a', 'b', 'c', 'd']) await comet.publish({ rid: 'den', evt: past(name) })
     const client = new PacedTransport()
@@ -126,7 +155,7 @@ describe('A client that joins a room with much of its past', () => {
   })
 })
 
-describe('A gap', () => {
+describe('comet.gap', () => {
   afterEach(closeComets)
 
   async function overflow(comet: Comet) {
@@ -142,58 +171,37 @@ describe('A gap', () => {
     return client
   }
 
-  it('is said again to a client that was cut before it', async () => {
+  it('is sent again to a client that was cut before it', async () => {
     const { comet } = makeComet({ historyEvents: 2 })
     const position = await overflow(comet)
     const client = await returning(comet, position)
     const [ready, gap] = client.events
     assert.deepEqual([ready?.event, gap?.event], ['comet.ready', 'comet.gap'])
-    // It keeps the position that it came with, with which it comes again.
+    // The client keeps the position that it brought, and brings it again.
     assert.equal(ready?.id, undefined)
     assert.equal((await returning(comet, position)).control('ready')?.recovered, false)
   })
 
-  it('is said no more to one that has seen it, also when nothing came after it', async () => {
-    const { comet } = makeComet({ historyEvents: 2, historyAge: 20 })
-    const position = await overflow(comet)
-    await until(() => comet.stats().history.events === 0)
-    const client = await returning(comet, position)
-    assert.deepEqual(client.published, [])
-    assert.equal((await returning(comet, String(client.lastEventId))).control('ready')?.recovered, true)
+  it('is not sent again to a client that has seen it, even if no event followed', async () => {
+    const clock = FakeTimers.install({ toFake: ['performance'] })
+    try {
+      const { comet } = makeComet({ historyEvents: 2, historyAge: 1_000 })
+      const position = await overflow(comet)
+      clock.tick(1_000)
+      const client = await returning(comet, position)
+      assert.deepEqual(client.published, [])
+      assert.equal((await returning(comet, String(client.lastEventId))).control('ready')?.recovered, true)
+    } finally {
+      clock.uninstall()
+    }
   })
 
   for (const options of [{ historyEvents: 0 }, { historyBytes: 0 }, { historyBytes: 500 }]) {
-    it(`is not said to a newcomer, who gets what is published while it comes: ${JSON.stringify(options)}`, async () => {
+    it(`is not sent to a newcomer, which gets what is published while it connects: ${JSON.stringify(options)}`, async () => {
       const { comet } = makeComet(options)
       comet.on('online', ({ uid }) => void comet.publish({ uid, evt: 'Welcome!' }))
       const client = await connect(comet, 'alice')
       assert.deepEqual([client.published, client.control('gap')], [['Welcome!'], undefined])
     })
   }
-})
-
-describe('What a hook publishes amid a delivery', () => {
-  afterEach(closeComets)
-
-  it('comes after what is being delivered, for everybody and in the history', async () => {
-    const keepHistory = (): boolean => {
-      throw new Error('history failed')
-    }
-    const { comet } = makeComet({ keepHistory })
-    comet.on('error', () => void comet.publish({ evt: 'an error' }))
-    const clients = [await connect(comet, 'alice', 'den'), await connect(comet, 'bob', 'den')]
-    await comet.publish({ rid: 'den', evt: 'hello' })
-    await turn()
-    for (const { published } of clients) assert.deepEqual(published, ['hello', 'an error'])
-    const back = new PacedTransport()
-    const position = String(clients[0]?.lastEventId)
-    await comet.connect({ identity: 'alice', transport: back, rids: ['den'], position })
-    assert.deepEqual(await read(back), [])
-  })
-
-  it('does not keep what a promise of history allows', async () => {
-    const { comet } = makeComet({ keepHistory: (async () => false) as unknown as () => boolean })
-    await comet.publish({ rid: 'den', evt: 'secret' })
-    assert.deepEqual(comet.history({ rid: 'den' }), [])
-  })
 })

@@ -6,12 +6,13 @@ import { EventSource } from 'eventsource'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
 import { type Block, encodeBlock, encodeControl } from '../../../lib/stream/sse.ts'
-import { anyText } from '../protocol/arbitraries.ts'
+import { anyText } from '../../support/arbitraries.ts'
+import { runs } from '../../support/tier.ts'
 
-/** What a client is to get: line ends become LF, lone surrogates U+FFFD, and nothing else changes. */
+/** The text that a client must get: line ends become LF, lone surrogates U+FFFD, and nothing else changes. */
 const received = (text: string) => text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').toWellFormed()
 
-/** What a parser makes of a stream that arrives in these chunks. */
+/** Parses a stream that arrives in these chunks. */
 function parse(...chunks: Uint8Array[]) {
   const events: EventSourceMessage[] = []
   const retries: number[] = []
@@ -33,7 +34,7 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 
 const MIB = 2 ** 20
 
-/** Data that must arrive, by what is special about it. */
+/** Data that must arrive, with what is special about it. */
 const DATA: Record<string, string> = {
   'one line': 'hello',
   'no character': '',
@@ -44,7 +45,7 @@ const DATA: Record<string, string> = {
   'CR CR LF, two line ends': '\r\r\n',
   'LF at its end': 'a\n',
   'LF at its start': '\na',
-  'empty lines amid': 'a\n\n\r\n\rb',
+  'empty lines inside': 'a\n\n\r\n\rb',
   'a leading space': ' a\n b',
   'two leading spaces': '  a',
   'a leading colon': ':a\n:b',
@@ -62,7 +63,7 @@ const DATA: Record<string, string> = {
 }
 
 describe('encodeBlock', () => {
-  it('encodes any data so that a parser gets it back, however the bytes are cut', () => {
+  it('encodes any data so that a parser returns it, however the bytes are cut', () => {
     fc.assert(
       fc.property(fc.array(anyText), fc.array(fc.nat()), (texts, places) => {
         const stream = Buffer.concat(texts.map((data) => encodeBlock({ data })))
@@ -73,7 +74,7 @@ describe('encodeBlock', () => {
         )
         assert.deepEqual(errors, [])
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 
@@ -94,7 +95,7 @@ describe('encodeBlock', () => {
     })
   }
 
-  it('gives each field to the event it belongs to, and no other', () => {
+  it('gives each field to its own event', () => {
     const id = fc.string({ unit: fc.constantFrom('a', ' ', ':', '0', '-', 'é') })
     const event = fc.stringMatching(/^[a-z.]{1,10}$/)
     const block = fc.record({ event, id, retry: fc.nat(), data: anyText }, { requiredKeys: ['data'] })
@@ -109,11 +110,11 @@ describe('encodeBlock', () => {
         )
         assert.deepEqual(errors, [])
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 
-  it('may follow a BOM at the start of the stream, which is no part of its first field', () => {
+  it('is read correctly after a BOM at the start of the stream', () => {
     const { events, errors } = parse(Buffer.from('\ufeff'), encodeBlock({ id: '1', data: '\ufeffhi' }))
     assert.deepEqual(events, [{ event: undefined, id: '1', data: '\ufeffhi' }])
     assert.deepEqual(errors, [])
@@ -121,7 +122,7 @@ describe('encodeBlock', () => {
 })
 
 describe('encodeControl', () => {
-  it('encodes a named event with JSON in one line', () => {
+  it('encodes a named event with its JSON on one line', () => {
     const data = { reason: 'a\r\nb\u2028c', list: [1, null] }
     const bytes = encodeControl('close', data)
     const { events } = parse(bytes)
@@ -131,7 +132,7 @@ describe('encodeControl', () => {
     assert.deepEqual(JSON.parse(events[0]?.data ?? ''), data)
   })
 
-  it('carries id and retry inside the block when they are given, and only then', () => {
+  it('writes id and retry into the block only when they are given', () => {
     const full = parse(encodeControl('ready', {}, { id: 'p.1', retry: 2_000 }))
     assert.deepEqual(full.events, [{ event: 'comet.ready', id: 'p.1', data: '{}' }])
     assert.deepEqual(full.retries, [2_000])
@@ -141,9 +142,9 @@ describe('encodeControl', () => {
   })
 })
 
-describe('a stream of blocks, read by EventSource', () => {
+describe('encodeBlock, read by EventSource', () => {
   let source: EventSource
-  /** The client's latest request, and the response to it that stays open. */
+  /** The latest request of the client, and its response, which stays open. */
   let connected: Promise<[IncomingMessage, ServerResponse]>
 
   const server = createServer((_req, res) => {
@@ -165,7 +166,7 @@ describe('a stream of blocks, read by EventSource', () => {
     server.close()
   })
 
-  /** Sends blocks, and then one that says it was the last, over the one connection. */
+  /** Sends blocks over the connection, and a last one that marks the end. */
   async function exchange(blocks: readonly Buffer[], name = 'message'): Promise<MessageEvent[]> {
     const [, res] = await connected
     const events: MessageEvent[] = []
@@ -187,7 +188,7 @@ describe('a stream of blocks, read by EventSource', () => {
     )
   })
 
-  it('gives any data back, in order', async () => {
+  it('returns any data, in order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyText), async (texts) => {
         const events = await exchange(texts.map((data) => encodeBlock({ data })))
@@ -196,11 +197,11 @@ describe('a stream of blocks, read by EventSource', () => {
           texts.map(received),
         )
       }),
-      { numRuns: 200 },
+      runs(200),
     )
   })
 
-  it('gives awkward data back, up to 1 MiB, in order', async () => {
+  it('returns awkward data up to 1 MiB, in order', async () => {
     const texts = Object.values(DATA)
     const events = await exchange(texts.map((data) => encodeBlock({ data })))
     const wrong = Object.keys(DATA).filter((_, index) => events[index]?.data !== received(texts[index] ?? ''))
@@ -208,7 +209,7 @@ describe('a stream of blocks, read by EventSource', () => {
     assert.equal(events.length, texts.length)
   })
 
-  it('takes the id as the lastEventId of the event', async () => {
+  it('sets lastEventId from the id', async () => {
     const ids = ['epoch.41', 'ü', ' leading space', '0']
     const events = await exchange(ids.map((id) => encodeBlock({ id, data: 'a' })))
     assert.deepEqual(
@@ -217,7 +218,7 @@ describe('a stream of blocks, read by EventSource', () => {
     )
   })
 
-  it('keeps control events away from those who listen to messages', async () => {
+  it('keeps control events from listeners of "message"', async () => {
     const blocks = [encodeControl('ready', { sid: 's' }), encodeBlock({ data: 'a' })]
     const messages = await exchange(blocks)
     assert.deepEqual(
@@ -231,16 +232,25 @@ describe('a stream of blocks, read by EventSource', () => {
     )
   })
 
-  it('comes back after the retry it was told, with the last id', async () => {
-    const last = encodeControl('heartbeat', {}, { id: 'epoch.44', retry: 5 })
+  it('makes it reconnect after the given retry, with the last id', async () => {
+    const last = encodeControl('heartbeat', {}, { id: 'epoch.44', retry: 7 })
     await exchange([encodeBlock({ id: 'epoch.43', data: 'a' }), last, encodeBlock({ data: 'b' })])
     const [, ended] = await connected
     connected = nextRequest()
-    const start = performance.now()
-    ended.end()
-    const [req] = await connected
-    assert.equal(req.headers['last-event-id'], 'epoch.44')
-    // Untold, the client waits for three seconds.
-    assert.ok(performance.now() - start < 1_500)
+    const { setTimeout: schedule } = globalThis
+    const pauses: unknown[] = []
+    globalThis.setTimeout = Object.assign((...args: Parameters<typeof schedule>) => {
+      pauses.push(args[1])
+      return schedule(...args)
+    }, schedule)
+    try {
+      ended.end()
+      const [req] = await connected
+      assert.equal(req.headers['last-event-id'], 'epoch.44')
+    } finally {
+      globalThis.setTimeout = schedule
+    }
+    // Without `retry` it pauses for 3,000 ms.
+    assert.ok(pauses.includes(7), `paused for ${pauses}`)
   })
 })

@@ -4,7 +4,7 @@ import { WriteBatch } from '../../../lib/ports/write-batch.ts'
 import { WriteQueue } from '../../../lib/stream/write-queue.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
-/** Takes as many writes as it was told to before it says to hold back. */
+/** A transport that takes `room` writes before it asks for a pause. */
 class Narrow extends MemoryTransport {
   room = 0
 
@@ -47,7 +47,7 @@ describe('WriteQueue', () => {
     )
   })
 
-  it('counts what waits, but not the batch behind the write on its way', () => {
+  it('counts the bytes that wait, without the batch behind the write in progress', () => {
     const transport = new Narrow()
     const writeQueue = new WriteQueue()
     const excess: number[] = []

@@ -1,22 +1,27 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
+import FakeTimers from '@sinonjs/fake-timers'
 import { ConnectBatcher } from '../../../lib/util/connect-batcher.ts'
 
 describe('ConnectBatcher', () => {
-  let connectBatcher: ConnectBatcher
-  /** Who has gone on, and in which turn of the event loop. */
-  let gone: { who: number; turn: number }[]
+  /** Time passes only when a test says so. Turns of the event loop are real. */
+  let clock: FakeTimers.Clock
+  let batcher: ConnectBatcher
+  /** The clients that have continued, with the turn of the event loop in which they did. */
+  let continued: { client: number; turn: number }[]
   let turns: number
 
   beforeEach(() => {
-    connectBatcher = new ConnectBatcher()
-    gone = []
+    clock = FakeTimers.install({ toFake: ['performance'] })
+    batcher = new ConnectBatcher()
+    continued = []
     turns = 0
   })
+  afterEach(() => clock.uninstall())
 
-  async function join(who: number): Promise<void> {
-    await connectBatcher.join()
-    gone.push({ who, turn: turns })
+  async function join(client: number): Promise<void> {
+    await batcher.join()
+    continued.push({ client, turn: turns })
   }
 
   async function pass(count: number): Promise<void> {
@@ -26,43 +31,47 @@ describe('ConnectBatcher', () => {
     }
   }
 
-  it('lets one who comes alone go on after two turns', async () => {
+  it('lets a lone client continue after two turns', async () => {
     join(0)
     await pass(2)
-    assert.deepEqual(gone, [])
+    assert.deepEqual(continued, [])
     await pass(1)
-    assert.equal(gone.length, 1)
+    assert.equal(continued.length, 1)
   })
 
-  it('has those who come in quick succession go on in one turn, in their order', async () => {
-    for (let who = 0; who < 10; who += 1) {
-      join(who)
+  it('lets clients that arrive in quick succession continue in one turn, in their order', async () => {
+    for (let client = 0; client < 10; client += 1) {
+      join(client)
       await pass(2)
-      assert.deepEqual(gone, [])
+      assert.deepEqual(continued, [])
     }
     await pass(1)
     assert.deepEqual(
-      gone.map(({ who }) => who),
-      Array.from({ length: 10 }, (_, who) => who),
+      continued.map(({ client }) => client),
+      Array.from({ length: 10 }, (_, client) => client),
     )
-    assert.equal(new Set(gone.map(({ turn }) => turn)).size, 1)
+    assert.equal(new Set(continued.map((each) => each.turn)).size, 1)
   })
 
-  it('lets as many as 32 go on although others come', async () => {
-    for (let who = 0; who < 33; who += 1) {
-      join(who)
+  it('lets 32 clients continue although more arrive', async () => {
+    for (let client = 0; client < 33; client += 1) {
+      join(client)
       await pass(1)
     }
-    assert.equal(gone.length, 32)
+    assert.equal(continued.length, 32)
     await pass(3)
-    assert.equal(gone.length, 33)
+    assert.equal(continued.length, 33)
   })
 
-  it('lets nobody wait for longer than 5 ms of turns, though somebody comes in each', async () => {
-    join(0)
-    const end = performance.now() + 5
-    for (let who = 1; performance.now() <= end; who += 1) if (who < 30) join(who)
+  it('delays no client by more than 5 ms, although others arrive in every turn', async () => {
+    for (let ms = 0; ms < 5; ms += 1) {
+      join(ms)
+      await pass(1)
+      assert.deepEqual(continued, [])
+      clock.tick(1)
+    }
+    join(5)
     await pass(1)
-    assert.equal(gone.length, 30)
+    assert.equal(continued.length, 6)
   })
 })

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { SmallSet } from '../../../lib/util/small-set.ts'
 
 describe('SmallSet', () => {
-  it('is as a Set, whatever is added and deleted', () => {
+  it('behaves like a Set after any sequence of add and delete', () => {
     const items = Array.from({ length: 4 }, (_, index) => ({ index }))
     const step = fc.record({
       op: fc.constantFrom('add' as const, 'delete' as const),

@@ -9,7 +9,7 @@ interface Item extends Timed {
 
 const itemOf = (number: number): Item => ({ number, slot: undefined })
 
-/** Two ticks: one to round up to, one for where the timer stands between two. */
+/** How late an item may be woken: its time is rounded up to a tick, and the timer stands between two ticks. */
 const LATEST_MS = 200
 
 describe('TimerWheel', () => {
@@ -19,7 +19,7 @@ describe('TimerWheel', () => {
   })
   afterEach(() => clock.uninstall())
 
-  it('wakes each thing once at its time, never early, whatever was set, moved and deleted', () => {
+  it('wakes each item once at its time, never early, after any sequence of set, move and delete', () => {
     const step = fc.record({
       op: fc.constantFrom('set', 'delete', 'pass'),
       item: fc.nat(5),
@@ -55,7 +55,7 @@ describe('TimerWheel', () => {
     )
   })
 
-  it('wakes again when it was told to', () => {
+  it('wakes an item again at the time that its wake-up returned', () => {
     const woken: number[] = []
     const timerWheel = new TimerWheel<Item>((_, now) => {
       woken.push(now)
@@ -66,7 +66,7 @@ describe('TimerWheel', () => {
     assert.equal(woken.length, 3)
   })
 
-  it('does not schedule what was deleted while it was woken', () => {
+  it('does not schedule an item that was deleted during its wake-up', () => {
     let woken = 0
     const timerWheel: TimerWheel<Item> = new TimerWheel((item, now) => {
       woken += 1
@@ -78,19 +78,19 @@ describe('TimerWheel', () => {
     assert.equal(woken, 1)
   })
 
-  it('wakes all who are due after the process stood still, at once', () => {
+  it('wakes all overdue items at once after the process stood still', () => {
     const woken: number[] = []
     const timerWheel = new TimerWheel<Item>(({ number }) => {
       woken.push(number)
       return Number.POSITIVE_INFINITY
     })
     for (const number of [3, 1, 2]) timerWheel.set(itemOf(number), performance.now() + number * 1_000)
-    // The clock jumps without a timer in between.
+    // The clock jumps: no timer fires in between.
     clock.jump(60_000)
     assert.deepEqual(woken, [1, 2, 3])
   })
 
-  it('runs one timer for all, and none while nothing is scheduled', () => {
+  it('runs one timer for all items, and none while nothing is scheduled', () => {
     const timerWheel = new TimerWheel<Item>(() => Number.POSITIVE_INFINITY)
     assert.equal(clock.countTimers(), 0)
     for (let number = 0; number < 100; number += 1) {

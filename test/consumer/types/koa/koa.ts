@@ -6,7 +6,7 @@ import { same } from '../same.js'
 const comet = new Comet<{ chat: { text: string } }>()
 const app = new Koa()
 
-// Koa's Context comes by itself.
+// The type of Koa's Context is inferred.
 app.use(cometKoa(comet, { path: '/comet', identify: (ctx) => ctx.state.user }))
 app.use(cometKoa(comet, { identify: async (ctx) => ctx.cookies.get('user'), crossSite: true }))
 cometKoa(comet, {
@@ -20,7 +20,7 @@ cometKoa(comet, { identify: (ctx) => ctx.ip.length > 0 })
 // @ts-expect-error
 cometKoa(comet, { path: '/comet' })
 
-// What a host says about the context is believed.
+// An app may give the context a type of its own.
 interface State {
   user?: { id: string }
 }

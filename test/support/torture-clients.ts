@@ -3,19 +3,19 @@ import { EventSource } from 'eventsource'
 import { eventParser } from './event-parser.ts'
 
 /**
- * What a client was sent, in order: the numbers of events, each with how many had been published by then, and the
- * targets that a gap named.
+ * What a client was sent, in order: the numbers of events, each with the number of events that had been published by
+ * then, and the targets that a gap named.
  */
 export type LogItem = { readonly n: number; readonly published: number } | { readonly gap: readonly string[] }
 
-/** What was published so far. */
+/** All events that were published so far. */
 export interface Publications {
   readonly count: number
-  /** What the event of a number must look like. */
+  /** The text of an event. */
   textOf(n: number): string | undefined
 }
 
-/** A target in one word: `world`, `user alice`, `room den`. */
+/** Names a target in one word: `world`, `user alice`, `room den`. */
 export function nameOf({
   uid,
   rid,
@@ -27,19 +27,19 @@ export function nameOf({
   return rid === undefined ? 'world' : `room ${rid}`
 }
 
-/** A client that comes back whenever it loses its stream, until it is stopped. Its events are numbered texts. */
-export abstract class StormClient {
+/** A client that reconnects whenever it loses its stream, until it is stopped. Its events are numbered texts. */
+export abstract class TortureClient {
   readonly uid: string
   readonly log: LogItem[] = []
-  /** The sids it was given, one for each stream that began. */
+  /** The sids that it was given, one for each stream that began. */
   readonly sids: string[] = []
-  /** Why it cannot come back, if so: it was told not to, or its request was refused. */
+  /** Why it cannot reconnect: the close code or status that it got. */
   refused: string | undefined
-  /** The highest number it got. */
+  /** The highest number that it got. */
   latest = -1
-  /** What did not come as it was sent. */
+  /** The number of events that did not arrive as they were sent. */
   garbled = 0
-  /** The last id it was given. */
+  /** The last id that it was given. */
   position: string | undefined
   protected readonly url: string
   readonly #publications: Publications
@@ -58,7 +58,7 @@ export abstract class StormClient {
   /** Closes the stream for good. */
   abstract stop(): void
 
-  /** What a page does that is loaded anew and has kept its position: the old stream is gone without a word. */
+  /** Does what a page does that is loaded again and has kept its position: the old stream is gone without a word. */
   reload(): void {
     this.stop()
     this.open()
@@ -79,18 +79,18 @@ export abstract class StormClient {
       this.latest = Math.max(this.latest, n)
       return
     }
-    const said = JSON.parse(data)
+    const content = JSON.parse(data)
     if (event === 'comet.ready') {
-      this.sids.push(said.sid)
+      this.sids.push(content.sid)
       this.refused = undefined
     }
-    if (event === 'comet.gap') this.log.push({ gap: said.targets.map(nameOf) })
-    if (event === 'comet.close' && !said.reconnect) this.refused = said.code
+    if (event === 'comet.gap') this.log.push({ gap: content.targets.map(nameOf) })
+    if (event === 'comet.close' && !content.reconnect) this.refused = content.code
   }
 }
 
-/** The `eventsource` library, which comes back after the pause that the server asks for. */
-export class LibraryClient extends StormClient {
+/** The `eventsource` library, which reconnects after the pause that the server asks for. */
+export class LibraryClient extends TortureClient {
   #source: EventSource | undefined
 
   open(): void {
@@ -113,13 +113,13 @@ export class LibraryClient extends StormClient {
   }
 }
 
-/** A client of its own make, which comes back sooner. */
-export class RawClient extends StormClient {
+/** A plain client, which reconnects sooner. */
+export class RawClient extends TortureClient {
   readonly #pause: () => number
   #stream: { req: http.ClientRequest; over: boolean } | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** @param pause how long it waits before it comes back */
+  /** @param pause returns the milliseconds that it waits before it reconnects */
   constructor(url: string, uid: string, publications: Publications, pause: () => number) {
     super(url, uid, publications)
     this.#pause = pause

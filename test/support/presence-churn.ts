@@ -7,10 +7,10 @@ import { PresenceModel } from './presence-model.ts'
 
 const { HEARD } = UserActivityEvent.Type
 const GRACE = 5_000
-/** How long `canEnter` thinks about the slow room. No multiple of what the clock is advanced by: no ties. */
+/** How long `canEnter` takes for the slow room. Not a multiple of the clock's steps, so that no two things are due at once. */
 const SLOW = 101
 
-/** What may happen; numbers pick a user, room, session or node by their remainder. */
+/** One random step. Numbers select a user, room, session or node by their remainder. */
 export type Step =
   | { readonly op: 'connect'; readonly user: number; readonly rooms: number[]; readonly asked: number[] }
   | { readonly op: 'connectAnonymous'; readonly asked: number[] }
@@ -30,15 +30,15 @@ interface Client {
   readonly anonymous: boolean
   readonly node: Comet
   readonly transport: MemoryTransport
-  /** Set while `canEnter` thinks: when it will answer, and the rooms that the client will be in then. */
+  /** Set while `canEnter` decides: when it will answer, and the rooms that the client will be in then. */
   pending?: { readonly due: number; readonly rooms: string[]; readonly connected: Promise<void> }
 }
 
 const ROOMS = ['lobby', 'den', 'hall', 'slow']
 const USERS = ['alice', 'bob', 'carol']
 
-/** Drives Comets that share a broker, and a model beside them. */
-export class Churn {
+/** Takes each step on Comets that share a broker, and on a model. */
+export class PresenceChurn {
   readonly log: UserActivityEvent[] = []
   readonly #nodes: Comet[]
   readonly #model = new PresenceModel()
@@ -61,7 +61,7 @@ export class Churn {
     }
   }
 
-  /** Does a step on Comet and model, and checks that they agree on all it changed. */
+  /** Takes a step, and checks that Comet and model agree on everything that it changed. */
   async step(step: Step): Promise<void> {
     this.#turn += 1
     if (step.op === 'wait') return await this.#wait(step.ticks * 50)
@@ -77,16 +77,16 @@ export class Churn {
     }
   }
 
-  /** Runs something and compares what was said with how the model's state changed. */
+  /** Runs a step and compares the reported activity with the change of the model's state. */
   async #checked(run: () => Promise<string[]>): Promise<void> {
     const before = this.#model.state()
     const from = this.log.length
-    const heard = await run()
-    const said = this.log.slice(from)
-    assert.deepEqual(said.filter(({ type }) => type === HEARD).map(show), heard)
+    const active = await run()
+    const reported = this.log.slice(from)
+    assert.deepEqual(reported.filter(({ type }) => type === HEARD).map(show), active)
     // A packet is HEARD before its effect.
-    if (heard.length > 0) assert.equal(said[0]?.type, HEARD)
-    const transitions = said.filter(({ type }) => type !== HEARD).map(show)
+    if (active.length > 0) assert.equal(reported[0]?.type, HEARD)
+    const transitions = reported.filter(({ type }) => type !== HEARD).map(show)
     assert.deepEqual(transitions.sort(), difference(before, this.#model.state()).sort())
     await this.#compare()
   }
@@ -100,14 +100,14 @@ export class Churn {
     if (step.op === 'connectAnonymous') return await this.#connect(undefined, [], step.asked.map(room))
     if (step.op === 'disconnectUser') {
       const uid = pick(USERS, step.user)
-      await this.#kick({ uid }, (client) => client.uid === uid)
+      await this.#disconnect({ uid }, (client) => client.uid === uid)
       model.removeGraced((graced) => graced === uid)
     } else if (step.op === 'disconnectRoom') {
       const rid = room(step.room)
       const live = new Set(
         this.#nodes.flatMap((each) => each.dump().rooms.find((found) => found.rid === rid)?.sids ?? []),
       )
-      await this.#kick({ rid }, (client) => live.has(client.transport.sid))
+      await this.#disconnect({ rid }, (client) => live.has(client.transport.sid))
       model.removeGraced((_uid, _sid, rooms) => rooms.has(rid))
     } else {
       const uid = pick(USERS, step.user)
@@ -135,7 +135,7 @@ export class Churn {
     return []
   }
 
-  /** Once the stream has begun, the model has the session too. */
+  /** Adds a session to the model, once its stream has begun. */
   #begun(client: Client, rooms: string[]): void {
     assert.ok(client.transport.opened)
     if (!client.anonymous) this.#model.connect(client.uid, client.transport.sid, rooms)
@@ -158,7 +158,7 @@ export class Churn {
     const { sid } = transport
     const node = pick(this.#nodes, this.#turn)
     if (step.op === 'disconnectSession') {
-      await this.#kick({ sid }, (each) => each === client)
+      await this.#disconnect({ sid }, (each) => each === client)
       return []
     }
     if (step.op === 'enterSession' || step.op === 'leaveSession') {
@@ -174,7 +174,7 @@ export class Churn {
       return []
     }
     const identity = anonymous ? ({ anonymous: true } as const) : uid
-    // The slow room would take a wait: JOIN does not ask for it here.
+    // Not the slow room, for which the clock would have to advance.
     const rid = 'room' in step ? room(step.room % (ROOMS.length - 1)) : ''
     const packets = {
       join: { type: 'JOIN', join: { rid } },
@@ -188,20 +188,20 @@ export class Churn {
     return anonymous ? [] : [`HEARD ${uid}`]
   }
 
-  async #kick(
+  async #disconnect(
     target: { uid: string } | { sid: string } | { rid: string },
-    whom: (client: Client) => boolean,
+    matches: (client: Client) => boolean,
   ) {
-    const kicked = this.#clients.filter((client) => !client.transport.closed && whom(client))
-    assert.equal(await pick(this.#nodes, this.#turn).disconnect(target), kicked.length)
-    for (const { uid, transport, pending } of kicked) {
+    const disconnected = this.#clients.filter((client) => !client.transport.closed && matches(client))
+    assert.equal(await pick(this.#nodes, this.#turn).disconnect(target), disconnected.length)
+    for (const { uid, transport, pending } of disconnected) {
       assert.ok(transport.closed)
       assert.deepEqual(transport.control('close')?.code, 'DISCONNECTED')
       if (!pending) this.#model.remove(uid, transport.sid)
     }
   }
 
-  /** Lets time pass, deadline by deadline, so that each is compared for itself. */
+  /** Lets time pass, deadline by deadline, so that each is compared by itself. */
   async #wait(ms: number): Promise<void> {
     const until = this.#clock.now + ms
     for (;;) {
@@ -238,7 +238,7 @@ export class Churn {
     await this.#clock.tickAsync(until - this.#clock.now)
   }
 
-  /** What any node says of presence, and what each node routes, agree with the model. */
+  /** Checks that the presence of any node, and the routing of each node, agree with the model. */
   async #compare(): Promise<void> {
     const state = this.#model.state()
     const node = pick(this.#nodes, this.#turn + 1)

@@ -1,18 +1,18 @@
 import http from 'node:http'
 import { UserActivityEvent as Activity, type UserActivityEvent } from '../../lib/index.ts'
-import type { Storm } from './storm.ts'
-import type { StormClient } from './storm-clients.ts'
-import type { Stay } from './storm-ledger.ts'
+import type { Stay } from './event-ledger.ts'
+import type { Torture } from './torture.ts'
+import type { TortureClient } from './torture-clients.ts'
 
 const { ENTER_ROOM, LEAVE_ROOM } = Activity.Type
 
-/** Keeps the activity of a storm, and which client was in which room for which events. */
+/** Keeps the activity, and which user was in which room during which events. */
 export class RoomLog {
   readonly activity: UserActivityEvent[] = []
   readonly #stays = new Map<string, Stay[]>()
 
-  watch({ host, ledger }: Storm): void {
-    host.comet.on('activity', (event) => this.take(event, ledger.entries.length))
+  watch({ app, ledger }: Torture): void {
+    app.comet.on('activity', (event) => this.take(event, ledger.entries.length))
   }
 
   take(event: UserActivityEvent, n: number): void {
@@ -31,10 +31,10 @@ export class RoomLog {
   }
 }
 
-/** Sends a packet. @returns the status, or undefined when there was no answer */
+/** Sends a packet. @returns the status, or undefined without an answer */
 export function post(
   port: number,
-  { uid, sid }: StormClient,
+  { uid, sid }: TortureClient,
   type: 'JOIN' | 'LEAVE',
   rid: string,
 ): Promise<number | undefined> {

@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Comet } from '../../lib/index.ts'
 import type { Random } from './random.ts'
-import { nameOf, type Publications, type StormClient } from './storm-clients.ts'
+import { nameOf, type Publications, type TortureClient } from './torture-clients.ts'
 
-/** An event that was published; `n` is its place in the order of all. */
+/** A published event. `n` is its place in the order of all events. */
 export interface Entry {
   readonly n: number
   readonly uid?: string
@@ -11,20 +12,20 @@ export interface Entry {
   readonly transient: boolean
 }
 
-/** Through which events a client was in a room: from the first one on, up to but without the second. */
+/** The events during which a client was in a room: from `from` up to, but without, `to`. */
 export interface Stay {
   readonly rid: string
   readonly from: number
   to: number
 }
 
-/** The target of what is for all. */
+/** The target of events for all. */
 export const WORLD: { readonly uid?: never; readonly rid?: never } = {}
 
 const LARGE = 'x'.repeat(200_000)
 
-/** Numbers what is published, and knows who is owed what. */
-export class StormLedger implements Publications {
+/** Publishes numbered events, and checks what each client got of them. */
+export class EventLedger implements Publications {
   readonly entries: Entry[] = []
   readonly #comet: Comet
   readonly #random: Random
@@ -47,14 +48,19 @@ export class StormLedger implements Publications {
     return this.#texts[n]
   }
 
-  /** Publishes this and that until the time is over, sometimes much at once. */
-  async storm(milliseconds: number): Promise<void> {
+  /**
+   * Publishes to random targets, sometimes many events at once.
+   *
+   * @param milliseconds how long, at least
+   * @param isEnough whether to stop then
+   */
+  async publishFor(milliseconds: number, isEnough: () => boolean): Promise<void> {
     const random = this.#random
     const end = performance.now() + milliseconds
-    while (performance.now() < end) {
+    while (performance.now() < end || !isEnough()) {
       const burst = random.chance(0.03) ? 60 : random.int(1, 4)
       for (let each = 0; each < burst; each += 1) this.publishAny()
-      await new Promise((resolve) => setTimeout(resolve, random.int(0, 40)))
+      await sleep(random.int(0, 40))
     }
   }
 
@@ -81,7 +87,7 @@ export class StormLedger implements Publications {
     }: { large?: boolean; transient?: boolean; except?: string } = {},
   ): number {
     const n = this.entries.length
-    // More than ASCII, and more lines than one, for cuts to be made in.
+    // Not only ASCII, and several lines, in which connections are cut.
     const text = `${n} ${large ? LARGE : `smörgåsbord 🙂\nof ${'.'.repeat(n % 200)}`}`
     this.#texts.push(text)
     const excepted = except === undefined ? {} : { except }
@@ -91,8 +97,8 @@ export class StormLedger implements Publications {
     return n
   }
 
-  /** What is wrong with what a client got, in words. */
-  check(client: StormClient, stays: readonly Stay[]): string[] {
+  /** @returns what is wrong with the events that a client got, in words */
+  check(client: TortureClient, stays: readonly Stay[]): string[] {
     const { uid, log, refused, garbled } = client
     const problems: string[] = []
     const got = new Set<number>()
@@ -109,29 +115,29 @@ export class StormLedger implements Publications {
       latest = Math.max(latest, n)
     }
     for (const entry of this.entries) {
-      if (got.has(entry.n) || !this.#isOwed(entry, uid, stays, log)) continue
+      if (got.has(entry.n) || !this.#mustGet(entry, uid, stays, log)) continue
       if (!this.#isInGap(entry, log)) problems.push(`missed ${entry.n} for ${targetOf(entry)}`)
     }
     if (garbled > 0) problems.push(`${garbled} came garbled`)
-    if (refused !== undefined) problems.push(`may not come back: ${refused}`)
+    if (refused !== undefined) problems.push(`may not reconnect: ${refused}`)
     return problems.map((problem) => `${uid} ${problem}`)
   }
 
-  #isOwed(entry: Entry, uid: string, stays: readonly Stay[], log: StormClient['log']): boolean {
+  #mustGet(entry: Entry, uid: string, stays: readonly Stay[], log: TortureClient['log']): boolean {
     if (entry.transient || entry.except === uid) return false
     if (entry.uid !== undefined || entry.rid === undefined) return (entry.uid ?? uid) === uid
     const stay = stays.find(({ rid, from, to }) => rid === entry.rid && from <= entry.n && entry.n < to)
     if (stay === undefined) return false
     if (stay.to === Number.POSITIVE_INFINITY) return true
-    // Who has left before it comes back is not told any more. It was there for this if later ones came before it left,
-    // which is certain only where something was published in between.
+    // A client that left the room before it reconnected gets no more of the room. It was connected for this event if it
+    // got a later one before it left, which is certain only where something was published in between.
     return log.some(
       (item) => 'n' in item && this.#isKept(item.n) && item.n > entry.n && item.published < stay.to,
     )
   }
 
-  /** Whether a gap that names its target was said right where the event is missing. */
-  #isInGap(entry: Entry, log: StormClient['log']): boolean {
+  /** Whether a gap names the target of an event right where the event is missing. */
+  #isInGap(entry: Entry, log: TortureClient['log']): boolean {
     const target = targetOf(entry)
     let named = false
     for (const item of log) {
@@ -152,7 +158,7 @@ function targetOf({ uid, rid }: Entry): string {
   return nameOf({ ...(uid === undefined ? {} : { uid }), ...(rid === undefined ? {} : { rid }) })
 }
 
-/** Who is in a room may read what it was told before. */
+/** A client in a room may also read events from before it entered. */
 function mayGet(entry: Entry, uid: string, stays: readonly Stay[]): boolean {
   if (entry.except === uid) return false
   if (entry.uid !== undefined || entry.rid === undefined) return (entry.uid ?? uid) === uid

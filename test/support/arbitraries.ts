@@ -3,13 +3,13 @@ import fc from 'fast-check'
 const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n
 
-/** Any int64, with its limits and what a double just cannot hold more often than chance would have them. */
+/** Any int64. Its limits, and numbers that a double just cannot hold, are more frequent than by chance. */
 export const int64 = fc.oneof(
   fc.bigInt({ min: INT64_MIN, max: INT64_MAX }),
   fc.constantFrom(INT64_MIN, INT64_MAX, 0n, 1n, -1n, 2n ** 53n + 1n, -(2n ** 53n) - 1n, 1700000000123456789n),
 )
 
-/** What streams, JSON and UTF-8 trip over. */
+/** Texts that are special in event streams, JSON or UTF-8. */
 const AWKWARD = [
   ...['\r', '\n', '\r\n', '\0', '\ufeff', ' ', ':', ': ', 'data: ', 'event: x', 'id', 'retry: 1', '', 'é'],
   ...[
@@ -36,7 +36,7 @@ export const anyText = fc.oneof(
   fc.array(fc.constantFrom(...AWKWARD), { maxLength: 12 }).map((parts) => parts.join('')),
 )
 
-/** JSON values in which a careless scanner would find a "time", or the end of the value, too early. */
+/** JSON values in which a careless scanner finds a "time", or the end of the value, too early. */
 const { decoy: decoyOrUnknown } = fc.letrec((tie) => ({
   decoy: fc.oneof(
     { depthSize: 'small' },
@@ -52,7 +52,7 @@ export const decoy = fc.oneof(decoyOrUnknown, fc.jsonValue())
 /** A member of a JSON object. */
 export type Member = readonly [key: string, value: unknown]
 
-/** Picks a value, as `fc.gen()` gives it. */
+/** Picks a random value: what `fc.gen()` generates. */
 type Pick = fc.GeneratorValue
 
 /** A number or a word that is written as it is. */
@@ -66,7 +66,7 @@ export class Literal {
 
 const blank = () => fc.string({ unit: fc.constantFrom(' ', '\t', '\r', '\n'), maxLength: 2 })
 
-/** Writes a JSON object in one of the many ways it can be written: any whitespace, any escapes. */
+/** Writes a JSON object with random whitespace and escapes. */
 export function writeObject(pick: Pick, members: readonly Member[]): string {
   const written = members.map(([key, value]) => {
     const name = `${pick(blank)}${writeString(pick, key)}${pick(blank)}`
@@ -83,7 +83,7 @@ function write(pick: Pick, value: unknown): string {
   return JSON.stringify(value)
 }
 
-/** As JSON.stringify does, or with every character escaped. */
+/** Writes a string as JSON.stringify does, or with every character escaped. */
 function writeString(pick: Pick, text: string): string {
   if (!pick(fc.boolean)) return JSON.stringify(text)
   const escaped = text.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -12,10 +12,10 @@ import {
   UserActivityEvent,
 } from '../../../lib/index.ts'
 
-/** True for the very same type; the compiler checks the table of them below. */
+/** True for two types that are the same. The compiler checks the table below. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
-/** The protocol's attributes and their types, which only the compiler can see. */
+/** The attributes of the protocol and their types, which only the compiler can see. */
 void ({
   Event: true,
   CometEvent: true,
@@ -63,7 +63,7 @@ const TYPES = [
   [5, 'LEAVE_ROOM'],
 ] as const
 
-describe('the protocol', () => {
+describe('The protocol', () => {
   describe('enum UserActivityEvent.Type', () => {
     for (const [value, name] of TYPES) {
       it(`has ${name} with the value ${value}`, () => {

@@ -1,94 +1,43 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import net, { type Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import type { CometOptions } from '../../lib/index.ts'
-import type { Measure, Task } from './bounds-host.ts'
-import { head } from './clients.ts'
-import { within } from './inbox.ts'
+import { scaled, within } from './inbox.ts'
+import { head } from './socket-client.ts'
 
-const HOST = fileURLToPath(new URL('./bounds-host.ts', import.meta.url))
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = scaled(60_000)
 
-/** A Comet behind node:http in a process of its own. */
-export interface BoundsHost {
-  readonly port: number
-  ask(task: Task): Promise<Measure>
-  kill(): void
-}
-
-interface Spawned {
-  /** Where it listens. */
-  readonly address?: string
-  /** The program that starts Node, with its arguments. */
-  readonly by?: readonly string[]
-}
-
-export async function spawnHost(
-  options: CometOptions,
-  { address = '127.0.0.1', by = [] }: Spawned = {},
-): Promise<BoundsHost> {
-  const node = [process.execPath, '--import', 'tsx', '--expose-gc', HOST, JSON.stringify(options), address]
-  const [program = '', ...args] = [...by, ...node]
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  return {
-    port: await nextMessage<number>(child, 'the port of the host'),
-    ask: async (task) => {
-      child.send(task)
-      return await nextMessage<Measure>(child, `the host's answer to ${task.do}`)
-    },
-    kill: () => {
-      child.kill('SIGKILL')
-    },
-  }
-}
-
-/** The next message of a child; rejects when it ends instead. */
-async function nextMessage<T>(child: ChildProcess, what: string): Promise<T> {
-  const next = new Promise<T>((resolve, reject) => {
-    const failed = (why: unknown) => reject(new Error(`Instead of ${what}: ${why}`))
-    child.once('error', failed).once('exit', failed)
-    child.once('message', (message) => {
-      child.off('error', failed).off('exit', failed)
-      resolve(message as T)
-    })
-  })
-  return await within(next, what, PATIENCE_MS)
-}
-
-/** How much of a line a reader looks at: enough for an id, or the number of an event. */
+/** How many characters of a line a reader looks at: enough for an id, or the number of an event. */
 const LOOK = 64
 
-/** A reader of a stream that costs next to nothing: it looks only at how lines begin. */
-export class Reader {
+/** Reads a stream at next to no cost: it looks only at the beginning of each line. */
+export class StreamReader {
   readonly socket: Socket
-  /** The numbers of the events, as the host gives them. */
+  /** The numbers of the events, see app-process.ts. */
   readonly numbers: number[] = []
   /** What a client would give as Last-Event-ID. */
   lastEventId: string | undefined
-  /** The control events as they came: their data by their names. */
+  /** The control events in order. */
   readonly controls: { readonly name: string; readonly data: string }[] = []
   /** Settles when the connection is gone. */
   readonly closed: Promise<void>
-  /** How many bytes came. */
+  /** The number of bytes received. */
   bytes = 0
   #line = ''
   #name = ''
   #id: string | undefined
   readonly #wake = new Set<() => void>()
 
-  /** @param query of the request, `u` for the user among it */
+  /** @param query of the request, with `u` for the user */
   constructor(port: number, query: string, { address = '127.0.0.1', position = '' } = {}) {
     this.socket = net.connect({ port, host: address })
     const lines = [`GET /comet?${query} HTTP/1.1`, 'Host: x', ...(position && [`Last-Event-ID: ${position}`])]
     this.socket.write(head(...lines))
     this.socket.on('data', (bytes) => this.#read(bytes))
-    // A cut is what tests are about: it shows in `closed`.
+    // Tests cut connections on purpose, which shows in `closed`.
     this.socket.on('error', () => {})
     this.closed = new Promise((resolve) => this.socket.once('close', () => resolve()))
     this.closed.then(() => this.#notify())
   }
 
-  /** Settles once something of what came holds. */
+  /** Settles once a condition holds. */
   async until(holds: (reader: this) => unknown, what: string, patience = PATIENCE_MS): Promise<void> {
     const held = new Promise<void>((resolve, reject) => {
       const look = () => {
@@ -108,7 +57,8 @@ export class Reader {
     await this.until(() => this.control('ready') !== undefined, 'ready')
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: each has its own
+  /** The data of the latest control event of a name. */
+  // biome-ignore lint/suspicious/noExplicitAny: each event has its own
   control(name: string): any {
     const found = this.controls.findLast((control) => control.name === `comet.${name}`)
     return found && JSON.parse(found.data)

@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { cometHandler } from '../../adapters/node.ts'
 import { Comet, type CometOptions, type CometStats } from '../../lib/index.ts'
 
-/** What a host is asked to do, one thing at a time. */
+/** A task for the app. It does one at a time. */
 export type Task =
   | { readonly do: 'measure' }
-  /** Publishes events to a room, their number in front, one a turn of the loop. */
+  /** Publishes events to a room, one in each turn of the event loop. Each begins with its number. */
   | {
       readonly do: 'publish'
       readonly rid: string
@@ -16,22 +16,22 @@ export type Task =
     }
   | { readonly do: 'close'; readonly drain: number }
 
-/** A host after what it was asked to do, its garbage collected. */
+/** The state of the app after a task and a garbage collection. */
 export interface Measure {
   readonly rss: number
   readonly heap: number
   readonly resources: readonly string[]
   readonly stats: CometStats
-  /** How long it took, in milliseconds. */
+  /** How long the task took, in milliseconds. */
   readonly took: number
   readonly errors: readonly string[]
-  /** How many went offline, and when the latest did, on the wall clock. */
+  /** How many users went offline, and when the latest did, by `Date.now()`. */
   readonly offline: { readonly count: number; readonly at: number }
 }
 
 /**
- * Run as a process of its own, with `--expose-gc` and an IPC channel: `bounds-host.ts <options as JSON> <address>`.
- * Its first message is the port it listens on; then it answers each task with a measure. It ends with its parent.
+ * Run as a process of its own, with `--expose-gc` and an IPC channel: `app-process.ts <options as JSON> <address>`.
+ * Its first message is the port it listens on. Then it answers each task with a measure. It ends with its parent.
  */
 const [json = '{}', address = '127.0.0.1'] = process.argv.slice(2)
 const comet = new Comet({ canEnter: () => true, ...(JSON.parse(json) as CometOptions) })
@@ -70,6 +70,6 @@ async function publish({ rid, from, count, bytes }: Extract<Task, { do: 'publish
 async function close(drain: number): Promise<void> {
   await comet.close({ drain })
   await new Promise((resolve) => server.close(resolve))
-  // It is let go of after it said so.
+  // Node releases the server only after it has called back.
   await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { newNodeId, newSid } from '../../../lib/ids.ts'
+import { type Command, MemoryBroker } from '../../../lib/index.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
+import { PATIENCE_MS } from '../../support/inbox.ts'
+
+/** A Comet and another node that sends and answers what it likes, such as one of another version. */
+function makeStranger(answer: (command: Command) => unknown = () => null) {
+  const broker = new MemoryBroker()
+  const { comet } = makeComet({ broker })
+  const id = newNodeId()
+  const stranger = broker.controller.join({
+    id,
+    namespace: 'comet',
+    handle: async (command) => answer(command),
+  })
+  const send = (type: string, request?: unknown) =>
+    stranger.request(comet.stats().node, { type, request }, PATIENCE_MS)
+  return { comet, send, sid: newSid(id) }
+}
+
+const internal = (message: string) => ({ name: 'CometError', code: 'INTERNAL', message })
+
+const identity = { uid: 'alice', anonymous: false }
+
+/** A malformed request for each command, with the field that the error names. */
+const MALFORMED: readonly (readonly [type: string, request: unknown, message: string])[] = [
+  ['enter', undefined, 'command enter must be an object, not undefined.'],
+  ['enter', { sid: 's' }, 'command enter.rid must be a string, not undefined.'],
+  ['leave', { sid: 5, rid: 'den' }, 'command leave.sid must be a string, not a number.'],
+  ['enterUser', { uid: 'alice', rid: null }, 'command enterUser.rid must be a string, not null.'],
+  ['leaveUser', { uid: ['alice'], rid: 'den' }, 'command leaveUser.uid must be a string, not an array.'],
+  ['closeTakenOver', { sid: 's' }, 'command closeTakenOver.connection must be a string, not undefined.'],
+  ['verify', { token: 't' }, 'command verify.client must be an object, not undefined.'],
+  [
+    'verify',
+    { token: 't', client: { ...identity, clientId: 7 } },
+    'command verify.client.clientId must be a string, not a number.',
+  ],
+  [
+    'serves',
+    { client: { uid: 'alice' } },
+    'command serves.client.anonymous must be a boolean, not undefined.',
+  ],
+  [
+    'disconnect',
+    { target: {}, options: {} },
+    'command disconnect.target.rid must be a string, not undefined.',
+  ],
+  ['disconnect', { target: { sid: 's' } }, 'command disconnect.options must be an object, not undefined.'],
+  [
+    'disconnect',
+    { target: { sid: 's' }, options: { reconnect: 'yes' } },
+    'command disconnect.options.reconnect must be a boolean, not a string.',
+  ],
+  ['uplink', { sid: 's', ...identity }, 'command uplink.packet must be an object, not undefined.'],
+  [
+    'uplink',
+    { sid: 's', ...identity, packet: { type: 'PUSH' } },
+    'command uplink.packet.type must be one of HB, JOIN, LEAVE, SEND, BYE, not a string.',
+  ],
+  [
+    'uplink',
+    { sid: 's', ...identity, packet: { type: 'JOIN', rid: 'den', since: '', recent: -1 } },
+    'command uplink.packet.recent must be a whole number, 0 or more, not a number.',
+  ],
+]
+
+describe('Commands between nodes', () => {
+  afterEach(closeComets)
+
+  it('are carried out for another node', async () => {
+    const { comet, send } = makeStranger()
+    const alice = await connect(comet, 'alice')
+    const { sid } = alice
+    assert.equal(await send('enter', { sid, rid: 'den' }), true)
+    assert.equal(await send('enter', { sid: 'gone', rid: 'den' }), false)
+    await send('enterUser', { uid: 'alice', rid: 'attic' })
+    assert.deepEqual(
+      comet.dump().rooms.map(({ rid }) => rid),
+      ['den', 'attic'],
+    )
+    assert.equal(await send('leave', { sid, rid: 'den' }), true)
+    assert.equal(await send('leave', { sid: 'gone', rid: 'den' }), false)
+    await send('leaveUser', { uid: 'alice', rid: 'attic' })
+    assert.deepEqual(comet.dump().rooms, [])
+    assert.equal(await send('serves', { client: identity }), true)
+    assert.equal(await send('serves', { client: { ...identity, clientId: 'page' } }), false)
+    assert.equal(await send('verify', { token: 'made up', client: identity }), false)
+    await send('closeTakenOver', { sid, connection: 'another' })
+    assert.equal(alice.closed, false)
+    assert.equal(await send('disconnect', { target: { sid }, options: {} }), 1)
+    assert.ok(alice.closed)
+  })
+
+  it('are refused when they are unknown, also by a name that every object inherits', async () => {
+    const { send } = makeStranger()
+    for (const type of ['dance', 'toString', '__proto__', '']) {
+      await assert.rejects(send(type, {}), internal(`There is no command "${type}".`))
+    }
+  })
+
+  for (const [type, request, message] of MALFORMED) {
+    it(`are refused when they are malformed: ${message}`, async () => {
+      const { comet, send } = makeStranger()
+      await connect(comet, 'alice')
+      await assert.rejects(send(type, request), internal(message))
+      assert.deepEqual([comet.stats().sessions, comet.stats().rooms], [1, 0])
+    })
+  }
+})
+
+describe('Answers of other nodes', () => {
+  afterEach(closeComets)
+
+  it('are refused when they are malformed, and the error names the command', async () => {
+    const { comet, sid } = makeStranger(() => 'yes')
+    const message = (type: string) =>
+      internal(`the answer to command ${type} must be a boolean, not a string.`)
+    await assert.rejects(comet.enter({ sid }, 'den'), message('enter'))
+    await assert.rejects(comet.leave({ sid }, 'den'), message('leave'))
+  })
+
+  it('are refused when a count or a text is malformed', async () => {
+    const { comet, sid } = makeStranger(() => -1)
+    await assert.rejects(
+      comet.disconnect({ uid: 'alice' }),
+      internal('the answer to command disconnect must be a whole number, 0 or more, not a number.'),
+    )
+    await assert.rejects(
+      comet.receive({ sid, identity: 'alice', packet: { type: 'HB' } }),
+      internal('the answer to command uplink must be a string, not a number.'),
+    )
+  })
+})

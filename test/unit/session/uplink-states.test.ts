@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict'
+import { UplinkState } from '../../../lib/session/uplink-states.ts'
+
+describe('UplinkState', () => {
+  it('refuses packets when too many wait, and accepts them again when one is done', async () => {
+    const state = new UplinkState('sid', 1)
+    let done: () => void = () => {}
+    const first = state.enqueue(() => new Promise<void>((resolve) => (done = resolve)), 2)
+    const second = state.enqueue(async () => 'second', 2)
+    await assert.rejects(
+      state.enqueue(async () => 'third', 2),
+      { code: 'TOO_MANY_PACKETS', status: 429 },
+    )
+    done()
+    await first
+    assert.equal(await second, 'second')
+    assert.equal(await state.enqueue(async () => 'fourth', 2), 'fourth')
+  })
+})
