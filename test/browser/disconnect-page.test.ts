@@ -45,7 +45,10 @@ describe('EventSource in Chromium after the end of its session', function () {
 
   beforeEach(async () => {
     answers = {}
-    app = await startApp(adapterOf('Express 5'), { comet: { retry: 1_000 }, before: [count, servePage] })
+    app = await startApp(adapterOf('Express 5'), {
+      comet: { retry: 1_000 },
+      before: [count, servePage],
+    })
     context = await browser.newContext()
   })
   afterEach(async () => {

@@ -23,7 +23,7 @@ describe('Comet.close', () => {
     app = await startApp(nodeHttp, {
       comet: {
         canEnter: () => canEnter.pass().then(() => true),
-        // What a slow reader is owed must not close it before the test does.
+        // The frames that wait for a slow reader must not close it before the test does.
         maxBufferedBytes: 100_000_000,
       },
       identify: async (req) => {

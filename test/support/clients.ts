@@ -12,7 +12,7 @@ export { head, openSocket, type RawResponse, type SocketClient } from './socket-
 /** Gives what came so far, as browsers do. */
 const FLUSH = { flush: constants.Z_SYNC_FLUSH }
 
-/** The part of an app that clients need. */
+/** What is behind a port: a TestApp, or part of one. */
 interface Target {
   readonly url: string
   readonly http2?: boolean

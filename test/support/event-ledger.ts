@@ -132,7 +132,7 @@ export class EventLedger implements Publications {
     // A client that left the room before it reconnected gets no more of the room. It was connected for this event if it
     // got a later one before it left, which is certain only where something was published in between.
     return log.some(
-      (item) => 'n' in item && this.#isKept(item.n) && item.n > entry.n && item.published < stay.to,
+      (item) => 'n' in item && this.#isStored(item.n) && item.n > entry.n && item.published < stay.to,
     )
   }
 
@@ -142,14 +142,14 @@ export class EventLedger implements Publications {
     let named = false
     for (const item of log) {
       if ('gap' in item) named ||= item.gap.includes(target)
-      else if (!this.#isKept(item.n)) continue
+      else if (!this.#isStored(item.n)) continue
       else if (item.n > entry.n) return named
       else if (targetOf(this.entries[item.n] as Entry) === target) named = false
     }
     return named
   }
 
-  #isKept(n: number): boolean {
+  #isStored(n: number): boolean {
     return this.entries[n]?.transient === false
   }
 }

@@ -177,7 +177,7 @@ describe('Hooks: Comet.on, once and off', () => {
 describe('Comet.on with an unknown name', () => {
   it('is refused, and so is Comet.once', () => {
     for (const name of ['onlin', 'close', 'toString']) {
-      const message = new RegExp(`no hook "${name}", but activity, online`)
+      const message = new RegExp(`no hook "${name}"\\. The hooks are activity, online`)
       assert.throws(() => new Hooks().on(name as 'online', () => {}), { code: 'INVALID_OPTION', message })
       assert.throws(() => new Hooks().once(name as 'online', () => {}), { code: 'INVALID_OPTION', message })
     }
