@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { adapters } from '../support/apps.ts'
 import type { Churned } from '../support/churn-app.ts'
 import { scaled, within } from '../support/inbox.ts'
-import { sampled } from '../support/tier.ts'
+import { figure, sampled } from '../support/tier.ts'
 
 const APP = fileURLToPath(new URL('../support/churn-app.ts', import.meta.url))
 const CLIENTS = sampled(10_000, 100)
@@ -47,6 +47,7 @@ describe(`Comet.connect: ${CLIENTS} clients, half of them cut off while they con
 
       it('are connected and get what is published, if they stay', () => {
         const { connected, sessions, received } = churned().stayed
+        figure(`of ${CLIENTS} clients behind ${name}`, `${received} stayed and received an event`)
         assert.deepEqual([connected, sessions, received], [CLIENTS / 2, CLIENTS / 2, CLIENTS / 2])
       })
 

@@ -15,7 +15,7 @@ export function makeComet(options: CometOptions = {}): { comet: Comet; reported:
 
 /** Closes all Comets of {@link makeComet}: for `afterEach`. */
 export async function closeComets(): Promise<void> {
-  await Promise.all(comets.splice(0).map((comet) => comet.close()))
+  await Promise.all(comets.splice(0).map((comet) => comet.close({ drain: 0 })))
 }
 
 /** Connects a client to a Comet, without HTTP. */
