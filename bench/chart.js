@@ -7,11 +7,11 @@ const TOP = 34
 const GAP = 26
 
 /**
- * Bars of the figures that a scenario is about, as SVG.
+ * Draws the main figures of a scenario as bars.
  *
  * @param {import('./types.js').Scenario} scenario @param {number} clients
  * @param {import('./report.js').Summary} summary
- * @returns {string | undefined} undefined where there is nothing to draw
+ * @returns {string | undefined} SVG, or undefined when there is no figure to draw
  */
 export function chart({ title, figures }, clients, summary) {
   const shown = ['single', 'burst', 'idle', 'rate', 'connect', 'beat'].filter((name) => name in figures)
@@ -40,6 +40,8 @@ ${parts.join('\n')}
 }
 
 /**
+ * Draws the bars of one figure.
+ *
  * @param {string} title @param {number} digits
  * @param {(import('./report.js').Spread & { contender: string })[]} bars @param {number} top
  */

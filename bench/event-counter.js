@@ -1,25 +1,29 @@
 const HASH = 0x23
 const SEMICOLON = 0x3b
 
-/** What comes before the number of a text: `#n=`. */
+/** The length of `#n=`, which precedes the number of a text. */
 const MARK_LENGTH = 3
 
-/** @typedef {{ carry: Buffer | undefined, next: number }} Reader */
+/**
+ * A client. `carry` is the beginning of a text that is not complete yet, `next` the number of the next text.
+ *
+ * @typedef {{ carry: Buffer | undefined, next: number }} Reader
+ */
 
-/** Counts the texts that come to clients, and checks that each gets every one, in order and once. */
+/** Counts the texts that clients receive, and checks that each client gets every text once and in order. */
 export class EventCounter {
-  /** @type {Promise<import('./types.js').Counts>} */
+  /** Resolves when all texts have arrived, or at the deadline. @type {Promise<import('./types.js').Counts>} */
   done
   #expected
   #deliveries = 0
-  /** In microseconds. */
+  /** Microseconds from publishing to receiving. */
   #latencies
   /** @type {Set<string>} */
   #faults = new Set()
   /** @type {() => void} */
   #finish = () => {}
 
-  /** @param {number} expected texts of all clients together @param {number} deadline in milliseconds */
+  /** @param {number} expected the sum over all clients @param {number} deadline in milliseconds */
   constructor(expected, deadline) {
     this.#expected = expected
     this.#latencies = new Float64Array(expected)
@@ -36,9 +40,13 @@ export class EventCounter {
     if (expected === 0) this.#finish()
   }
 
-  /** Takes bytes of a client's stream: `#n=<number>;t=<microseconds>;` wherever it stands. @param {Reader} client @param {Buffer} bytes */
+  /**
+   * Reads bytes of a client's stream, and counts every `#n=<number>;t=<microseconds>;` in them.
+   *
+   * @param {Reader} client @param {Buffer} bytes
+   */
   take(client, bytes) {
-    // The clients are to be faster than any server: what is measured is not how long they take.
+    // The load process must be faster than any server. This is why it reads the clock once and parses bytes itself.
     const [seconds, nanoseconds] = process.hrtime()
     const now = seconds * 1e6 + nanoseconds / 1e3
     const text = client.carry === undefined ? bytes : Buffer.concat([client.carry, bytes])
@@ -82,7 +90,11 @@ export class EventCounter {
   }
 }
 
-/** Where a byte is, or -1: for the little that one read brings, faster than to ask the Buffer. @param {Buffer} text @param {number} byte @param {number} from */
+/**
+ * The index of a byte, or -1. On the few bytes of one read this is faster than `Buffer.indexOf`.
+ *
+ * @param {Buffer} text @param {number} byte @param {number} from
+ */
 function indexIn(text, byte, from) {
   for (let at = from; at < text.length; at += 1) if (text[at] === byte) return at
   return -1

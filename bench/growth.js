@@ -1,15 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { Comet } from 'comet-sse'
+import { importComet } from './comet-package.js'
 import { markdown, spreadOf } from './report.js'
 
 const SIZES = [1_000, 10_000, 100_000]
 
-/** How many operations are timed in one go, each on another user, so that what one needs is not at hand from the last. */
+/** How many operations are timed together. Each takes another user, so that its data is not yet in the processor's caches. */
 const BATCH = 500
 
-/** @typedef {(batch: number[]) => unknown} Operation does something with each of the things that have these numbers */
+/** @typedef {(batch: number[]) => unknown} Operation runs once for each number, which names a user, room or entry */
 
-/** A client that takes whatever it is sent. */
+/** A client that is never slow and stores nothing. */
 class Transport {
   closed = false
   /** @type {import('comet-sse').TransportListener | undefined} */
@@ -39,8 +39,9 @@ class Transport {
   }
 }
 
-/** @param {number} size @returns {Promise<Record<string, Operation>>} what is done to a Comet with so many sessions */
+/** @param {number} size @returns {Promise<Record<string, Operation>>} operations on a Comet with that many sessions */
 async function cometOf(size) {
+  const { Comet } = await importComet('.')
   const comet = new Comet({ heartbeatInterval: 0, maxConnectionAge: 0, historyEvents: 10, offlineGrace: 0 })
   /** @param {number} number */
   const come = async (number) => {
@@ -73,7 +74,7 @@ async function cometOf(size) {
   }
 }
 
-/** @param {number} size @returns {Record<string, Operation>} the same to a Map with so many entries */
+/** @param {number} size @returns {Record<string, Operation>} operations on a Map with that many entries */
 function mapOf(size) {
   const map = new Map(Array.from({ length: size }, (_, number) => [`user-${number}`, { number }]))
   let found = 0
@@ -91,7 +92,7 @@ function mapOf(size) {
   }
 }
 
-/** Any numbers below a limit, no two the same. @param {number} count @param {number} limit */
+/** Distinct random numbers below a limit. @param {number} count @param {number} limit */
 function numbersBelow(count, limit) {
   const numbers = new Set()
   while (numbers.size < count) numbers.add(Math.floor(Math.random() * limit))
@@ -99,10 +100,10 @@ function numbersBelow(count, limit) {
 }
 
 /**
- * Times what Comet does to one user, session or room, by how many there are, and the same of a Map of that size. All
- * sizes in turn, again and again.
+ * Times operations of a Comet on one user, session or room, and operations of a Map, by how many sessions or entries
+ * there are. Every round times all sizes.
  *
- * @param {{ quick: boolean, rounds: number, results: URL | undefined }} options `results` is where to write the figures
+ * @param {{ quick: boolean, rounds: number, results: URL | undefined }} options `results` is the folder for the figures
  */
 export async function growth({ quick, rounds, results }) {
   const sizes = quick ? SIZES.slice(0, 1) : SIZES
@@ -111,9 +112,9 @@ export async function growth({ quick, rounds, results }) {
   for (const size of sizes) {
     subjects.push({ size, operations: { ...(await cometOf(size)), ...mapOf(size) } })
   }
-  /** Microseconds each. @type {Record<string, Record<number, number[]>>} */
+  /** Microseconds by operation and size. @type {Record<string, Record<number, number[]>>} */
   const times = {}
-  // A round is over in no time: there are many, and the first ones are for the compiler.
+  // A round takes milliseconds, so there are many. As many come before round 0 and do not count: they warm V8 up.
   const all = quick ? 2 : rounds * 20
   for (let round = -all; round < all; round += 1) {
     for (const { size, operations } of subjects) {
@@ -121,7 +122,7 @@ export async function growth({ quick, rounds, results }) {
       for (const [name, operation] of Object.entries(operations)) {
         const start = performance.now()
         await operation(batch)
-        // What was published is written in a turn of its own.
+        // Comet writes published events in the next turn of the event loop. The time includes that.
         if (name.includes('publish')) await new Promise(setImmediate)
         const time = ((performance.now() - start) / BATCH) * 1_000
         times[name] ??= {}

@@ -1,34 +1,35 @@
 import { connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { contenderOf } from './contenders/index.js'
 import { EventCounter } from './event-counter.js'
 import { serve } from './peer.js'
 
-/** How many clients may be on their way at a time. */
+/** How many clients connect at the same time. */
 const WINDOW = 200
 
 const SOCKET_IO_CONNECT = frameOf('40')
 const SOCKET_IO_CONNECTED = Buffer.from('40{')
 
-/** All sockets read into one Buffer, one after the other. */
+/** The Buffer that every socket reads into. It is parsed before the next read. */
 const incoming = Buffer.allocUnsafe(65_536)
 
 /** @type {import('./types.js').Contender['protocol']} */
 let protocol = 'sse'
 /** @type {Client[]} */
 let clients = []
-/** Clients that lost their connection. */
+/** How many clients have lost their connection. */
 let lost = 0
-/** The phase that is counted. @type {EventCounter | undefined} */
+/** How often clients have read something of a stream's body. */
+let reads = 0
+/** Counts the texts that clients must get now. @type {EventCounter | undefined} */
 let counter
 
-/** One stream, as the bytes of a socket. */
+/** One stream. Parses the bytes of its socket, which costs less than an HTTP client. */
 class Client {
-  /** What was read of an event whose rest is yet to come. @type {Buffer | undefined} */
+  /** The beginning of a text whose end has not been read yet. @type {Buffer | undefined} */
   carry
-  /** The number of the next event. */
+  /** The number of the next text. */
   next = 0
-  /** @type {(error?: Error) => void} */
+  /** Called when the stream is open, or has failed. @type {(error?: Error) => void} */
   onReady = () => {}
   /** @type {'head' | 'hello' | 'body'} */
   #state = 'head'
@@ -52,10 +53,11 @@ class Client {
   /** @param {Buffer} bytes */
   #read(bytes) {
     if (this.#state === 'body') {
+      reads += 1
       counter?.take(this, bytes)
       return
     }
-    // Only the beginning matters, and latin1 keeps every byte.
+    // latin1 keeps every byte as it is.
     this.#head += bytes.toString('latin1')
     if (this.#state === 'head') {
       if (!this.#head.includes('\r\n\r\n')) return
@@ -67,19 +69,22 @@ class Client {
       }
     }
     if (protocol === 'socket.io' && !this.#head.includes(SOCKET_IO_CONNECTED.toString())) return
+    // What a resumed client missed may come in the same read as the head.
+    const body = this.#head.slice(this.#head.indexOf('\r\n\r\n'))
     this.#state = 'body'
     this.#head = ''
+    counter?.take(this, Buffer.from(body, 'latin1'))
     this.onReady()
   }
 }
 
-/** A short text message as a client must send it, masked (RFC 6455, section 5.2). @param {string} text */
+/** A WebSocket frame with a short text, masked as a client's must be (RFC 6455, section 5.2). @param {string} text */
 function frameOf(text) {
   return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
 }
 
-/** @param {string} target @param {string[]} headers */
-function requestOf(target, headers) {
+/** @param {string} target */
+function requestOf(target) {
   const speaks =
     protocol === 'sse'
       ? ['Accept: text/event-stream', 'Cache-Control: no-cache', 'User-Agent: bench']
@@ -89,26 +94,28 @@ function requestOf(target, headers) {
           'Sec-WebSocket-Version: 13',
           'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
         ]
-  return [`GET ${target} HTTP/1.1`, 'Host: 127.0.0.1', ...speaks, ...headers, '', ''].join('\r\n')
+  return [`GET ${target} HTTP/1.1`, 'Host: 127.0.0.1', ...speaks, '', ''].join('\r\n')
 }
 
 serve({
   /**
-   * Opens streams.
+   * Opens streams. With `expect`, the new clients are counted from their first byte, and no others may be open.
    *
    * @param {{ contender: string, kind: import('./types.js').Kind, port: number, count: number, query?: string,
-   *   headers?: string[] }} request
+   *   expect?: import('./types.js').Expectation }} request
    */
-  async open({ contender, kind, port, count, query = '', headers = [] }) {
+  async open({ contender, kind, port, count, query = '', expect }) {
     const { path, protocol: spoken = 'sse' } = contenderOf(contender)
     protocol = spoken
+    counter = expect && new EventCounter(count * expect.each, expect.deadline)
     let next = 0
     await Promise.all(
       Array.from({ length: Math.min(WINDOW, count) }, async () => {
         while (next < count) {
           const index = next
           next += 1
-          const client = new Client(port, requestOf(path(index, kind) + query, headers))
+          const client = new Client(port, requestOf(path(index, kind) + query))
+          client.next = expect?.first ?? 0
           await new Promise((resolve, reject) => {
             client.onReady = (error) => (error === undefined ? resolve(0) : reject(error))
           })
@@ -119,7 +126,7 @@ serve({
     )
   },
 
-  /** From now on every client counts, and must get the texts from a number on. */
+  /** Counts from now on: every client must get `each` texts. @param {import('./types.js').Expectation} expectation */
   expect({ first, each, deadline }) {
     for (const client of clients) {
       client.next = first
@@ -128,18 +135,33 @@ serve({
     counter = new EventCounter(clients.length * each, deadline)
   },
 
-  /** @returns {Promise<import('./types.js').Counts>} when all have got all, or the time is over */
+  /** @returns {Promise<import('./types.js').Counts>} when every client has got its texts, or at the deadline */
   async counts() {
-    const counts = await counter?.done
-    if (lost > 0) counts?.faults.push(`${lost} clients lost their connection`)
-    return /** @type {import('./types.js').Counts} */ (counts)
+    if (counter === undefined) throw new Error('No texts are expected.')
+    const counts = await counter.done
+    return { ...counts, faults: [...counts.faults, ...lostConnections()] }
+  },
+
+  /** How often clients have read something since the last call. */
+  reads() {
+    const since = reads
+    reads = 0
+    return { reads: since, faults: lostConnections() }
   },
 
   /** Closes all streams. */
   async close() {
     const leaving = clients
     clients = []
-    for (const { socket } of leaving) socket.destroy()
-    await sleep(50)
+    await Promise.all(
+      leaving.map(
+        ({ socket }) => socket.closed || new Promise((resolve) => socket.on('close', resolve).destroy()),
+      ),
+    )
   },
 })
+
+/** @returns {string[]} a fault, if any client has lost its connection */
+function lostConnections() {
+  return lost > 0 ? [`${lost} clients lost their connection`] : []
+}

@@ -1,20 +1,24 @@
 import { fork } from 'node:child_process'
 
-/** A process that does what it is told, for one that measures it. */
+/** A child process that runs tasks for the process that measures it. */
 export class Peer {
   #child
   #calls = 0
 
-  /** @param {URL} file @param {string[]} [execArgv] */
-  constructor(file, execArgv = []) {
-    this.#child = fork(file, { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  /**
+   * @param {URL} file
+   * @param {{ execArgv?: string[], env?: Record<string, string> }} [options] `env` is added to this process's
+   */
+  constructor(file, { execArgv = [], env = {} } = {}) {
+    const stdio = /** @type {const} */ (['ignore', 'inherit', 'inherit', 'ipc'])
+    this.#child = fork(file, { execArgv, env: { ...process.env, ...env }, stdio: [...stdio] })
   }
 
   /**
-   * Has the process do something.
+   * Runs a task in the process.
    *
    * @param {string} name @param {object} [request]
-   * @returns {Promise<any>} what it answered
+   * @returns {Promise<any>} the result of the task; rejects when the task throws or the process exits
    */
   ask(name, request = {}) {
     this.#calls += 1
@@ -39,7 +43,7 @@ export class Peer {
     })
   }
 
-  /** Ends the process, after it has put away what it started. */
+  /** Runs the task `end`, which may stop what the process has started, and kills the process at most 2 s later. */
   async end() {
     const child = this.#child
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -54,7 +58,7 @@ export class Peer {
 }
 
 /**
- * In the process: does what is asked.
+ * Runs tasks for the parent process. To be called in the child process.
  *
  * @param {Record<string, (request: any) => unknown>} tasks
  */
@@ -66,6 +70,6 @@ export function serve(tasks) {
       process.send?.({ call, error: String(error instanceof Error ? error.stack : error) })
     }
   })
-  // The one that measures is gone: nobody would end this one.
+  // The parent process has exited, so nothing else would end this one.
   process.on('disconnect', () => process.exit())
 }

@@ -1,19 +1,20 @@
 import { contenderOf } from './contenders/index.js'
+import { medianOf } from './statistics.js'
 
-/** The contender that all are compared with. */
+/** The contender that the others are compared with. */
 const COMET = 'comet-express'
 
 /**
- * `ratio` is what Comet has of it in relation to this: in each round, since what the machine does befalls both, and of
- * these the median.
+ * A figure of one contender over all rounds. `ratio` is Comet's value divided by this contender's: the median of one
+ * ratio a round, because contenders of the same round found the machine in about the same state.
  *
  * @typedef {{ median: number, least: number, most: number, ratio?: number }} Spread
  */
-/** Figures by contender and name. @typedef {Record<string, Record<string, Spread>>} Summary */
+/** Spreads by contender and figure. @typedef {Record<string, Record<string, Spread>>} Summary */
 
 /**
  * @param {import('./types.js').Scenario} scenario @param {Map<string, import('./types.js').Round[]>} found
- * @returns {Summary} without rounds that are void
+ * @returns {Summary} of the rounds that are not void
  */
 export function summarize({ figures }, found) {
   /** @type {Summary} */
@@ -38,7 +39,7 @@ export function summarize({ figures }, found) {
   return summary
 }
 
-/** A figure by the round; undefined for a round that is void. @param {import('./types.js').Round[]} rounds @param {string} name */
+/** Values of a figure, one a round; undefined where the round is void. @param {import('./types.js').Round[]} rounds @param {string} name */
 function valuesOf(rounds, name) {
   return rounds.map(({ figures, faults }) => (faults.length > 0 ? undefined : figures[name]))
 }
@@ -47,20 +48,20 @@ function valuesOf(rounds, name) {
 export function spreadOf(values) {
   const sorted = values.toSorted((a, b) => a - b)
   return {
-    median: /** @type {number} */ (sorted[Math.floor(sorted.length / 2)]),
+    median: medianOf(values),
     least: /** @type {number} */ (sorted[0]),
     most: /** @type {number} */ (sorted.at(-1)),
   }
 }
 
-/** @param {string[]} head @param {string[][]} rows of which the first column is words, and the others are figures */
+/** @param {string[]} head @param {string[][]} rows the first column is text, and the others are numbers @returns a table */
 export function markdown(head, rows) {
   const lines = [head, head.map((_, column) => (column === 0 ? '---' : '---:')), ...rows]
   return lines.map((line) => `| ${line.join(' | ')} |`).join('\n')
 }
 
 /**
- * A table in Markdown: of each figure the median, what Comet has of it in relation to each, and the spread.
+ * A table in Markdown: for each figure the median, the spread, and Comet's value in relation to it.
  *
  * @param {import('./types.js').Scenario} scenario @param {Summary} summary
  */

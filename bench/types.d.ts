@@ -1,70 +1,139 @@
-/** What of a server process can be asked for. */
+import type { Stand } from './stand.js'
+
+/** What a server process has used. */
 export interface Usage {
-  /** Microseconds of user and system time since its start. */
+  /** Microseconds of user and system time since the start of the process. */
   cpu: number
-  /** Bytes. */
+  /** Bytes of memory. */
   rss: number
+  /** Bytes of it in V8's heap. */
   heap: number
 }
 
-/** A server to be measured. */
+/** A running server of a contender. */
 export interface Server {
   port: number
-  /** Publishes text to all, or to one user or room by its number. */
+  /** Publishes a text to all clients, or to one user or room by its number. */
   publish(text: string, target?: number): unknown
-  /** Publishes some texts in one turn to all. Default: one `publish` each. */
+  /** Publishes several texts to all clients in one turn. Default: calls `publish` for each. */
   burst?(texts: string[]): unknown
-  /** The position of what was published last, where clients can resume. */
+  /** The position of the last published event, which clients can resume from. */
   position?(): string
-  /** What the server says it used, where it is not this process. */
+  /** What the server has used, when it runs in another process than this one. */
   usage?(): Usage
   close?(): unknown
 }
 
-/** What a server is asked to be ready for: `fanout` knows no users, the others address users or rooms by number. */
+/** Options of a server. Only Comet has any. */
+export interface ServerOptions {
+  /** Milliseconds between two heartbeats of a session. */
+  heartbeatInterval?: number
+}
+
+/** What a server must address: `fanout` all clients at once, `users` and `rooms` one user or room by its number. */
 export type Kind = 'fanout' | 'users' | 'rooms'
 
 export interface Contender {
-  /** As it stands in tables. */
+  /** The name in tables. */
   title: string
-  /** How its clients speak. Default: `sse`. */
+  /** What its clients speak. Default: `sse`. */
   protocol?: 'sse' | 'websocket' | 'socket.io'
-  /** The request target of a client's stream, by its number and the kind. */
+  /** The request target of a client's stream, by the number of the client. */
   path(client: number, kind: Kind): string
-  /** The kinds it can do. Default: all. */
+  /** The kinds that it supports. Default: all. */
   kinds?: Kind[]
-  start(kind: Kind): Server | Promise<Server>
+  start(kind: Kind, options: ServerOptions): Server | Promise<Server>
 }
 
-/** What a load process counted in a phase. */
+/** What to publish, and how fast. Without `targets`, all texts go to all clients. */
+export interface Plan {
+  turns: number
+  /** Texts in a turn. */
+  burst: number
+  /** Milliseconds from one turn to the next. */
+  interval: number
+  /** The number of users or rooms. Each text goes to one of them, the next text to the next one. */
+  targets?: number
+  /** How long to watch for stalls after the last turn, in milliseconds. Default: 20. */
+  settle?: number
+}
+
+/** A plan, and the texts to publish. */
+export interface Publication extends Plan {
+  /** The number of the first text. */
+  first: number
+  /** The size of each text, in bytes. */
+  size: number
+}
+
+/** Texts that clients must get. */
+export interface Expectation {
+  /** The number of the first text. */
+  first: number
+  /** How many texts each client must get. */
+  each: number
+  /** Milliseconds until they count as lost. */
+  deadline: number
+}
+
+/** What a load process counted while texts were published. */
 export interface Counts {
-  /** Events that came to all clients together, each in order and once. */
+  /** Texts received by all clients together. */
   deliveries: number
-  /** Of publication to receipt, in milliseconds. */
+  /** Milliseconds from publishing to receiving. */
   latency: { p50: number; p99: number; max: number }
-  /** Why the phase is void, if it is. */
+  /** Why the figures are void. Empty when every client got every text once and in order. */
   faults: string[]
 }
 
-/** What a scenario found of a contender in one round: figures by their name, and why they are void, if they are. */
+/** The result of one measurement of a contender. */
 export interface Round {
+  /** Values by the name of the figure. */
   figures: Record<string, number>
+  /** Why the figures are void. Empty when they are valid. */
   faults: string[]
 }
 
 export interface Figure {
-  /** As it stands above a column. */
+  /** The head of its column. */
   title: string
-  /** Digits after the point. */
+  /** Digits after the decimal point. */
   digits?: number
 }
 
 export interface Scenario {
   title: string
-  /** How many clients: a table each. */
+  /** The numbers of clients. There is one table for each. */
   sizes: number[]
-  /** The contenders by name that have something to show. Default: all. */
+  /** The names of the contenders that take part. Default: all. */
   contenders?: string[]
   figures: Record<string, Figure>
   run(contender: string, clients: number, options: { quick: boolean }): Promise<Round>
+  /** How to measure two builds by turns. Default: `--against` does not measure this scenario. */
+  pair?: PairPlan
+}
+
+/** A short measurement, which runs by turns on two servers. */
+export interface Slice {
+  /** Returns microseconds of the server's processor time for one operation, by figure. */
+  run(stand: Stand, clients: number): Promise<Record<string, number>>
+  /** How often it runs on each server before it counts, so that V8 optimizes the code. */
+  warmUps: number
+  /** How long it runs again and again on both servers together while it counts, in seconds. */
+  seconds: number
+}
+
+/** How a scenario is measured on two servers by turns, in slices so short that both find the machine in the same state. */
+export interface PairPlan {
+  kind: Kind
+  clients: number
+  /** Options for both servers. Default: none. */
+  options?: ServerOptions
+  /** Titles by figure. */
+  figures: Record<string, string>
+  /** Prepares a server that has been started. */
+  prepare(stand: Stand, clients: number): Promise<void>
+  slices: Slice[]
+  /** Runs each slice on both servers during the same time instead of one after the other. Default: false. */
+  together?: boolean
 }

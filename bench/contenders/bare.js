@@ -5,14 +5,14 @@ import { frameOf, listen, numberIn, ROOM_SIZE } from './http.js'
 /** @typedef {import('../types.js').Contender} Contender */
 /** @typedef {import('node:http').ServerResponse} ServerResponse */
 
-/** What Comet says, too. */
+/** The headers that Comet sends. */
 const HEADERS = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-cache, no-transform',
   'X-Accel-Buffering': 'no',
 }
 
-/** The loop over `res.write` that everybody starts with. */
+/** A plain loop over `res.write`, as in most tutorials. */
 class Loop {
   /** @type {Set<ServerResponse>} */
   all = new Set()

@@ -1,12 +1,15 @@
-import { Comet } from 'comet-sse'
-import { cometExpress } from 'comet-sse/express'
-import { cometKoa } from 'comet-sse/koa'
 import compression from 'compression'
 import express from 'express'
 import Koa from 'koa'
+import { importComet } from '../comet-package.js'
 import { listen, ROOM_SIZE } from './http.js'
 
-/** @typedef {import('../types.js').Contender} Contender */
+/**
+ * `--against` runs this file with other builds of Comet too, so it must use nothing that those may not have.
+ *
+ * @typedef {import('../types.js').Contender} Contender
+ */
+/** @typedef {import('comet-sse').Comet} Comet */
 
 /** @type {Contender['path']} */
 const path = (client, kind) => {
@@ -17,14 +20,27 @@ const path = (client, kind) => {
 /** @param {{ url?: string | undefined }} request */
 const identify = ({ url = '' }) => /[?&]u=(\d+)/.exec(url)?.[1]
 
+/** @param {Comet} comet */
+async function forExpress(comet) {
+  const { cometExpress } = await importComet('./express')
+  return cometExpress(comet, { identify })
+}
+
+/** @param {Comet} comet */
+async function forKoa(comet) {
+  const { cometKoa } = await importComet('./koa')
+  return cometKoa(comet, { path: '/comet', identify })
+}
+
 /**
- * @param {(comet: Comet) => import('node:http').RequestListener} mount
+ * @param {(comet: Comet) => Promise<import('node:http').RequestListener>} mount
  * @returns {Contender['start']}
  */
 function startWith(mount) {
-  return async (kind) => {
-    const comet = new Comet({ canEnter: () => true })
-    const { port } = await listen(mount(comet))
+  return async (kind, options) => {
+    const { Comet } = await importComet('.')
+    const comet = new Comet({ canEnter: () => true, ...options })
+    const { port } = await listen(await mount(comet))
     const key = kind === 'rooms' ? 'rid' : 'uid'
     return {
       port,
@@ -40,18 +56,20 @@ export const comet = {
   express: {
     title: 'Comet on Express 5',
     path,
-    start: startWith((comet) => express().use('/comet', cometExpress(comet, { identify }))),
+    start: startWith(async (comet) => express().use('/comet', await forExpress(comet))),
   },
   compression: {
     title: 'Comet on Express 5 behind compression',
     path,
-    start: startWith((comet) =>
-      express().use(compression()).use('/comet', cometExpress(comet, { identify })),
+    start: startWith(async (comet) =>
+      express()
+        .use(compression())
+        .use('/comet', await forExpress(comet)),
     ),
   },
   koa: {
     title: 'Comet on Koa 3',
     path,
-    start: startWith((comet) => new Koa().use(cometKoa(comet, { path: '/comet', identify })).callback()),
+    start: startWith(async (comet) => new Koa().use(await forKoa(comet)).callback()),
   },
 }

@@ -3,7 +3,7 @@ import { bind, frameOf } from './http.js'
 
 /** @typedef {import('../types.js').Contender} Contender */
 
-/** As Comet's. */
+/** Comet's default. */
 const HEARTBEAT_MS = 15_000
 
 const HEAD = [
@@ -21,8 +21,8 @@ function chunkOf(text) {
 }
 
 /**
- * Nothing but sockets, without HTTP, sessions or anybody's slowness: what is left to Node and the kernel when all of a
- * server is done for nothing.
+ * Writes to a set of sockets, without HTTP, sessions and slow readers. This is the least that any server on Node costs:
+ * what remains is the work of Node's sockets and of the kernel.
  *
  * @type {Contender['start']}
  */

@@ -8,7 +8,7 @@ import { nchan } from './nchan.js'
 const prefixed = (prefix, group) =>
   Object.fromEntries(Object.entries(group).map(([name, contender]) => [`${prefix}-${name}`, contender]))
 
-/** All that can be measured here, by name. @type {Record<string, import('../types.js').Contender>} */
+/** All contenders by name. @type {Record<string, import('../types.js').Contender>} */
 export const contenders = {
   ...prefixed('comet', comet),
   ...prefixed('bare', bare),

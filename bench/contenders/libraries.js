@@ -13,7 +13,7 @@ import { listen, numberIn, ROOM_SIZE } from './http.js'
 /** @type {Contender['path']} */
 const path = (client, kind) => `/events?u=${kind === 'rooms' ? Math.floor(client / ROOM_SIZE) : client}`
 
-/** Values by a number, made when first asked for. @template T @param {() => T} make */
+/** Returns a function that makes a value for each number at its first call. @template T @param {() => T} make */
 function keyed(make) {
   /** @type {Map<number, T>} */
   const known = new Map()
@@ -90,7 +90,7 @@ export const libraries = {
     kinds: ['fanout'],
     async start() {
       const sse = new SSE()
-      // Every client is a listener of one emitter.
+      // Every client adds a listener to one emitter, and Node would warn about more than ten.
       sse.setMaxListeners(0)
       const { port } = await listen(express().get('/events', sse.init))
       return { port, publish: (text) => sse.send(text) }
@@ -105,7 +105,7 @@ export const libraries = {
       /** @type {Set<any>} */
       const all = new Set()
       const targetOf = keyed(() => new Set())
-      app.get('/events', { sse: true }, async (request, /** @type {any} */ reply) => {
+      app.get('/events', { sse: true }, async (/** @type {any} */ request, /** @type {any} */ reply) => {
         const { sse } = reply
         const sets = kind === 'fanout' ? [all] : [all, targetOf(numberIn(request.url))]
         sse.keepAlive()
@@ -136,7 +136,7 @@ export const libraries = {
     async start() {
       const { server, port } = await listen((_req, res) => res.writeHead(404).end())
       const io = new SocketServer(server, { transports: ['websocket'], pingInterval: 600_000 })
-      io.on('connection', (socket) => socket.join(String(socket.handshake.query.u)))
+      io.on('connection', (/** @type {any} */ socket) => socket.join(String(socket.handshake.query.u)))
       return {
         port,
         publish: (text, target) => (target === undefined ? io : io.to(String(target))).emit('message', text),
@@ -151,7 +151,9 @@ export const libraries = {
       const { server, port } = await listen((_req, res) => res.writeHead(404).end())
       const wss = new WebSocketServer({ server })
       const targetOf = keyed(() => new Set())
-      wss.on('connection', (socket, req) => targetOf(numberIn(req.url)).add(socket))
+      wss.on('connection', (/** @type {any} */ socket, /** @type {any} */ req) =>
+        targetOf(numberIn(req.url)).add(socket),
+      )
       return {
         port,
         publish(text, target) {

@@ -10,7 +10,7 @@ import { ROOM_SIZE } from './http.js'
 
 const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
 
-/** Of the kernel's clock that counts processes' time. */
+/** The unit of processor times in /proc: `getconf CLK_TCK`, which is 100 on Linux. */
 const TICKS_A_SECOND = 100
 
 /** @param {number} port @param {string} folder */
@@ -78,7 +78,7 @@ const nginx = {
       port,
       publish: (text, target = undefined) => post(text, target ?? 'world'),
       usage() {
-        // Fields 14 and 15 after the name in parentheses (proc(5)).
+        // Fields 14 and 15 are user and system time (proc(5)). The name of field 2 may have spaces, so count after it.
         const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
         const ticks = Number(fields[11]) + Number(fields[12])
         const pages = Number(readFileSync(`/proc/${child.pid}/statm`, 'utf8').split(' ')[1])
@@ -102,5 +102,5 @@ function isInstalled() {
   }
 }
 
-/** @type {Record<string, Contender>} Empty where there is no nginx with the module. */
+/** @type {Record<string, Contender>} Empty when nginx or its module is not installed. */
 export const nchan = isInstalled() ? { nchan: nginx } : {}

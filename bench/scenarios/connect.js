@@ -1,17 +1,34 @@
 import { Stand } from '../stand.js'
 
-/** What a browser that comes back has missed. */
+/** The events that a client has missed when it reconnects. */
 const MISSED = 20
 
-/** How often all come and go before it counts: what the first ten thousand cost is what the compiler still learns. */
+/** How often all clients connect and disconnect before it counts. V8 still optimizes during the first 10,000 connects. */
 const WARM_UPS = 5
 
-/** How often all come and go. */
+/** How often all clients connect and disconnect while it counts. */
 const TIMES = 12
+
+/** Connects all clients and disconnects them. @param {Stand} stand @param {number} clients */
+async function comeAndGo(stand, clients) {
+  const connect = await stand.cost(() => stand.open(clients))
+  const disconnect = await stand.cost(() => stand.close())
+  return { connect: connect / clients, disconnect: disconnect / clients }
+}
+
+/**
+ * Publishes while no client is connected, and reconnects all clients.
+ *
+ * @param {Stand} stand @param {number} clients @param {string} position of the last event that the clients have got
+ */
+async function resume(stand, clients, position) {
+  await stand.deliver({ turns: 1, burst: MISSED, interval: 1, settle: 1 })
+  return (await stand.resume(clients, position, MISSED)) / clients
+}
 
 /** @type {import('../types.js').Scenario} */
 export const connect = {
-  title: 'Clients that come and go',
+  title: 'Clients that connect and disconnect',
   sizes: [2_000],
   figures: {
     connect: { title: 'connect µs', digits: 0 },
@@ -20,24 +37,39 @@ export const connect = {
   },
   run: (contender, clients, { quick }) =>
     Stand.with(contender, 'fanout', async (stand) => {
-      for (let time = 0; time < (quick ? 0 : WARM_UPS); time += 1) {
-        await stand.open(clients)
-        await stand.close()
-      }
+      for (let time = 0; time < (quick ? 0 : WARM_UPS); time += 1) await comeAndGo(stand, clients)
       const times = quick ? 1 : TIMES
-      let [came, went] = [0, 0]
+      /** @type {{ connect: number, disconnect: number, resume?: number }} */
+      const figures = { connect: 0, disconnect: 0 }
       for (let time = 0; time < times; time += 1) {
-        came += await stand.cost(() => stand.open(clients))
-        went += await stand.cost(() => stand.close())
+        const { connect, disconnect } = await comeAndGo(stand, clients)
+        figures.connect += connect / times
+        figures.disconnect += disconnect / times
       }
       const position = await stand.position()
-      /** @type {Record<string, number>} */
-      const figures = { connect: came / clients / times, disconnect: went / clients / times }
-      if (position) {
-        await stand.deliver({ turns: MISSED, burst: 1, interval: 5 })
-        const query = `&lastEventId=${position}`
-        figures.resume = (await stand.cost(() => stand.open(clients, { query }))) / clients
-      }
+      if (position) figures.resume = await resume(stand, clients, position)
       return figures
     }),
+  pair: {
+    kind: 'fanout',
+    clients: 300,
+    figures: {
+      connect: 'connect',
+      disconnect: 'disconnect',
+      resume: `reconnect with ${MISSED} events missed`,
+    },
+    prepare: async () => {},
+    slices: [
+      {
+        async run(stand, clients) {
+          const figures = await comeAndGo(stand, clients)
+          const cost = await resume(stand, clients, await stand.position())
+          await stand.close()
+          return { ...figures, resume: cost }
+        },
+        warmUps: 15,
+        seconds: 28,
+      },
+    ],
+  },
 }

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Stand } from '../stand.js'
 
-/** Turns that are alone, and bursts, by the number of clients: about as many deliveries a second, whatever it is. */
+/** Turns of one event and turns of 20, by the number of clients. All plans make about as many deliveries a second. */
 const PLANS = new Map([
   [100, { single: { turns: 1_000, interval: 5 }, burst: { turns: 200, interval: 20 } }],
   [1_000, { single: { turns: 200, interval: 20 }, burst: { turns: 20, interval: 200 } }],
   [10_000, { single: { turns: 50, interval: 100 }, burst: { turns: 4, interval: 2_000 } }],
 ])
 
-/** How many bursts memory must stand. */
+/** How many bursts are published before memory is measured again. */
 const BURSTS = 10
 
 /** @type {import('../types.js').Scenario} */
 export const fanout = {
-  title: 'An event to all',
+  title: 'An event to all clients',
   sizes: [100, 1_000, 10_000],
   figures: {
     single: { title: 'one event a tick, k/cpu-s', digits: 1 },
@@ -53,6 +53,28 @@ export const fanout = {
         connect: clients / (connect / 1e6) / 1_000,
       }
     }),
+  pair: {
+    kind: 'fanout',
+    clients: 1_000,
+    figures: { single: 'one event a tick', burst: '20 events a tick' },
+    prepare: (stand, clients) => stand.open(clients),
+    slices: [
+      {
+        async run(stand) {
+          return { single: (await stand.deliver({ turns: 2, burst: 1, interval: 15, settle: 1 })).each }
+        },
+        warmUps: 20,
+        seconds: 7,
+      },
+      {
+        async run(stand) {
+          return { burst: (await stand.deliver({ turns: 1, burst: 20, interval: 15, settle: 1 })).each }
+        },
+        warmUps: 20,
+        seconds: 5,
+      },
+    ],
+  },
 }
 
 /** @param {string} message @returns {never} */

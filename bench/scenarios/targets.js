@@ -1,7 +1,7 @@
 import { ROOM_SIZE } from '../contenders/http.js'
 import { Stand } from '../stand.js'
 
-/** How many times each target is published to. */
+/** How many texts each target gets. */
 const TIMES = 3
 
 const figures = {
@@ -15,7 +15,7 @@ const contenders = [
   ...['transmit', 'fastify-sse', 'socket.io', 'ws', 'nchan'],
 ]
 
-/** @param {import('../types.js').Kind} kind @param {number} perTarget how many clients a target has */
+/** @param {import('../types.js').Kind} kind @param {number} perTarget the clients of each user or room */
 const run =
   (kind, perTarget) =>
   /** @type {import('../types.js').Scenario['run']} */
@@ -36,6 +36,22 @@ export const users = {
   contenders,
   figures,
   run: run('users', 1),
+  pair: {
+    kind: 'users',
+    clients: 5_000,
+    figures: { rate: 'one user of many' },
+    prepare: (stand, clients) => stand.open(clients),
+    slices: [
+      {
+        async run(stand, clients) {
+          const plan = { turns: 50, burst: clients / 50, interval: 3, settle: 1 }
+          return { rate: (await stand.deliver({ ...plan, targets: clients })).each }
+        },
+        warmUps: 5,
+        seconds: 12,
+      },
+    ],
+  },
 }
 
 /** @type {import('../types.js').Scenario} */
