@@ -15,7 +15,7 @@ const QUICK_CLIENTS = 100
 export const comparable = Object.keys(scenarios).filter((name) => scenarios[name]?.pair !== undefined)
 
 /**
- * Compares this tree's build with another commit's, and prints what came of it.
+ * Compares this tree's build with another commit's, and prints the ratio of each figure and a verdict.
  *
  * @param {{ commit: string, names: string[], rounds: number, quick: boolean }} options `names` of scenarios, `rounds` is
  *   the number of pairs
@@ -23,8 +23,8 @@ export const comparable = Object.keys(scenarios).filter((name) => scenarios[name
  */
 export async function against({ commit, names, rounds, quick }) {
   const chosen = names.map((name) => ({ name, plan: planOf(name, quick) }))
-  progress(`building ${commit}`)
   const start = performance.now()
+  progress(`building ${commit}`)
   const { before, now, title } = buildBoth(commit)
   /** @type {Map<string, Pair[]>} */
   const found = new Map(names.map((name) => [name, []]))

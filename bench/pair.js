@@ -32,7 +32,7 @@ const FLAGS = ['--single-threaded-gc']
  *
  * @param {PairPlan} plan
  * @param {Record<Side, string>} folders of the builds
- * @param {Order} order in which the servers start and the first slices run
+ * @param {Order} order of the first slices
  * @returns {Promise<Pair>}
  */
 export async function measurePair(plan, folders, order) {
@@ -52,22 +52,22 @@ export async function measurePair(plan, folders, order) {
   }
 
   try {
-    for (const side of order) {
-      await attempt(side, async () => stands.set(side, await start(plan, folders[side])))
-    }
+    const starts = order.map((side) =>
+      attempt(side, async () => stands.set(side, await start(plan, folders[side]))),
+    )
+    // When one start fails, the other server still has to be ended.
+    await Promise.allSettled(starts)
+    await Promise.all(starts)
     for (const slice of plan.slices) {
       /** @param {Side} side */
       const measure = (side) =>
-        attempt(side, () => slice.run(/** @type {Stand} */ (stands.get(side)), plan.clients))
+        attempt(side, () => run(slice, /** @type {Stand} */ (stands.get(side)), plan.clients))
       Object.assign(costs, await takeTurns(slice, measure, order, plan.together))
     }
   } catch (error) {
     if (faults.before.length + faults.now.length === 0) throw error
   } finally {
-    for (const [side, stand] of stands) {
-      faults[side].push(...stand.faults)
-      await stand.end()
-    }
+    await Promise.all(Array.from(stands.values(), (stand) => stand.end()))
   }
   return { costs, faults }
 }
@@ -83,11 +83,28 @@ async function start({ kind, options = {}, prepare, clients }, packageFolder) {
   })
   try {
     await prepare(stand, clients)
+    throwFault(stand)
     return stand
   } catch (error) {
     await stand.end()
     throw error
   }
+}
+
+/** @param {Slice} slice @param {Stand} stand @param {number} clients */
+async function run(slice, stand, clients) {
+  const result = await slice.run(stand, clients)
+  throwFault(stand)
+  return result
+}
+
+/**
+ * Ends a pair at its first fault. It is void anyway, and each later slice might wait until the deadline for a lost text.
+ *
+ * @param {Stand} stand
+ */
+function throwFault({ faults: [fault] }) {
+  if (fault !== undefined) throw new Error(fault)
 }
 
 /**

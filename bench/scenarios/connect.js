@@ -68,7 +68,7 @@ export const connect = {
           return { ...figures, resume: cost }
         },
         warmUps: 15,
-        seconds: 28,
+        seconds: 26,
       },
     ],
   },

@@ -64,7 +64,7 @@ export const fanout = {
           return { single: (await stand.deliver({ turns: 2, burst: 1, interval: 15, settle: 1 })).each }
         },
         warmUps: 20,
-        seconds: 7,
+        seconds: 6,
       },
       {
         async run(stand) {

@@ -49,7 +49,7 @@ export const heartbeat = {
           return { beat: cpu / reads }
         },
         warmUps: 3,
-        seconds: 12,
+        seconds: 10,
       },
     ],
     // Both servers send heartbeats all the time, so taking turns would only take longer.

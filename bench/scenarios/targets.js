@@ -48,7 +48,7 @@ export const users = {
           return { rate: (await stand.deliver({ ...plan, targets: clients })).each }
         },
         warmUps: 5,
-        seconds: 12,
+        seconds: 11,
       },
     ],
   },
