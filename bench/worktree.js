@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,16 +37,10 @@ const SIGNALS = [
  *
  * @param {string} commit anything that names a commit
  * @returns {Builds}
- * @throws what git, npm or the build printed, when one of them fails
+ * @throws when there is no such commit, or it cannot be built: with what git, npm or the build printed
  */
 export function buildBoth(commit) {
-  const hash = run('git', [
-    'rev-parse',
-    '--verify',
-    '--quiet',
-    '--end-of-options',
-    `${commit}^{commit}`,
-  ]).trim()
+  const hash = hashOf(commit)
   const folder = mkdtempSync(join(tmpdir(), 'comet-bench-'))
   const [before, now] = [join(folder, 'before'), join(folder, 'now')]
   process.once('exit', () => remove(folder, before))
@@ -55,6 +58,15 @@ export function buildBoth(commit) {
   return { before, now, title: run('git', ['log', '-1', '--format=%h %s', hash]).trim() }
 }
 
+/** @param {string} commit @returns {string} */
+function hashOf(commit) {
+  try {
+    return run('git', ['rev-parse', '--verify', '--end-of-options', `${commit}^{commit}`]).trim()
+  } catch {
+    throw new Error(`There is no commit ${commit}.`)
+  }
+}
+
 /** Whether the commit's lockfile is this tree's, so that node_modules can be shared. @param {string} before */
 function hasSameModules(before) {
   /** @param {string} folder */
@@ -62,15 +74,23 @@ function hasSameModules(before) {
   return existsSync(join(ROOT, 'node_modules')) && lockfile(before) === lockfile(ROOT)
 }
 
-/** @param {string} folder */
+/**
+ * Gives a folder this tree's packages. The folder itself is no link, because builds keep a cache in it.
+ *
+ * @param {string} folder
+ */
 function linkModules(folder) {
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'dir')
+  const [source, target] = [join(ROOT, 'node_modules'), join(folder, 'node_modules')]
+  mkdirSync(target)
+  for (const name of readdirSync(source)) {
+    if (name !== '.cache') symlinkSync(join(source, name), join(target, name))
+  }
 }
 
 /** Removes the worktree, and all else in the folder. @param {string} folder @param {string} before */
 function remove(folder, before) {
   try {
-    // Twice --force removes a worktree that git has not finished, too.
+    // The second --force removes also a worktree that git was still adding, which it has locked.
     if (existsSync(before)) run('git', ['worktree', 'remove', '--force', '--force', before])
   } finally {
     rmSync(folder, { recursive: true, force: true })
