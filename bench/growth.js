@@ -146,7 +146,7 @@ export async function growth({ quick, rounds, results }) {
 
 /** @param {number[]} sizes @param {Record<string, Record<string, import('./report.js').Spread>>} summary */
 function table(sizes, summary) {
-  const head = ['', ...sizes.map((size) => size.toLocaleString('en')), 'the last of the first']
+  const head = ['', ...sizes.map((size) => size.toLocaleString('en')), 'the last ÷ the first']
   const rows = Object.entries(summary).map(([name, bySize]) => {
     const medians = sizes.map((size) => bySize[size]?.median ?? Number.NaN)
     const factor = /** @type {number} */ (medians.at(-1)) / /** @type {number} */ (medians[0])

@@ -74,7 +74,7 @@ async function publish({ first, turns, burst, interval, size, targets = 0, settl
   const start = performance.now()
   let published = 0
   for (let turn = 0; turn < turns; turn += 1) {
-    // A late turn still is a turn of the event loop of its own, so that two bursts are never written together.
+    // A late turn waits for the next turn of the event loop, too, so that two bursts are never written together.
     await sleep(Math.max(1, start + turn * interval - performance.now()))
     const texts = []
     for (let each = 0; each < burst; each += 1) {

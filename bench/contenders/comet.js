@@ -5,7 +5,7 @@ import { importComet } from '../comet-package.js'
 import { listen, ROOM_SIZE } from './http.js'
 
 /**
- * `--against` runs this file with other builds of Comet too, so it must use nothing that those may not have.
+ * `--against` runs this file with builds of other commits, too. Use only methods and options that those have.
  *
  * @typedef {import('../types.js').Contender} Contender
  */
