@@ -264,6 +264,7 @@ export class Comet<Events = EventMap> {
     await node.controller.close()
     await node.broker.close()
     node.history.close()
+    node.uplinkStates.close()
   }
 
   #checkUid(uid: unknown): string {

@@ -59,7 +59,13 @@ export async function requestOwner<T extends CommandType>(
   return await requestNode(node, (await node.presence.locate(sid)) ?? issuer, type, request)
 }
 
-/** Has every node carry out a command, this one first. @returns the answers of those that answered in time */
+/**
+ * Has every node carry out a command, this one first.
+ *
+ * @returns the answers. A node that failed, or did not answer in time, is left out; so is a malformed answer, which is
+ *   reported
+ * @throws what this node threw
+ */
 export async function requestAll<T extends CommandType>(
   node: Node,
   type: T,
@@ -67,7 +73,15 @@ export async function requestAll<T extends CommandType>(
 ): Promise<AnswerOf<T>[]> {
   const own = requestNode(node, node.id, type, request)
   const others = node.controller.broadcast({ type, request }, node.options.commandTimeout)
-  return [await own, ...(await others).map((answer) => readAnswer(type, answer))]
+  const answers = [await own]
+  for (const answer of await others) {
+    try {
+      answers.push(readAnswer(type, answer))
+    } catch (error) {
+      node.hooks.report(error)
+    }
+  }
+  return answers
 }
 
 /** Gives an answer in place of the error that a session is gone: for the app that is no failure. */

@@ -110,4 +110,10 @@ export class UplinkStates {
     if (grace > 0) this.#wheel.set(state, performance.now() + grace)
     else this.#states.delete(sid)
   }
+
+  /** Drops all states, and stops the timer. */
+  close(): void {
+    this.#wheel.clear()
+    this.#states.clear()
+  }
 }

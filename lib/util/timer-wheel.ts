@@ -49,6 +49,13 @@ export class TimerWheel<T extends Timed> {
     this.#stopIfEmpty()
   }
 
+  /** Takes all items off the wheel. */
+  clear(): void {
+    for (const slot of this.#slots.values()) for (const item of slot) item.slot = undefined
+    this.#slots.clear()
+    this.#stopIfEmpty()
+  }
+
   #take(item: T): void {
     if (item.slot === undefined) return
     const slot = this.#slots.get(item.slot)

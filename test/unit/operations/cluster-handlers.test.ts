@@ -121,12 +121,22 @@ describe('Answers of other nodes', () => {
     await assert.rejects(comet.leave({ sid }, 'den'), message('leave'))
   })
 
-  it('are refused when a count or a text is malformed', async () => {
-    const { comet, sid } = makeStranger(() => -1)
-    await assert.rejects(
-      comet.disconnect({ uid: 'alice' }),
-      internal('the answer to command disconnect must be a whole number, 0 or more, not a number.'),
+  it('are reported and left out when they are malformed, and all nodes were asked', async () => {
+    const { comet } = makeStranger(() => -1)
+    const errors: Error[] = []
+    comet.on('error', (error) => errors.push(error))
+    const alice = await connect(comet, 'alice')
+    assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
+    assert.ok(alice.closed)
+    const message = 'the answer to command disconnect must be a whole number, 0 or more, not a number.'
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      [message],
     )
+  })
+
+  it('are refused when a text is malformed', async () => {
+    const { comet, sid } = makeStranger(() => -1)
     await assert.rejects(
       comet.receive({ sid, identity: 'alice', packet: { type: 'HB' } }),
       internal('the answer to command uplink must be a string, not a number.'),

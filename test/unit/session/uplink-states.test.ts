@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { UplinkState } from '../../../lib/session/uplink-states.ts'
+import FakeTimers from '@sinonjs/fake-timers'
+import { UplinkState, UplinkStates } from '../../../lib/session/uplink-states.ts'
 
 describe('UplinkState', () => {
   it('refuses packets when too many wait, and accepts them again when one is done', async () => {
@@ -15,5 +16,21 @@ describe('UplinkState', () => {
     await first
     assert.equal(await second, 'second')
     assert.equal(await state.enqueue(async () => 'fourth', 2), 'fourth')
+  })
+})
+
+describe('UplinkStates.close', () => {
+  it('leaves no timer behind for a state that waits for a takeover', () => {
+    const clock = FakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    try {
+      const states = new UplinkStates(20)
+      states.of('sid')
+      states.release('sid', 5_000)
+      assert.equal(clock.countTimers(), 1)
+      states.close()
+      assert.equal(clock.countTimers(), 0)
+    } finally {
+      clock.uninstall()
+    }
   })
 })
