@@ -149,8 +149,8 @@ export class Comet<Events = EventMap> {
   }
 
   /**
-   * Emits HEARD for a user that another route of the app heard. Calls the hooks before it returns; called by a hook,
-   * after the event at hand.
+   * Emits HEARD for a user that another route of the app heard. The hooks are called before it returns.
+   * But if a hook calls it, they are called after the event that is being emitted.
    *
    * @throws CometError INVALID_ID
    */

@@ -21,7 +21,7 @@ interface Place {
   readonly ordinal: number
 }
 
-/** The newest event that was evicted, or was never stored. Of the events after it none is missing. */
+/** The newest event that was evicted, or was never stored. No event after it is missing. */
 export class LowWaterMark implements Place {
   position: string
   ordinal: number
@@ -57,7 +57,7 @@ export class HistoryEntry implements ReplayItem {
   readonly time = performance.now()
   /** The bytes that it adds to the total that `historyBytes` limits. */
   readonly cost: number
-  /** The neighbours in the list of all entries by age, which lets an entry leave from the middle. */
+  /** The neighbours in the list of all entries, by age. It is doubly linked: an entry can leave from the middle. */
   older: HistoryEntry | undefined
   newer: HistoryEntry | undefined = undefined
   #evt: string | undefined
@@ -109,8 +109,8 @@ export class HistoryEntry implements ReplayItem {
 
 /**
  * Tells whether a Buffer is a slice of Node.js's shared 8 KiB pool, which would keep the whole pool page in memory.
- * Such a frame is not kept, because a copy takes longer than publishing the event: it is encoded again when a replay
- * needs it.
+ * Such a frame is neither kept nor copied (a copy takes longer than publishing the event). It is encoded again when a
+ * replay needs it.
  */
 function isPooled(frame: Buffer): boolean {
   return frame.buffer.byteLength > frame.length

@@ -49,7 +49,8 @@ export class Hooks {
   /** The function that is registered for each listener. `off` finds it here. */
   readonly #guards = new WeakMap<HookListener<never>, Guard>()
   /**
-   * The errors of rejected `publish` promises, reported already. A listener may return such a promise: not once more.
+   * The errors of rejected `publish` promises, reported already. If a listener returns such a promise, its error is not
+   * reported again.
    */
   readonly #reported = new WeakSet<object>()
 

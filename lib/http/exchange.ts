@@ -76,8 +76,8 @@ export function isForClient(error: unknown): error is CometError {
 }
 
 /**
- * Makes an Error of what `identify` threw, where Express's `next` would let the request pass: for undefined, null,
- * false, 0, '', 'route' and 'router'.
+ * Makes an Error of undefined, null, false, 0, '', 'route' and 'router', for which Express's `next` would let the
+ * request pass, if `identify` threw one of these. Returns any other value unchanged.
  */
 export function asError(thrown: unknown): unknown {
   if (thrown && thrown !== 'route' && thrown !== 'router') return thrown

@@ -93,8 +93,8 @@ export class Node implements SessionContext {
   }
 
   /**
-   * Picks the time that a client waits before it reconnects, in milliseconds: option `retry`, spread by a quarter, so
-   * that clients that lost their connections together do not reconnect together.
+   * Picks the time that a client waits before it reconnects, in milliseconds: option `retry` with a jitter of a
+   * quarter either way, so that clients that lost their connections together do not reconnect together.
    */
   reconnectDelay(): number {
     return Math.round(this.options.retry * (0.75 + Math.random() / 2))

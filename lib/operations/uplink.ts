@@ -65,7 +65,10 @@ async function handle(
   }
 }
 
-/** Emits HEARD for a user. Calls the hooks before it returns; called by a hook, after the event at hand. */
+/**
+ * Emits HEARD for a user. The hooks are called before it returns. But if a hook calls it, they are called after the
+ * event that is being emitted.
+ */
 export function sayHeard(node: Node, uid: string): void {
   node.activity.push([new UserActivityEvent({ type: UserActivityEvent.Type.HEARD, uid, time: now() })])
 }

@@ -6,7 +6,8 @@ export interface ControllerHandler {
   readonly id: string
   readonly namespace: string
   /**
-   * Carries out a command, and answers in JSON. The caller's promise rejects with what this rejects with, a CometError.
+   * Carries out a command, and answers in JSON. If it rejects, it rejects with a CometError, and the caller's promise
+   * rejects with the same error.
    */
   handle(command: Command): Promise<unknown>
 }

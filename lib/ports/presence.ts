@@ -76,7 +76,7 @@ export interface PresenceConnection {
   /** Adds a membership. @returns false when the owner is not there, or its connection was taken over */
   enter(owner: MembershipOwner, rid: string): Promise<boolean>
   /**
-   * Removes a session's membership, or without `sid` every membership of the user and its sessions.
+   * Takes a session out of the room `rid`. Without `sid`: takes the user and all its sessions out of it.
    *
    * @returns false when there was none, or the session's connection was taken over
    */
