@@ -5,6 +5,7 @@ import type { Session } from '../session/session.ts'
 import type { StayAwayClient, StayAwayToken } from '../session/stay-away-token.ts'
 import { closeTakenOver } from './close.ts'
 import { requestAll, requestIssuer, requestNode } from './cluster-calls.ts'
+import type { TakenOver } from './cluster-commands.ts'
 
 /**
  * Tells whether a client that brings a stay-away token must stay away. The node that issued the token verifies it.
@@ -84,11 +85,7 @@ export function applyAdmission(node: Node, session: Session, admission: Admissio
   for (const rid of memberships) if (!dismissed?.has(rid)) registry.enterUser(uid, rid)
 }
 
-function closePrevious(
-  node: Node,
-  nodeId: string,
-  previous: { readonly sid: string; readonly connection: string },
-): void {
+function closePrevious(node: Node, nodeId: string, previous: TakenOver): void {
   // Here in the same step: until it is closed, the session would get every event twice.
   if (nodeId === node.id) closeTakenOver(node, previous)
   else {

@@ -65,10 +65,11 @@ export function either<T>(...decoders: readonly Decoder<T>[]): Decoder<T> {
 
 /** Decodes each field of an object, and drops all others. */
 export function object<S extends Shape>(shape: S): Decoder<Fields<S>> {
+  const decoders = Object.entries(shape)
   return (value, name) => {
     if (typeof value !== 'object' || value === null) throw mismatch(name, 'an object', value)
     const fields: Record<string, unknown> = {}
-    for (const [key, decode] of Object.entries(shape)) {
+    for (const [key, decode] of decoders) {
       const given: unknown = Object.hasOwn(value, key) ? value[key as keyof typeof value] : undefined
       const field = decode(given, `${name}.${key}`)
       if (field !== undefined) fields[key] = field
@@ -81,12 +82,14 @@ export function object<S extends Shape>(shape: S): Decoder<Fields<S>> {
 export function tagged<V extends Readonly<Record<string, Shape>>>(
   variants: V,
 ): Decoder<{ [K in keyof V & string]: { readonly type: K } & Fields<V[K]> }[keyof V & string]> {
+  const tag = object({ type: text })
+  const decoders = new Map(Object.entries(variants).map(([type, shape]) => [type, object(shape)]))
+  const expected = `one of ${Array.from(decoders.keys()).join(', ')}`
   return (value, name) => {
-    const { type } = object({ type: text })(value, name)
-    const shape = Object.hasOwn(variants, type) ? variants[type] : undefined
-    if (shape === undefined)
-      throw mismatch(`${name}.type`, `one of ${Object.keys(variants).join(', ')}`, type)
-    return { ...object(shape)(value, name), type } as never
+    const { type } = tag(value, name)
+    const decode = decoders.get(type)
+    if (decode === undefined) throw mismatch(`${name}.type`, expected, type)
+    return { ...decode(value, name), type } as never
   }
 }
 
