@@ -1,18 +1,15 @@
-import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
-import type { Missed } from '../history/history.ts'
 import { newSid } from '../ids.ts'
 import type { Node } from '../node/node.ts'
 import type { Transport } from '../ports/transport.ts'
 import { checkIdentity, type Identification, type Identified } from '../session/identity.ts'
 import { Session } from '../session/session.ts'
 import { parseStayAwayToken } from '../session/stay-away-token.ts'
-import { controlItem } from '../stream/replay.ts'
-import { encodeControl, encodeGap } from '../stream/sse.ts'
 import { checkId } from '../util/validate.ts'
 import { applyAdmission, enforceSessionLimits, mustStayAway, wasTakenOver } from './admission.ts'
 import { closeSession, leavePresence } from './close.ts'
-import { leaveRoom, mayEnter, recentItemsOf, refusal } from './rooms.ts'
+import { leaveRoom, mayEnter, refusal } from './rooms.ts'
+import { startStream } from './start-stream.ts'
 
 /** A client that asks for a stream. */
 export interface ConnectRequest {
@@ -224,47 +221,4 @@ async function limitRooms(
     await leaveRoom(node, session, rid).catch((error) => node.hooks.report(error))
   }
   return tooMany
-}
-
-/** Where a stream starts. */
-interface StreamStart {
-  /** The position that the client brought. */
-  readonly position: string | undefined
-  /** The position from which on events reach the session. */
-  readonly start: string
-  readonly refused: readonly string[]
-  readonly recent: number
-}
-
-const NOTHING_MISSED: Missed = { events: [], gaps: [] }
-
-/** Starts the stream. What the client missed is determined in the same step, so that nothing falls in between. */
-function startStream(node: Node, session: Session, { position, start, refused, recent }: StreamStart): void {
-  const { events, gaps } = position === undefined ? NOTHING_MISSED : node.router.missed(session, position)
-  const past = position === undefined ? recentItemsOf(node, session, session.rooms, recent) : []
-  // Past events carry no id. This heartbeat sets it after the last one, so that a client that is cut before asks for
-  // all of them again.
-  if (past.length > 0) past.push(controlItem(encodeControl('heartbeat', {}, { id: start })))
-  const isBehind = session.resume([...past, ...events])
-  const ready = {
-    sid: session.sid,
-    uid: session.uid,
-    rooms: Array.from(node.registry.roomsOf(session)),
-    refused,
-    recovered: position !== undefined && gaps.length === 0,
-    heartbeat: node.options.heartbeatInterval,
-  }
-  // A client that is cut during the replay must come back for the rest, so its id is the position it had. With a gap
-  // `comet.ready` has no id: the client keeps the one it came with until it was told of the gap.
-  const id = isBehind ? (position ?? start) : node.broker.position()
-  const blocks = [
-    encodeControl('ready', ready, {
-      retry: node.reconnectDelay(),
-      id: gaps.length > 0 || past.length > 0 ? undefined : id,
-    }),
-  ]
-  if (gaps.length > 0) blocks.push(encodeGap(gaps, { id: isBehind ? undefined : id }))
-  debug('session %s of %j opened: rooms %j, recovered %s', ready.sid, ready.uid, ready.rooms, ready.recovered)
-  if (gaps.length > 0) debug('session %s has a gap: %j', ready.sid, gaps)
-  session.open(blocks)
 }

@@ -1,10 +1,6 @@
 import { CometError, isCometError } from '../errors.ts'
-import type { HistoryEntry } from '../history/history-entry.ts'
 import type { Node } from '../node/node.ts'
-import { isExcepted } from '../node/router.ts'
 import type { Session } from '../session/session.ts'
-import type { ReplayItem } from '../stream/replay.ts'
-import { encodeBlock } from '../stream/sse.ts'
 import { requestAll } from './cluster-calls.ts'
 
 /** What `canEnter` said of one room. */
@@ -42,44 +38,6 @@ export function refusal(node: Node, rids: readonly string[]): CometError {
     'ROOM_REFUSED',
     `May not enter ${rids.map((rid) => JSON.stringify(rid)).join(', ')}: ${why}.`,
   )
-}
-
-/** Collects the last events of rooms, at most `limit` of each, for a session that enters them anew. */
-export function recentItemsOf(
-  node: Node,
-  session: Session,
-  rids: Iterable<string>,
-  limit: number,
-): ReplayItem[] {
-  if (limit <= 0) return []
-  const events = Array.from(rids, (rid) => node.history.recent({ rid }, limit)).flat()
-  return pastItems(
-    session,
-    events.sort((a, b) => a.ordinal - b.ordinal),
-  )
-}
-
-/** Makes replay items of past events. Their blocks have no `id:`, which would move the client's position back. */
-export function pastItems(session: Session, events: readonly HistoryEntry[]): ReplayItem[] {
-  return events.filter(({ except }) => !isExcepted(session, except)).map((event) => new PastItem(event))
-}
-
-class PastItem implements ReplayItem {
-  readonly ordinal = 0
-  readonly ownBytes = 0
-  readonly #event: HistoryEntry
-
-  constructor(event: HistoryEntry) {
-    this.#event = event
-  }
-
-  get target(): ReplayItem['target'] {
-    return this.#event.target
-  }
-
-  get frame(): Buffer | undefined {
-    return this.#event.isEvicted ? undefined : encodeBlock({ data: this.#event.evt })
-  }
 }
 
 /**

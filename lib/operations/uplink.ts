@@ -1,4 +1,3 @@
-import { debug } from '../diagnostics.ts'
 import { CometError, isCometError } from '../errors.ts'
 import type { ClientMessage } from '../hooks/hooks.ts'
 import type { Node } from '../node/node.ts'
@@ -6,13 +5,12 @@ import type { Packet } from '../protocol/packet.ts'
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import type { Session } from '../session/session.ts'
 import type { UplinkState } from '../session/uplink-states.ts'
-import { controlItem, type ReplayItem } from '../stream/replay.ts'
-import { encodeGap } from '../stream/sse.ts'
 import { now } from '../util/clock.ts'
 import { checkId } from '../util/validate.ts'
 import { closeSession } from './close.ts'
 import type { IncomingPacket } from './cluster-commands.ts'
-import { enterRoom, leaveRoom, mayEnter, pastItems, recentItemsOf, refusal } from './rooms.ts'
+import { type JoinPacket, pastOfRoom } from './past.ts'
+import { enterRoom, leaveRoom, mayEnter, refusal } from './rooms.ts'
 
 /**
  * Handles a packet on the node that owns the session, after the session's earlier packets (HB and BYE at once).
@@ -73,8 +71,6 @@ export function sayHeard(node: Node, uid: string): void {
   node.activity.push([new UserActivityEvent({ type: UserActivityEvent.Type.HEARD, uid, time: now() })])
 }
 
-type JoinPacket = Packet & { readonly type: 'JOIN' }
-
 async function join(node: Node, session: Session, packet: JoinPacket, info: unknown): Promise<void> {
   const { rid } = packet
   checkId('join.rid', rid, node.options.maxIdBytes)
@@ -87,16 +83,6 @@ async function join(node: Node, session: Session, packet: JoinPacket, info: unkn
   // No await between this and entering: no event must fall between the room's past and what follows.
   session.replay(pastOfRoom(node, session, packet))
   if (!(await enterRoom(node, session, rid))) throw new CometError('NO_SUCH_SESSION')
-}
-
-/** Collects the past of a room that a JOIN asks for: since a position, or its last events. */
-function pastOfRoom(node: Node, session: Session, { rid, since, recent }: JoinPacket): ReplayItem[] {
-  if (since === '') return recentItemsOf(node, session, [rid], recent)
-  const { events, gaps } = node.history.since(since, [{ rid }])
-  const items = pastItems(session, events)
-  if (gaps.length === 0) return items
-  debug('session %s has a gap: %j', session.sid, gaps)
-  return [controlItem(encodeGap(gaps), { rid }), ...items]
 }
 
 /** Leaves a room, or every room when none is named, as JOIN with an empty `rid` does in the protocol. */
