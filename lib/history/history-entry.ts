@@ -2,15 +2,31 @@ import type { Delivery } from '../ports/broker.ts'
 import type { Target } from '../protocol/target.ts'
 import type { ReplayItem } from '../stream/replay.ts'
 import { encodeBlock } from '../stream/sse.ts'
+import type { Evictable } from './eviction.ts'
 
 /** The events of one target, and the mark after which none is missing. Changed by the History only. */
-export interface TargetHistory {
+export class TargetHistory implements Evictable<TargetHistory> {
   readonly key: string
   readonly target: Target
   /** Oldest first. Entries before `head` are evicted (undefined). */
-  entries: (HistoryEntry | undefined)[]
-  head: number
+  entries: (HistoryEntry | undefined)[] = []
+  head = 0
   readonly lowWaterMark: LowWaterMark
+  lostAt = Number.NEGATIVE_INFINITY
+  bytes = 0
+  list: Evictable<TargetHistory>['list']
+  before: TargetHistory | undefined
+  after: TargetHistory | undefined
+
+  constructor(key: string, target: Target, lowWaterMark: LowWaterMark) {
+    this.key = key
+    this.target = target
+    this.lowWaterMark = lowWaterMark
+  }
+
+  get isEmpty(): boolean {
+    return this.head === this.entries.length
+  }
 }
 
 /** The place of an event in the order of all events. */
