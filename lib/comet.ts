@@ -22,6 +22,7 @@ import type { Member } from './ports/presence.ts'
 import { parsePacket } from './protocol/packet.ts'
 import type { Target } from './protocol/target.ts'
 import { checkIdentity, type Identified } from './session/identity.ts'
+import { flat } from './util/flat.ts'
 import { checkId, checkTarget, checkUid, type Uid } from './util/validate.ts'
 
 /** The subject of `enter` and `leave`: a user (all its sessions, later ones too), or one session. */
@@ -272,6 +273,6 @@ export class Comet<Events = EventMap> {
   }
 
   #checkRid(rid: unknown): string {
-    return checkId('rid', rid, this.#node.options.maxIdBytes)
+    return flat(checkId('rid', rid, this.#node.options.maxIdBytes))
   }
 }

@@ -2,6 +2,7 @@ import type { Delivery } from '../ports/broker.ts'
 import type { Target } from '../protocol/target.ts'
 import type { ReplayItem } from '../stream/replay.ts'
 import { encodeBlock } from '../stream/sse.ts'
+import { flat } from '../util/flat.ts'
 import type { Evictable } from './eviction.ts'
 
 /** The events of one target, and the mark after which none is missing. Changed by the History only. */
@@ -58,6 +59,9 @@ export class LowWaterMark implements Place {
 /** The memory that an entry takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
 const ENTRY_BYTES = 400
 
+/** The memory that `except` takes besides its id, in bytes. */
+const EXCEPT_BYTES = 150
+
 /**
  * An event in the history. A replay may refer to an entry, which does not stop its eviction: after that `frame` is
  * undefined and `evt` is empty.
@@ -89,9 +93,10 @@ export class HistoryEntry implements ReplayItem {
     const { evt, except, position } = delivery
     this.target = history.target
     this.ordinal = ordinal
-    this.position = position
-    this.#evt = evt
-    this.except = except
+    // The history accounts for the text that it is given, not for a document that the text was cut out of.
+    this.position = flat(position)
+    this.#evt = flat(evt)
+    this.except = except && flatIds(except)
     this.history = history
     this.older = older
     this.#frame = isPooled(frame) ? undefined : frame
@@ -132,14 +137,23 @@ function isPooled(frame: Buffer): boolean {
   return frame.buffer.byteLength > frame.length
 }
 
-function unpooled(frame: Buffer): Buffer {
+/** Copies a Buffer that {@link isPooled}, for what keeps it longer than a turn. */
+export function unpooled(frame: Buffer): Buffer {
   if (!isPooled(frame)) return frame
   const own = Buffer.allocUnsafeSlow(frame.length)
   frame.copy(own)
   return own
 }
 
+function flatIds(except: NonNullable<Delivery['except']>): NonNullable<Delivery['except']> {
+  return 'sid' in except ? { sid: flat(except.sid) } : { uid: flat(except.uid) }
+}
+
 /** Computes the bytes that an event adds to the total that `historyBytes` limits. */
-export function costOfEntry({ evt, position }: Delivery, frame: Buffer): number {
-  return frame.length + 2 * (evt.length + position.length) + ENTRY_BYTES
+export function costOfEntry({ evt, position, except }: Delivery, frame: Buffer): number {
+  return frame.length + 2 * (evt.length + position.length) + ENTRY_BYTES + (except ? costOfIds(except) : 0)
+}
+
+function costOfIds(except: NonNullable<Delivery['except']>): number {
+  return 2 * ('sid' in except ? except.sid : except.uid).length + EXCEPT_BYTES
 }

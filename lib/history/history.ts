@@ -1,6 +1,7 @@
 import type { Delivery } from '../ports/broker.ts'
 import type { Target } from '../protocol/target.ts'
 import { targetIn, targetKey } from '../protocol/target.ts'
+import { flat } from '../util/flat.ts'
 import { Eviction } from './eviction.ts'
 import { costOfEntry, HistoryEntry, LowWaterMark, TargetHistory } from './history-entry.ts'
 
@@ -70,15 +71,14 @@ export class History {
    * @returns undefined when the bounds leave no room for it; its target is incomplete from here on
    */
   append(delivery: Delivery, frame: Buffer, ordinal: number): HistoryEntry | undefined {
-    const { position } = delivery
     if (this.#bounds.count < 1) {
-      this.#lowWaterMark.raise({ position, ordinal })
+      this.#lowWaterMark.raise({ position: flat(delivery.position), ordinal })
       return undefined
     }
     const history = this.#historyOf(targetKey(delivery), delivery)
     const entry = this.#fits(history, delivery, frame)
       ? this.#add(new HistoryEntry(delivery, frame, history, ordinal, this.#newest))
-      : this.#lose(history, { position, ordinal })
+      : this.#lose(history, { position: flat(delivery.position), ordinal })
     this.expire()
     for (let full = this.#eviction.victim(); full !== undefined; full = this.#eviction.victim()) {
       this.#evictOldest(full)
@@ -145,8 +145,13 @@ export class History {
   #historyOf(key: string, delivery: Delivery): TargetHistory {
     let history = this.#targets.get(key)
     if (history === undefined) {
-      history = new TargetHistory(key, targetIn(delivery), new LowWaterMark(this.#lowWaterMark))
-      this.#targets.set(key, history)
+      const { uid, rid } = delivery
+      const target = targetIn({
+        ...(uid === undefined ? {} : { uid: flat(uid) }),
+        ...(rid === undefined ? {} : { rid: flat(rid) }),
+      })
+      history = new TargetHistory(flat(key), target, new LowWaterMark(this.#lowWaterMark))
+      this.#targets.set(history.key, history)
       this.#eviction.empty(history, costOfTarget(key))
     }
     return history

@@ -1,4 +1,5 @@
 import type { History, Missed } from '../history/history.ts'
+import { unpooled } from '../history/history-entry.ts'
 import type { Hooks } from '../hooks/hooks.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Delivery } from '../ports/broker.ts'
@@ -46,9 +47,14 @@ export class Router {
         session.push(frame)
         continue
       }
-      item ??= { ordinal: this.#ordinal, target: targetIn(delivery), frame, ownBytes: frame.length }
+      item ??= this.#itemOf(delivery, unpooled(frame))
       session.addToReplay(item)
     }
+  }
+
+  /** Makes the item of an event that the history does not store. */
+  #itemOf(delivery: Delivery, frame: Buffer): ReplayItem {
+    return { ordinal: this.#ordinal, target: targetIn(delivery), frame, ownBytes: frame.length }
   }
 
   /** Finds what a session missed after a position, without the events whose option `except` names it. */

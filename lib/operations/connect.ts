@@ -5,6 +5,7 @@ import type { Transport } from '../ports/transport.ts'
 import { checkIdentity, type Identification, type Identified } from '../session/identity.ts'
 import { Session } from '../session/session.ts'
 import { parseStayAwayToken } from '../session/stay-away-token.ts'
+import { flat } from '../util/flat.ts'
 import { checkId } from '../util/validate.ts'
 import { applyAdmission, enforceSessionLimits, mustStayAway, wasTakenOver } from './admission.ts'
 import { closeSession, leavePresence } from './close.ts'
@@ -99,11 +100,14 @@ interface Newcomer {
   readonly session: Session
 }
 
-function validate(node: Node, { identity: identified, transport, rids, clientId }: ConnectRequest): Newcomer {
+function validate(
+  node: Node,
+  { identity: identified, transport, rids, clientId: page }: ConnectRequest,
+): Newcomer {
   const { maxIdBytes } = node.options
   const identity = checkIdentity(identified, maxIdBytes)
-  const asked = rids?.length ? new Set(rids.map((rid) => checkId('rid', rid, maxIdBytes))) : NONE
-  if (clientId !== undefined) checkId('clientId', clientId, maxIdBytes)
+  const asked = rids?.length ? new Set(rids.map((rid) => flat(checkId('rid', rid, maxIdBytes)))) : NONE
+  const clientId = page === undefined ? undefined : flat(checkId('clientId', page, maxIdBytes))
   if (node.closing) throw new CometError('SHUTTING_DOWN')
   return { identity, rids: asked, session: new Session(node, transport, newSid(node.id), identity, clientId) }
 }
