@@ -27,7 +27,9 @@ describe('EventSource', () => {
 
   beforeEach(() => {
     clock = FakeTimers.install({
-      toFake: ['performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
+      toFake: ['performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'],
+      // In the past: time stamps of the process never go back, not even after these tests.
+      now: Date.now() - 100 * HOUR_MS,
     })
   })
   afterEach(async () => {

@@ -24,20 +24,20 @@ describe('UplinkStates.release', () => {
     const clock = FakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     try {
       const states = new UplinkStates(20)
-      const isKept = (state: UplinkState) => states.of(state.sid) === state
+      const isStored = (state: UplinkState) => states.of(state.sid) === state
       const state = states.of('sid')
       states.release('sid', 5_000)
       clock.tick(4_900)
       clock.jump(60_000)
-      assert.ok(isKept(state), 'a takeover may wait to be read')
+      assert.ok(isStored(state), 'a takeover may wait to be read')
       clock.tick(4_900)
-      assert.ok(isKept(state))
+      assert.ok(isStored(state))
       clock.tick(400)
-      assert.ok(!isKept(state))
+      assert.ok(!isStored(state))
       const other = states.of('other')
       states.release('other', 5_000)
       clock.tick(5_200)
-      assert.ok(!isKept(other))
+      assert.ok(!isStored(other))
     } finally {
       clock.uninstall()
     }
