@@ -1,6 +1,8 @@
+import { CometError } from './errors.ts'
 import type { HookListener, HookMap } from './hooks/hooks.ts'
 import { Node, type NodeCallbacks } from './node/node.ts'
 import { type CometDump, type CometStats, dump, stats } from './node/stats.ts'
+import { turnAway } from './operations/admission.ts'
 import { closeAllSessions, closeSession } from './operations/close.ts'
 import { orIfGone, requestOwner } from './operations/cluster-calls.ts'
 import type { DisconnectOptions } from './operations/cluster-commands.ts'
@@ -16,7 +18,7 @@ import {
   targetOf,
 } from './operations/publish.ts'
 import { enterUser, leaveUser } from './operations/rooms.ts'
-import { sayHeard } from './operations/uplink.ts'
+import { forward, sayHeard } from './operations/uplink.ts'
 import { type CometOptions, checkMilliseconds, resolveOptions } from './options.ts'
 import type { Member } from './ports/presence.ts'
 import { parsePacket } from './protocol/packet.ts'
@@ -240,7 +242,7 @@ export class Comet<Events = EventMap> {
   async receive({ sid, identity, packet }: PacketRequest): Promise<string | undefined> {
     const { uid, anonymous, info } = checkIdentity(identity, this.#node.options.maxIdBytes)
     const incoming = { sid, uid, anonymous, info, packet: parsePacket(packet) }
-    return await requestOwner(this.#node, sid, 'uplink', incoming)
+    return await forward(this.#node, incoming)
   }
 
   /** For adapters: the limits of their answers. `retry` is a reconnect delay in milliseconds, another one each time. */
@@ -265,6 +267,8 @@ export class Comet<Events = EventMap> {
     await node.broker.close()
     node.history.close()
     node.uplinkStates.close()
+    // Those about whom the app is still asked. Without an answer `server.close()` would wait for them.
+    for (const newcomer of node.newcomers.all()) turnAway(node, newcomer, new CometError('SHUTTING_DOWN'))
   }
 
   #checkUid(uid: unknown): string {

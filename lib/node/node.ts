@@ -8,6 +8,8 @@ import type { Command, ControllerConnection } from '../ports/controller.ts'
 import type { PresenceConnection } from '../ports/presence.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
 import { Liveness } from '../session/liveness.ts'
+import { MembershipChanges } from '../session/membership-changes.ts'
+import { Newcomers } from '../session/newcomers.ts'
 import { Registry } from '../session/registry.ts'
 import type { Session, SessionContext } from '../session/session.ts'
 import { StayAwayTokens } from '../session/stay-away-token.ts'
@@ -34,8 +36,8 @@ export class Node implements SessionContext {
   readonly hooks = new Hooks()
   readonly activity = new ActivityFeed(this.hooks)
   readonly registry = new Registry()
-  /** The sessions that are identified but not registered yet: `canEnter` is asked, or the batch is not full. */
-  readonly connecting = new Set<Session>()
+  readonly newcomers = new Newcomers()
+  readonly membershipChanges = new MembershipChanges()
   readonly connectBatcher = new ConnectBatcher()
   readonly flusher = new Flusher()
   readonly stayAwayTokens = new StayAwayTokens()

@@ -28,9 +28,11 @@ describe('Comet.connect', () => {
       'ENTER_ROOM alice den',
       'first byte',
     ])
-    const { sid, ...ready } = transport.control('ready') ?? {}
+    const { sid, connection, ...ready } = transport.control('ready') ?? {}
     assert.equal(typeof sid, 'string')
+    assert.equal(connection, sid)
     assert.deepEqual(ready, {
+      version: 1,
       uid: 'alice',
       rooms: ['home', 'den'],
       refused: ['vault'],
