@@ -174,6 +174,8 @@ async function admit(
   const { position, recent = 0 } = request
   // From here on events reach the session.
   const start = register(node, session, granted, position)
+  // Presence is asked in this step, and knows all that was changed before.
+  watch.restart()
   const joined = joinPresence(node, newcomer, info, granted, watch)
   await newcomer.until(joined)
   // A session that has ended meanwhile is ended for presence, too, when this settles.

@@ -145,11 +145,10 @@ export async function leaveUser(node: Node, uid: string, rid: string): Promise<b
 /** Another node changed a user's own membership. Only presence knows what came last. */
 export async function followUser({ registry, membershipChanges, presence }: Node, uid: string, rid: string) {
   if (!registry.hasUser(uid)) return
-  membershipChanges.note(uid, userKey(rid))
   const watch = membershipChanges.watch(uid)
   try {
     const isMember = (await reach(() => presence.membership({ uid }, rid))) !== undefined
-    if (watch.saw(userKey(rid))) return
+    if (!watch.claim(userKey(rid))) return
     if (isMember) registry.enterUser(uid, rid)
     else registry.leaveUser(uid, rid)
   } finally {
@@ -178,13 +177,12 @@ export async function followSession(node: Node, session: Session, rid: string): 
   }
   // Presence does not know it yet. Its admission settles it.
   if (!session.present) return
-  node.membershipChanges.note(session.uid, sessionKey(session, rid))
   const watch = node.membershipChanges.watch(session.uid)
   try {
     const by = await reach(() => node.presence.membership(session, rid))
-    if (session.closed || watch.saw(sessionKey(session, rid))) return
-    if (by === 'app' || by === 'identity') route(node, session, rid)
-    else if (by === undefined) unroute(node, session, rid)
+    if (session.closed || !watch.claim(sessionKey(session, rid))) return
+    if (by === 'app' || by === 'identity') node.registry.enter(session, rid)
+    else if (by === undefined) node.registry.leave(session, rid)
     else await leaveRoom(node, session, rid)
   } finally {
     watch.end()

@@ -41,9 +41,9 @@ export function applyAdmission(node: Node, session: Session, admission: Admissio
   node.uplinkStates.keep(sid)
   const former = Array.from(registry.membershipsOf(uid))
   for (const rid of former) {
-    if (!memberships.includes(rid) && !watch.saw(userKey(rid))) registry.leaveUser(uid, rid)
+    if (!memberships.includes(rid) && watch.claim(userKey(rid))) registry.leaveUser(uid, rid)
   }
-  for (const rid of memberships) if (!watch.saw(userKey(rid))) registry.enterUser(uid, rid)
+  for (const rid of memberships) if (watch.claim(userKey(rid))) registry.enterUser(uid, rid)
 }
 
 function closePrevious(node: Node, { node: nodeId, connection }: PreviousConnection, sid: string): void {

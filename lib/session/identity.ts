@@ -71,7 +71,7 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
       uid: checkUid('uid', uid, maxIdBytes),
       anonymous: false,
       expiresAt: expiresAt === undefined ? undefined : checkExpiry(expiresAt),
-      rooms: rooms.map((rid) => checkId('rooms', rid, maxIdBytes)),
+      rooms: Array.from(new Set(rooms.map((rid) => checkId('rooms', rid, maxIdBytes)))),
       info,
     }
   } catch (cause) {

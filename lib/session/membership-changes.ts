@@ -11,26 +11,47 @@ export const sessionKey = ({ connection }: { readonly connection: string }, rid:
 /** The changes of one user since somebody watches. */
 class UserChanges {
   watchers = 0
-  /** The number of changes so far. */
+  /** The number of changes and watches so far. */
   count = 0
   /** The number of the latest change by key. Undefined until the first one. */
   latest: Map<string, number> | undefined
+
+  next(): number {
+    this.count += 1
+    return this.count
+  }
 }
 
-/** Tells what has changed since it was made. Its owner ends it. */
+/** Tells what has changed since it was made or restarted. Its owner ends it. */
 export class Watch {
   readonly #changes: UserChanges
-  readonly #since: number
   readonly #onEnd: () => void
+  #since: number
 
   constructor(changes: UserChanges, onEnd: () => void) {
     this.#changes = changes
-    this.#since = changes.count
     this.#onEnd = onEnd
+    this.#since = changes.next()
+  }
+
+  restart(): void {
+    this.#since = this.#changes.next()
   }
 
   saw(key: string): boolean {
     return (this.#changes.latest?.get(key) ?? 0) > this.#since
+  }
+
+  /**
+   * Claims a membership for an answer to what was asked when the watch was made.
+   *
+   * @returns false when a later change, or the answer to a later question, counts
+   */
+  claim(key: string): boolean {
+    if (this.saw(key)) return false
+    this.#changes.latest ??= new Map()
+    this.#changes.latest.set(key, this.#since)
+    return true
   }
 
   /** Called once. */
@@ -64,7 +85,6 @@ export class MembershipChanges {
     const changes = this.#users.get(uid)
     if (changes === undefined) return
     changes.latest ??= new Map()
-    changes.count += 1
-    changes.latest.set(key, changes.count)
+    changes.latest.set(key, changes.next())
   }
 }
