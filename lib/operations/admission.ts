@@ -37,7 +37,8 @@ export async function mustStayAway(
 export function addNewcomer(node: Node, session: Session): Newcomer {
   const { maxSessionsPerUser, onExcess } = node.options
   enforceSessionLimits(node, session)
-  const waiting = Array.from(node.newcomers.ofUser(session.uid))
+  // One that was turned away in this very turn is still among them.
+  const waiting = Array.from(node.newcomers.ofUser(session.uid)).filter(({ session: each }) => !each.closed)
   for (const { session: other } of [...waiting, ...liveSessionsOf(node, session)]) {
     if (isSamePage(session, other) && isEarlier(node, session, other)) {
       throw new CometError('UNAVAILABLE', 'A later request of this page was served.')
