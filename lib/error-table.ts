@@ -39,6 +39,11 @@ export const ERRORS = {
   INTERNAL: { status: 500, meaning: 'The server failed.' },
   OWNER_UNREACHABLE: { status: 503, meaning: 'The node that owns the session did not answer in time.' },
   UNAVAILABLE: { status: 503, meaning: 'The server cannot do this right now.', temporary: true },
+  TOO_MANY_CONNECTS: {
+    status: 503,
+    meaning: 'The user opens streams faster than the connectRate.',
+    temporary: true,
+  },
   SHUTTING_DOWN: { status: 503, meaning: 'The server is shutting down.', temporary: true },
 } as const satisfies Record<string, ErrorRow>
 

@@ -19,13 +19,17 @@ export type { Command, Controller, ControllerConnection, ControllerHandler } fro
 export type {
   Admission,
   GraceTarget,
+  GrantedBy,
+  LocatedSession,
   Member,
   MembershipOwner,
   Presence,
   PresenceConnection,
   PresenceHandler,
   PresenceSession,
+  PreviousConnection,
   SessionConnection,
+  SessionMembership,
 } from './ports/presence.ts'
 export type { Transport, TransportListener } from './ports/transport.ts'
 export type { WriteBatch } from './ports/write-batch.ts'

@@ -115,6 +115,13 @@ export interface CometOptions {
    */
   readonly onExcess?: 'evict-oldest' | 'reject'
   /**
+   * The streams that a user may open on a node in a minute, and up to twice `maxSessionsPerUser` in a burst. One more
+   * gets the temporary answer, with a reconnect delay ten times as long. Anonymous clients are not limited. At least 1.
+   *
+   * @default 120
+   */
+  readonly connectRate?: number
+  /**
    * The most sessions on a node. One more gets the temporary answer. At least 1.
    *
    * @default 2_147_483_647: unlimited
@@ -207,6 +214,7 @@ const NUMBERS = {
   maxIdBytes: { default: 256, least: 1 },
   packetRate: { default: 20, least: 1 },
   maxSessionsPerUser: { default: 16, least: 1 },
+  connectRate: { default: 120, least: 1 },
   maxSessions: { default: LARGEST, least: 1 },
   maxRoomsPerSession: { default: 64, least: 0 },
   maxBufferedBytes: { default: 1_048_576, least: 1 },

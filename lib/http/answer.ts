@@ -7,6 +7,9 @@ import type { ResponseTransport } from './response-transport.ts'
 /** The least reconnect delay of a temporary answer, in milliseconds. Jitter may have picked a shorter one. */
 const LEAST_PAUSE_MS = 1_000
 
+/** The factor of the reconnect delay for a user that opens streams too fast. */
+const RATE_FACTOR = 10
+
 /** An answer that is no stream. Each adapter sends it in its framework's own way. */
 export interface Answer {
   readonly status: number
@@ -51,7 +54,8 @@ export function send(res: Response, { status, headers, json }: Answer): void {
 export function answerTemporary(transport: ResponseTransport, error: CometError, retry: number): void {
   const { code, message } = error
   const data = JSON.stringify({ code, reason: message, reconnect: true })
-  const block = encodeBlock({ event: 'comet.close', retry: Math.max(retry, LEAST_PAUSE_MS), data })
+  const pause = Math.max(retry, LEAST_PAUSE_MS) * (code === 'TOO_MANY_CONNECTS' ? RATE_FACTOR : 1)
+  const block = encodeBlock({ event: 'comet.close', retry: pause, data })
   transport.open(new WriteBatch([block]))
   transport.end()
 }

@@ -16,6 +16,7 @@ import { StayAwayTokens } from '../session/stay-away-token.ts'
 import { UplinkStates } from '../session/uplink-states.ts'
 import { Flusher } from '../stream/flusher.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
+import { TokenBuckets } from '../util/token-buckets.ts'
 import { Router } from './router.ts'
 
 /**
@@ -46,6 +47,8 @@ export class Node implements SessionContext {
   readonly controller: ControllerConnection
   readonly history: History
   readonly router: Router
+  /** The streams that users may open now, by uid: option `connectRate`. */
+  readonly connectTokens: TokenBuckets
   readonly liveness: Liveness
   readonly uplinkStates: UplinkStates
   /** See {@link CometStats}. */
@@ -81,6 +84,7 @@ export class Node implements SessionContext {
     const compare = (a: string, b: string) => this.broker.compare(a, b)
     this.history = new History({ count, bytes, age }, compare, this.broker.position())
     this.router = new Router(this)
+    this.connectTokens = new TokenBuckets(options.connectRate / 60, 2 * options.maxSessionsPerUser)
     this.liveness = new Liveness(this)
     this.uplinkStates = new UplinkStates(options.packetRate)
   }

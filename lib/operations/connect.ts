@@ -99,6 +99,8 @@ function validate(node: Node, request: ConnectRequest): Validated {
   const asked = rids?.length ? new Set(rids.map((rid) => checkId('rid', rid, maxIdBytes))) : NONE
   if (clientId !== undefined) checkId('clientId', clientId, maxIdBytes)
   if (node.closing) throw new CometError('SHUTTING_DOWN')
+  const { uid, anonymous } = identity
+  if (!anonymous && !node.connectTokens.take(uid)) throw new CometError('TOO_MANY_CONNECTS')
   const session = new Session(node, transport, newSid(node.id), identity, clientId)
   if (clientId !== undefined) session.start = position
   return { identity, rids: asked, session }

@@ -123,7 +123,7 @@ export async function enterUser(node: Node, uid: string, rid: string): Promise<b
   try {
     entered = await reach(() => node.presence.enter({ uid }, rid, 'app'))
   } finally {
-    if (!entered && !wasIn && !watch.saw(userKey(rid))) registry.leaveUser(uid, rid)
+    if (!entered && !wasIn && !watch.saw(userKey(rid))) registry.endMembership(uid, rid)
     watch.end()
   }
   if (entered) await requestOthers(node, 'enterUser', { uid, rid })
@@ -133,10 +133,11 @@ export async function enterUser(node: Node, uid: string, rid: string): Promise<b
 /** Takes a user and all its sessions out of a room on all nodes. @returns false when it was not in the room */
 export async function leaveUser(node: Node, uid: string, rid: string): Promise<boolean> {
   // At once: what the app publishes right after must not reach the user.
-  node.registry.leaveUser(uid, rid)
-  node.membershipChanges.note(uid, userKey(rid))
-  node.membershipChanges.note(uid, expulsionKey(rid))
-  for (const session of node.registry.ofUser(uid)) unroute(node, session, rid)
+  const { registry, membershipChanges } = node
+  registry.leaveUser(uid, rid)
+  membershipChanges.note(uid, userKey(rid))
+  membershipChanges.note(uid, expulsionKey(rid))
+  for (const session of registry.ofUser(uid)) membershipChanges.note(uid, sessionKey(session, rid))
   const left = await reach(() => node.presence.leave({ uid }, rid))
   await requestOthers(node, 'leaveUser', { uid, rid })
   return left
@@ -150,7 +151,7 @@ export async function followUser({ registry, membershipChanges, presence }: Node
     const isMember = (await reach(() => presence.membership({ uid }, rid))) !== undefined
     if (!watch.claim(userKey(rid))) return
     if (isMember) registry.enterUser(uid, rid)
-    else registry.leaveUser(uid, rid)
+    else registry.endMembership(uid, rid)
   } finally {
     watch.end()
   }

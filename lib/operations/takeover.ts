@@ -41,7 +41,7 @@ export function applyAdmission(node: Node, session: Session, admission: Admissio
   node.uplinkStates.keep(sid)
   const former = Array.from(registry.membershipsOf(uid))
   for (const rid of former) {
-    if (!memberships.includes(rid) && watch.claim(userKey(rid))) registry.leaveUser(uid, rid)
+    if (!memberships.includes(rid) && watch.claim(userKey(rid))) registry.endMembership(uid, rid)
   }
   for (const rid of memberships) if (watch.claim(userKey(rid))) registry.enterUser(uid, rid)
 }

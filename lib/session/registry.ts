@@ -127,8 +127,14 @@ export class Registry {
     for (const session of user.members) this.#put(session, rid)
   }
 
-  /** Ends a user's own membership of a room. The sessions that entered the room themselves stay in it. */
+  /** Takes all sessions of a user out of a room, whether they or the user entered it. */
   leaveUser(uid: string, rid: string): void {
+    this.endMembership(uid, rid)
+    for (const session of this.ofUser(uid)) this.leave(session, rid)
+  }
+
+  /** Ends a user's own membership of a room. The sessions that entered the room themselves stay in it. */
+  endMembership(uid: string, rid: string): void {
     const user = this.#users.get(uid)
     if (!user?.memberships?.delete(rid)) return
     for (const session of user.members) if (!session.rooms.has(rid)) this.#take(session, rid)

@@ -2,6 +2,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { cometHandler } from '../../adapters/node.ts'
 import { Comet, type CometOptions, type CometStats } from '../../lib/index.ts'
+import { ANY_RATE } from './comets.ts'
 
 /** A task for the app. It does one at a time. */
 export type Task =
@@ -34,7 +35,7 @@ export interface Measure {
  * Its first message is the port it listens on. Then it answers each task with a measure. It ends with its parent.
  */
 const [json = '{}', address = '127.0.0.1'] = process.argv.slice(2)
-const comet = new Comet({ canEnter: () => true, ...(JSON.parse(json) as CometOptions) })
+const comet = new Comet({ canEnter: () => true, ...ANY_RATE, ...(JSON.parse(json) as CometOptions) })
 const errors: string[] = []
 const offline = { count: 0, at: 0 }
 comet.on('error', (error) => errors.push(String(error)))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Comet, MemoryBroker, type PresenceConnection } from '../../lib/index.ts'
+import { ANY_RATE } from './comets.ts'
 import { MemoryTransport } from './memory-transport.ts'
 import type { Random } from './random.ts'
 import { answerLate } from './slow-presence.ts'
@@ -55,7 +56,7 @@ export class MembershipStorm {
       return rid !== 'vault'
     }
     this.#nodes = Array.from({ length: nodes }, () => {
-      const bounds = { heartbeatInterval: 0, packetRate: 10_000, maxSessionsPerUser: 4 }
+      const bounds = { heartbeatInterval: 0, packetRate: 10_000, maxSessionsPerUser: 4, ...ANY_RATE }
       const comet = new Comet({ broker, presence, canEnter, offlineGrace: GRACE, ...bounds })
       comet.on('error', (error) => this.#problems.push(error))
       comet.on('enter', ({ uid, rid }) => this.#callBack(rid === 'trap', () => comet.leave({ uid }, rid)))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Clock } from '@sinonjs/fake-timers'
 import { Comet, MemoryBroker, UserActivityEvent } from '../../lib/index.ts'
 import { show } from './activity-rules.ts'
+import { ANY_RATE } from './comets.ts'
 import { MemoryTransport } from './memory-transport.ts'
 import { PresenceModel } from './presence-model.ts'
 
@@ -58,7 +59,15 @@ export class PresenceChurn {
       rid !== 'slow' || new Promise<boolean>((resolve) => setTimeout(resolve, SLOW, true))
     this.#nodes = Array.from(
       { length: nodes },
-      () => new Comet({ broker, canEnter, offlineGrace: GRACE, heartbeatInterval: 0, packetRate: 10_000 }),
+      () =>
+        new Comet({
+          broker,
+          canEnter,
+          offlineGrace: GRACE,
+          heartbeatInterval: 0,
+          packetRate: 10_000,
+          ...ANY_RATE,
+        }),
     )
     for (const node of this.#nodes) {
       node.on('activity', (event) => this.log.push(event))

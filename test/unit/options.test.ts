@@ -16,6 +16,7 @@ const NUMBERS = {
   maxIdBytes: [256, 1],
   packetRate: [20, 1],
   maxSessionsPerUser: [16, 1],
+  connectRate: [120, 1],
   maxSessions: [2_147_483_647, 1],
   maxRoomsPerSession: [64, 0],
   maxBufferedBytes: [1_048_576, 1],
@@ -80,6 +81,7 @@ describe('CometOptions', () => {
       ...{ maxEventBytes: 1, maxPacketBytes: 1, maxIdBytes: 1, packetRate: 1 },
       ...{
         maxSessionsPerUser: 1,
+        connectRate: 1,
         onExcess: 'reject',
         maxSessions: 1,
         maxRoomsPerSession: 0,

@@ -45,7 +45,7 @@ describe('When presence fails, Comet', () => {
   })
 
   it('evicts no live session for a newcomer that it cannot let in', async () => {
-    const { comet, broken } = make({ maxSessionsPerUser: 1 })
+    const { comet, broken } = make({ maxSessionsPerUser: 1, connectRate: 1_000_000 })
     const first = await connect(comet, 'alice')
     broken.add('connect')
     await assert.rejects(connect(comet, 'alice'), { code: 'UNAVAILABLE' })

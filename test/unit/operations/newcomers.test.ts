@@ -10,6 +10,7 @@ function makeSlow(options: CometOptions = {}) {
   let asked = 0
   const { comet, reported } = makeComet({
     maxSessionsPerUser: 2,
+    connectRate: 1_000_000,
     offlineGrace: 60_000,
     canEnter: async ({ rid }) => {
       asked += 1
