@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { CometOptions } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
-import { Gate } from '../../support/inbox.ts'
+import { collectGarbage } from '../../support/garbage.ts'
+import { Gate, until } from '../../support/inbox.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
 
 /** A Comet whose `canEnter` waits at a gate. `asked` counts its calls. */
@@ -91,6 +92,23 @@ describe('Comet.connect while canEnter has not answered', () => {
     for (const { connected } of stay) assert.equal(await connected, 'let in')
     assert.deepEqual([comet.stats().sessions, comet.stats().closes], [2, {}])
     assert.equal(gone.transport.opened, false)
+  })
+
+  it('keeps nothing of clients that have gone, though canEnter never answers', async () => {
+    const { comet } = makeComet({ canEnter: () => new Promise(() => {}), offlineGrace: 60_000 })
+    const seen: WeakRef<MemoryTransport>[] = []
+    const visitAndGo = async () => {
+      const transport = new MemoryTransport()
+      seen.push(new WeakRef(transport))
+      const connecting = comet.connect({ identity: 'alice', transport, rids: ['a', 'b'] })
+      transport.drop()
+      await connecting
+    }
+    for (let count = 0; count < 50; count += 1) await visitAndGo()
+    await until(() => {
+      collectGarbage()
+      return seen.every((transport) => transport.deref() === undefined)
+    })
   })
 
   it('asks about no room of a client that has gone already', async () => {
