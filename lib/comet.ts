@@ -23,6 +23,7 @@ import { type CometOptions, checkMilliseconds, resolveOptions } from './options.
 import type { Member } from './ports/presence.ts'
 import { parsePacket } from './protocol/packet.ts'
 import type { Target } from './protocol/target.ts'
+import type { DisconnectWatch } from './session/disconnect-log.ts'
 import { checkIdentity, type Identified } from './session/identity.ts'
 import { checkId, checkTarget, checkUid, type Uid } from './util/validate.ts'
 
@@ -222,6 +223,14 @@ export class Comet<Events = EventMap> {
     }
     this.#closed ??= this.#close(drain)
     return this.#closed
+  }
+
+  /**
+   * For adapters: called when a request for a stream comes, before `identify`. Give the watch to {@link connect}, and
+   * call its `end` after that, or when there is nobody to connect.
+   */
+  watchDisconnects(): DisconnectWatch {
+    return this.#node.disconnects.watch()
   }
 
   /**

@@ -7,6 +7,7 @@ import type { BrokerConnection } from '../ports/broker.ts'
 import type { Command, ControllerConnection } from '../ports/controller.ts'
 import type { PresenceConnection } from '../ports/presence.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
+import { DisconnectLog } from '../session/disconnect-log.ts'
 import { Liveness } from '../session/liveness.ts'
 import { MembershipChanges } from '../session/membership-changes.ts'
 import { Newcomers } from '../session/newcomers.ts'
@@ -37,6 +38,7 @@ export class Node implements SessionContext {
   readonly hooks = new Hooks()
   readonly activity = new ActivityFeed(this.hooks)
   readonly registry = new Registry()
+  readonly disconnects = new DisconnectLog()
   readonly newcomers = new Newcomers()
   readonly membershipChanges = new MembershipChanges()
   readonly connectBatcher = new ConnectBatcher()

@@ -9,9 +9,9 @@ import type { TakenOver } from './cluster-commands.ts'
 export interface CloseCause {
   readonly code: CometCloseCode
   /** The text that the client gets. Default: the meaning of the code. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** Whether the client should reconnect by itself. Default: as the table of close codes says. */
-  readonly reconnect?: boolean
+  readonly reconnect?: boolean | undefined
   /** Whether a client that should not reconnect gets a stay-away token. Default: true. */
   readonly keepsAway?: boolean
 }

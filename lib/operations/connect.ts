@@ -3,6 +3,7 @@ import { newSid } from '../ids.ts'
 import type { Node } from '../node/node.ts'
 import type { Admission, SessionMembership } from '../ports/presence.ts'
 import type { Transport } from '../ports/transport.ts'
+import type { DisconnectWatch } from '../session/disconnect-log.ts'
 import { checkIdentity, type Identification, type Identified } from '../session/identity.ts'
 import { expulsionKey, type Watch } from '../session/membership-changes.ts'
 import type { Newcomer } from '../session/newcomers.ts'
@@ -50,6 +51,13 @@ export interface ConnectRequest {
    * @default false
    */
   readonly answersHeartbeats?: boolean
+  /**
+   * Made by `comet.watchDisconnects` when the request came: a `disconnect` of the user since then holds for this
+   * client, too.
+   *
+   * @default undefined: only a `disconnect` from now on does
+   */
+  readonly watch?: DisconnectWatch
 }
 
 /**
@@ -68,6 +76,9 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
   const watch = node.membershipChanges.watch(session.uid)
   try {
     request.transport.listen(session, node.options.writeTimeout)
+    const disconnected = request.watch?.disconnected(session.uid)
+    if (disconnected !== undefined) closeSession(node, session, { ...disconnected, code: 'DISCONNECTED' })
+    if (session.closed) return
     const allowed = await authorize(node, newcomer, { identity, rids, position: request.position })
     if (session.closed || request.transport.closed) return
     if (node.closing) throw new CometError('SHUTTING_DOWN')
@@ -124,7 +135,7 @@ async function authorize(
   }
   let allowed: readonly string[] = []
   const asked = toAsk(node, identity, rids)
-  if (asked.length > 0 && !session.closed && !session.clientGone) {
+  if (asked.length > 0 && !session.closed) {
     const applicant = { uid: session.uid, info: identity.info, session: session.toInfo() }
     allowed = (await newcomer.until(mayEnterAll(node, applicant, asked))) ?? []
   }

@@ -32,6 +32,7 @@ export async function disconnectHere(
 ): Promise<number> {
   const { reason, reconnect } = options
   const cause = { code: 'DISCONNECTED', reason, reconnect } as const
+  if ('uid' in target) node.disconnects.note(target.uid, options)
   const sessions = Array.from(sessionsOf(node, target))
   if ('sid' in target && sessions.length === 0) throw new CometError('NO_SUCH_SESSION')
   const ends = sessions.map(async (session) => {

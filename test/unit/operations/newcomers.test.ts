@@ -147,6 +147,26 @@ describe('Comet.connect while canEnter has not answered', () => {
     for (const { connected } of waiting) assert.equal(await connected, 'SHUTTING_DOWN')
   })
 
+  it('is ended by a Comet.disconnect that came before identify answered, as if it had come after', async () => {
+    const { comet } = makeSlow()
+    const early = comet.watchDisconnects()
+    const transport = new MemoryTransport()
+    await comet.disconnect({ uid: 'alice' }, { reason: 'signed out' })
+    await comet.disconnect({ uid: 'bob' })
+    const late = comet.watchDisconnects()
+    await comet.connect({ identity: 'alice', transport, rids: ['den'], watch: early })
+    assert.deepEqual(transport.control('close'), {
+      code: 'DISCONNECTED',
+      reason: 'signed out',
+      reconnect: false,
+    })
+    early.end()
+    const other = new MemoryTransport()
+    await comet.connect({ identity: 'alice', transport: other, watch: late })
+    assert.equal(other.closed, false)
+    late.end()
+  })
+
   it('is ended by Comet.disconnect, and does not wait for canEnter', async () => {
     const { comet, visit } = makeSlow()
     const { transport, connected } = visit()
