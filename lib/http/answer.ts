@@ -1,5 +1,4 @@
 import type { CometError } from '../errors.ts'
-import { WriteBatch } from '../ports/write-batch.ts'
 import { encodeBlock } from '../stream/sse.ts'
 import type { Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
@@ -46,12 +45,12 @@ export function send(res: Response, { status, headers, json }: Answer): void {
 
 /**
  * Sends the temporary answer, for a client that should come back: a stream that ends at once. After an error status
- * EventSource would never try again (WHATWG HTML, section 9.2.3, "fail the connection").
+ * EventSource would never try again (WHATWG HTML, section 9.2.3, "fail the connection"). The connection serves on, unless
+ * the Comet closes.
  */
 export function answerTemporary(transport: ResponseTransport, error: CometError, retry: number): void {
   const { code, message } = error
   const data = JSON.stringify({ code, reason: message, reconnect: true })
   const block = encodeBlock({ event: 'comet.close', retry: Math.max(retry, LEAST_PAUSE_MS), data })
-  transport.open(new WriteBatch([block]))
-  transport.end()
+  transport.answer(block)
 }

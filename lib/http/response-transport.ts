@@ -1,11 +1,12 @@
-import type { Socket } from 'node:net'
 import type { Transport, TransportListener } from '../ports/transport.ts'
 import type { WriteBatch } from '../ports/write-batch.ts'
-import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
-import { mayBypassResponse } from './socket-bypass.ts'
+import type { Response } from './messages.ts'
 
-/** The time that an ended stream has to send its rest before its connection is cut, in milliseconds. */
+/** The time that an ended stream has to send its rest before it is cut, in milliseconds. */
 const LINGER_MS = 5_000
+
+/** The time between two looks at an ended stream, whose reset Node.js may not emit, in milliseconds. */
+const LOOK_MS = 250
 
 const HEADERS = [
   ['Content-Type', 'text/event-stream'],
@@ -15,167 +16,163 @@ const HEADERS = [
   ['X-Accel-Buffering', 'no'],
 ] as const
 
-/**
- * A Transport that is the body of an HTTP response.
- *
- * Where it may, it writes chunks to the socket, past the response (see {@link mayBypassResponse}): a chunk is encoded
- * once for all sessions, and going through the response costs more than the write itself.
- *
- * It reads as few properties of the response as possible: Express gives each response a hidden class of its own, so
- * that V8 cannot cache a lookup, and each costs a twentieth of a delivery (docs/performance.md).
- */
-export class ResponseTransport implements Transport {
-  readonly #res: Response
-  readonly #connection: Socket | undefined
-  /** Whether the response waited behind another one on its connection (pipelining) when the stream was made. */
-  #isAwaited = false
+/** A Transport that is the body of an HTTP response: what HTTP/1 and HTTP/2 have in common. */
+export abstract class ResponseTransport implements Transport {
+  protected abstract readonly res: Response
+  protected writeTimeout = 0
   #listener: TransportListener | undefined
-  #writeTimeout = 0
-  /** Set when chunks go past the response. */
-  #socket: Socket | undefined
   /** Removes the listeners that wait for a drain. Set while they wait. */
   #release: (() => void) | undefined
   #linger: NodeJS.Timeout | undefined
-  #over: boolean
+  /** True once `onClose` was called. */
+  protected over = false
 
-  constructor(req: Request, res: Response) {
-    this.#res = res
-    this.#connection = connectionOf(req)
-    this.#over = isOver(this.#connection, res)
-    if (this.#over) return
-    res.on('close', this.#onClose)
-    res.on('error', ignore)
-    // A response that waits behind another one does not emit 'close' when the connection closes.
-    if (res.socket === null) {
-      this.#isAwaited = true
-      this.#connection?.once('close', this.#onClose)
-    }
+  /** True once nothing more can be written, whether an event has told so or not. */
+  protected abstract get ended(): boolean
+
+  /** Whether the client has reset the stream after its end. */
+  protected abstract get wasReset(): boolean
+
+  /** Sends the head and the first bytes. The headers of all streams are set. */
+  protected abstract start(first: WriteBatch): boolean
+
+  /** @returns false when not all could be sent at once */
+  protected abstract send(batch: WriteBatch): boolean
+
+  /** Prepares an answer whose length is known, and whose connection should serve on. */
+  protected abstract prepareAnswer(): void
+
+  /** What emits 'drain'. */
+  protected abstract get drained(): NodeJS.EventEmitter
+
+  /** Calls back when a write made no progress for the write timeout. @returns what ends this */
+  protected abstract watchStall(onStall: () => void): () => void
+
+  /** Cuts the stream. */
+  protected abstract cut(): void
+
+  /** Called once, when the stream is over. */
+  protected abstract leave(): void
+
+  /** For the constructor of each kind, when it is complete. */
+  protected watch(): void {
+    this.over = this.ended
+    if (this.over) return
+    this.res.on('close', this.onClose)
+    this.res.on('error', ignore)
   }
 
   get closed(): boolean {
     // The app may have ended the response. Bytes after its end would be taken for the next response.
-    return this.#over || isOver(this.#connection, this.#res)
+    return this.over || this.ended
   }
 
   listen(listener: TransportListener, writeTimeout: number): void {
     this.#listener = listener
-    this.#writeTimeout = writeTimeout
-    if (this.#over) listener.onClose()
+    this.writeTimeout = writeTimeout
+    if (this.over) listener.onClose()
   }
 
   open(first: WriteBatch): boolean {
-    const res = this.#res
-    for (const [name, value] of HEADERS) res.setHeader(name, value)
-    if (isHttp2(res)) {
-      res.stream.session?.setTimeout(0)
-      res.writeHead(200)
-      return this.#send(first)
-    }
-    const socket = this.#connection as Socket
-    // Node.js would add this header itself; setting it here lets `mayBypassResponse` check it.
-    if (res.req.httpVersion === '1.1') res.setHeader('Transfer-Encoding', 'chunked')
-    socket.setTimeout(0)
-    socket.setNoDelay(true)
-    // Corked, so that the head and the first bytes leave in one packet.
-    socket.cork()
-    res.writeHead(200)
-    res.flushHeaders()
-    if (mayBypassResponse(res, socket)) this.#socket = socket
-    const takesMore = this.#send(first)
-    socket.uncork()
-    return takesMore
+    if (this.closed) return this.#drop()
+    this.#setHeaders()
+    return this.#sendOrWait(this.start(first))
   }
 
   write(batch: WriteBatch): boolean {
-    return !this.#isEnded() && this.#send(batch)
+    return this.mayBeEnded() ? this.#drop() : this.#sendOrWait(this.send(batch))
+  }
+
+  /** Answers with a stream that is complete, in place of `open` and what follows. */
+  answer(body: Buffer): void {
+    if (this.closed) return
+    const { res } = this
+    this.#setHeaders()
+    res.setHeader('Content-Length', body.length)
+    this.prepareAnswer()
+    res.statusCode = 200
+    res.end(body)
   }
 
   end(): void {
     if (this.closed) return
-    const res = this.#res
-    this.#linger = setTimeout(() => this.destroy(), LINGER_MS)
-    this.#linger.unref()
-    // `server.close()` would wait for a connection that is kept alive, and for one whose client does not end its side.
-    // Over HTTP/2 GOAWAY tells the client to use another connection (RFC 9113, section 6.8).
-    if (isHttp2(res)) {
-      const { session } = res.stream
-      res.once('close', () => session?.close())
-    } else {
-      res.once('finish', () => this.#connection?.destroySoon())
-    }
-    res.end()
+    this.linger()
+    this.res.end()
   }
 
   destroy(): void {
-    if (isHttp2(this.#res)) this.#res.stream?.destroy()
-    // Not `res.destroy()`: a response that waits behind another one has no socket yet.
-    else this.#connection?.destroy()
+    this.cut()
+    this.onClose()
   }
 
   /**
-   * Tells whether the stream is over, as `closed`, but may miss a response that the app ended in this very turn of the
-   * event loop. It avoids the lookup on the response, which behind Express is a twentieth of the whole write. A turn
-   * later, when the socket has sent all it had, the end was sent too and 'close' was emitted.
+   * Tells whether the stream is over, as `closed`, but may be wrong for this turn of the event loop (see
+   * {@link Transport.write}).
    */
-  #isEnded(): boolean {
-    if (this.#over || this.#socket === undefined || this.#socket.writableLength > 0) return this.closed
-    return false
+  protected mayBeEnded(): boolean {
+    return this.closed
   }
 
-  readonly #onClose = (): void => {
-    this.#over = true
-    clearTimeout(this.#linger)
+  protected readonly onClose = (): void => {
+    if (this.over) return
+    this.over = true
+    clearInterval(this.#linger)
     this.#release?.()
-    if (this.#isAwaited) this.#connection?.off('close', this.#onClose)
+    this.leave()
     this.#listener?.onClose()
   }
 
-  #send(batch: WriteBatch): boolean {
-    const takesMore =
-      this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch.chunk)
-    if (!takesMore) this.#awaitDrain()
-    return takesMore
+  /** Cuts the stream when its rest is not sent in time, or will never be. */
+  protected linger(): void {
+    let looks = LINGER_MS / LOOK_MS
+    this.#linger = setInterval(() => {
+      looks -= 1
+      if (looks <= 0 || this.wasReset) this.destroy()
+    }, LOOK_MS)
+    this.#linger.unref()
   }
 
-  #writeBody(bytes: Buffer): boolean {
-    const res = this.#res as Response & { flush?: () => void }
-    const takesMore = (res as { write(bytes: Buffer): boolean }).write(bytes)
-    // A compression middleware that ignores `no-transform` holds back what is not flushed.
-    if (typeof res.flush === 'function') res.flush()
+  #setHeaders(): void {
+    for (const [name, value] of HEADERS) this.res.setHeader(name, value)
+  }
+
+  /**
+   * Drops what was to be written. The app may have ended the response, which may not close for long, so the listener is
+   * told now: in a microtask, because the caller may be amid the delivery of an event.
+   */
+  #drop(): false {
+    if (!this.over) queueMicrotask(this.onClose)
+    return false
+  }
+
+  #sendOrWait(takesMore: boolean): boolean {
+    if (!takesMore) this.#awaitDrain()
     return takesMore
   }
 
   /** Waits until everything written was sent, and watches for a stall meanwhile. */
   #awaitDrain(): void {
-    if (this.#release !== undefined) return
-    const res = this.#res
-    const source: NodeJS.EventEmitter = this.#socket ?? res
-    // A 'timeout' listener on the response keeps Node.js from cutting the connection.
-    const [timed, timer] = isHttp2(res) ? [res.stream, res.stream] : [res, this.#connection as Socket]
-    const onTimeout = () => this.#listener?.onStall()
+    if (this.#release !== undefined || this.over) return
+    const { drained } = this
     const onDrain = () => {
       if (this.#release !== release || this.closed) return
       release()
       this.#listener?.onDrain()
     }
+    const unwatch = this.watchStall(() => {
+      // A response that the app has ended is not cut otherwise, and the session cannot be told by it.
+      if (this.closed) this.destroy()
+      else this.#listener?.onStall()
+    })
     const release = () => {
       this.#release = undefined
-      source.off('drain', onDrain)
-      timed.off('timeout', onTimeout)
-      timer.setTimeout(0)
+      drained.off('drain', onDrain)
+      unwatch()
     }
     this.#release = release
-    source.on('drain', onDrain)
-    timed.on('timeout', onTimeout)
-    // Every byte that goes out restarts Node.js's socket timeout, so it fires for a write without progress only.
-    timer.setTimeout(this.#writeTimeout)
+    drained.on('drain', onDrain)
   }
 }
 
 /** Listens for 'error' and does nothing: 'close' follows. Without a listener the error would crash the app. */
 function ignore(): void {}
-
-/** Writes a chunk. A chunk that the kernel took at once needs no drain, however large it is. */
-function writeTo(socket: Socket, chunk: Buffer): boolean {
-  return socket.write(chunk) || socket.writableLength === 0
-}

@@ -4,7 +4,7 @@ import { CometError } from '../errors.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
 import { type Answer, answerTemporary, errorAnswer } from './answer.ts'
 import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
-import { ResponseTransport } from './response-transport.ts'
+import { makeTransport } from './make-transport.ts'
 
 /**
  * Batches all stream requests of the process before `identify`. The node batches them once more after `canEnter`,
@@ -28,7 +28,7 @@ export async function openStream(
   }
   await connectBatcher.join()
   const identity = await identify()
-  const transport = new ResponseTransport(req, res)
+  const transport = makeTransport(req, res, comet.closing)
   const clientId = query.get('clientId')
   const position = lastEventId(headers) ?? query.get('lastEventId')
   try {
