@@ -2,9 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
-import { type Answer, answerTemporary, errorAnswer } from './answer.ts'
+import { type Answer, errorAnswer, temporaryAnswer } from './answer.ts'
 import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
-import { makeTransport } from './make-transport.ts'
+import { isHttp2 } from './messages.ts'
+import { ResponseTransport } from './response-transport.ts'
 
 /**
  * Batches all stream requests of the process before `identify`. The node batches them once more after `canEnter`,
@@ -28,7 +29,7 @@ export async function openStream(
   }
   await connectBatcher.join()
   const identity = await identify()
-  const transport = makeTransport(req, res, comet.closing)
+  const transport = new ResponseTransport(req, res, comet.closing)
   const clientId = query.get('clientId')
   const position = lastEventId(headers) ?? query.get('lastEventId')
   try {
@@ -47,7 +48,9 @@ export async function openStream(
     if (!isForClient(error)) throw error
     if (!error.temporary) return refuse(error)
     debug('session refused for now: %s %j', error.code, error.message)
-    answerTemporary(transport, error, comet.limits.retry)
+    // `server.close()` would wait for the connection. Over HTTP/2 the transport tells it to take no more requests.
+    const isLast = comet.closing.aborted && !isHttp2(res)
+    return temporaryAnswer(error, comet.limits.retry, isLast ? { Connection: 'close' } : {})
   }
   return 'taken'
 }
