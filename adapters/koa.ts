@@ -72,8 +72,8 @@ async function outcomeOf(comet: AdapterComet, exchange: Exchange) {
 }
 
 /** Answers in Koa's own way, so that middlewares before this one may still set headers. */
-function answer(ctx: Context, { status, headers, json }: Answer): void {
+function answer(ctx: Context, { status, headers, body }: Answer): void {
   ctx.set(headers)
-  ctx.body = json ?? null
+  ctx.body = body ?? null
   ctx.status = status
 }

@@ -3,6 +3,7 @@ import type { HookListener, HookMap } from './hooks/hooks.ts'
 import { Node, type NodeCallbacks } from './node/node.ts'
 import { type CometDump, type CometStats, dump, stats } from './node/stats.ts'
 import { turnAway } from './operations/admission.ts'
+import { checkSender } from './operations/check-sender.ts'
 import { closeAllSessions, closeSession } from './operations/close.ts'
 import { orIfGone, requestOwner } from './operations/cluster-calls.ts'
 import type { DisconnectOptions } from './operations/cluster-commands.ts'
@@ -59,6 +60,7 @@ export class Comet<Events = EventMap> {
    */
   readonly ready: Promise<void>
   readonly #node: Node
+  readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
   /** @throws CometError INVALID_OPTION, which names the option and what it may be */
@@ -243,6 +245,16 @@ export class Comet<Events = EventMap> {
   }
 
   /**
+   * For adapters: checks the sender of a packet before its body is read, as far as this node can tell.
+   *
+   * @throws CometError NO_SUCH_SESSION, NOT_YOUR_SESSION, INVALID_IDENTITY
+   */
+  async checkSender({ sid, identity }: Omit<PacketRequest, 'packet'>): Promise<void> {
+    const { uid, anonymous } = checkIdentity(identity, this.#node.options.maxIdBytes)
+    await checkSender(this.#node, { sid, uid, anonymous })
+  }
+
+  /**
    * For adapters: handles a packet, on whichever node owns the session.
    *
    * @returns the answer as JSON text, or undefined when there is none
@@ -252,6 +264,11 @@ export class Comet<Events = EventMap> {
     const { uid, anonymous, info } = checkIdentity(identity, this.#node.options.maxIdBytes)
     const incoming = { sid, uid, anonymous, info, packet: parsePacket(packet) }
     return await forward(this.#node, incoming)
+  }
+
+  /** For adapters: aborted when `close` is called. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
   }
 
   /** For adapters: the limits of their answers. `retry` is a reconnect delay in milliseconds, another one each time. */
@@ -267,6 +284,7 @@ export class Comet<Events = EventMap> {
   async #close(drain: number): Promise<void> {
     const node = this.#node
     node.closing = true
+    this.#closing.abort()
     await closeAllSessions(node, drain)
     await node.presence.close()
     // A hook that hears who left may publish it a few promises later.

@@ -30,6 +30,7 @@ export const ERRORS = {
   NO_SUCH_SESSION: { status: 404, meaning: 'There is no such session.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The method is not allowed here.' },
   NOT_ACCEPTABLE: { status: 406, meaning: 'The client does not accept text/event-stream.' },
+  BODY_TIMEOUT: { status: 408, meaning: 'The request body did not arrive in time.' },
   EVENT_TOO_LARGE: { status: 413, meaning: 'The event is larger than maxEventBytes.' },
   PACKET_TOO_LARGE: { status: 413, meaning: 'The packet is larger than maxPacketBytes.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: 'A packet must be sent as application/json.' },

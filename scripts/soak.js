@@ -31,6 +31,11 @@ const PARTS = {
     files: 'test/soak/growth.test.ts',
     minutes: 10,
   },
+  pages: {
+    about: 'a page over HTTP/2 whose streams are renewed for 20 s',
+    files: 'test/browser/http2-page.test.ts',
+    minutes: 2,
+  },
   properties: {
     about: 'the unit tests, with twenty times as many random inputs',
     files: 'test/unit/**/*.test.ts',

@@ -1,8 +1,7 @@
 import type { CometError } from '../errors.ts'
-import { WriteBatch } from '../ports/write-batch.ts'
 import { encodeBlock } from '../stream/sse.ts'
 import type { Response } from './messages.ts'
-import type { ResponseTransport } from './response-transport.ts'
+import { HEADERS } from './response-transport.ts'
 
 /** The least reconnect delay of a temporary answer, in milliseconds. Jitter may have picked a shorter one. */
 const LEAST_PAUSE_MS = 1_000
@@ -15,7 +14,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** The body. Undefined: the answer has none. */
-  readonly json?: string
+  readonly body?: string
 }
 
 /** Makes a 200 with JSON, or without it a 204. */
@@ -36,26 +35,32 @@ export function errorAnswer(
 function build(status: number, json?: string, headers: Record<string, string> = {}): Answer {
   if (json === undefined) return { status, headers: { 'Cache-Control': 'no-store', ...headers } }
   const type = { 'Content-Type': 'application/json; charset=utf-8' }
-  return { status, headers: { 'Cache-Control': 'no-store', ...type, ...headers }, json }
+  return { status, headers: { 'Cache-Control': 'no-store', ...type, ...headers }, body: json }
 }
 
 /** Sends an answer through the response itself. */
-export function send(res: Response, { status, headers, json }: Answer): void {
+export function send(res: Response, { status, headers, body }: Answer): void {
   res.statusCode = status
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
-  if (json === undefined) res.end()
-  else res.end(json)
+  if (body === undefined) res.end()
+  else res.end(body)
 }
 
 /**
- * Sends the temporary answer, for a client that should come back: a stream that ends at once. After an error status
- * EventSource would never try again (WHATWG HTML, section 9.2.3, "fail the connection").
+ * Makes the temporary answer, for a client that should come back: a stream that ends at once. After an error status
+ * EventSource would never try again (WHATWG HTML, section 9.2.3, "fail the connection"). Its length is known, so that
+ * its connection can serve on.
+ *
+ * @param retry the reconnect delay, in milliseconds
+ * @param headers more headers of the answer
  */
-export function answerTemporary(transport: ResponseTransport, error: CometError, retry: number): void {
-  const { code, message } = error
+export function temporaryAnswer(
+  { code, message }: CometError,
+  retry: number,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
   const data = JSON.stringify({ code, reason: message, reconnect: true })
   const pause = Math.max(retry, LEAST_PAUSE_MS) * (code === 'TOO_MANY_CONNECTS' ? RATE_FACTOR : 1)
   const block = encodeBlock({ event: 'comet.close', retry: pause, data })
-  transport.open(new WriteBatch([block]))
-  transport.end()
+  return { status: 200, headers: { ...Object.fromEntries(HEADERS), ...headers }, body: block.toString() }
 }

@@ -1,11 +1,18 @@
+import { constants, type Http2ServerRequest } from 'node:http2'
 import { CometError } from '../errors.ts'
-import type { Request } from './messages.ts'
+import { connectionOf, type Request } from './messages.ts'
+
+/**
+ * The time that a body may take, in milliseconds, and after a refusal the time that the rest of it may take. Node.js has
+ * no such limit over HTTP/2, and over HTTP/1 the app can switch it off (`server.requestTimeout`).
+ */
+const BODY_TIMEOUT_MS = 30_000
 
 /**
  * Reads the JSON value in a request's body, or takes it from a body parser that has read the body before.
  *
  * @param parsed what a body parser of the app left: an object, a string or a Buffer
- * @throws CometError UNSUPPORTED_MEDIA_TYPE, PACKET_TOO_LARGE, INVALID_BODY, INVALID_JSON
+ * @throws CometError UNSUPPORTED_MEDIA_TYPE, PACKET_TOO_LARGE, BODY_TIMEOUT, INVALID_BODY, INVALID_JSON
  */
 export async function readJson(req: Request, parsed: unknown, maxBytes: number): Promise<unknown> {
   // A page of another site can send a form, but this type only after a CORS preflight.
@@ -43,12 +50,16 @@ function readText(req: Request, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
+    const timer = setTimeout(() => settle(new CometError('BODY_TIMEOUT')), BODY_TIMEOUT_MS)
+    timer.unref()
     const settle = (error?: CometError) => {
+      clearTimeout(timer)
       req.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut)
       // Reads and drops the rest: a client that still sends would not read the answer.
       req.resume()
-      if (error === undefined) resolve(Buffer.concat(chunks).toString())
-      else reject(error)
+      if (error === undefined) return resolve(Buffer.concat(chunks).toString())
+      if (!req.destroyed) cutUnlessEnded(req)
+      reject(error)
     }
     const onData = (data: Buffer | string) => {
       // The stream gives strings when a middleware has set an encoding.
@@ -61,6 +72,17 @@ function readText(req: Request, maxBytes: number): Promise<string> {
     const onCut = () => settle(new CometError('INVALID_BODY', 'The request body ended too early.'))
     req.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut)
   })
+}
+
+/** Cuts a request whose body was refused and still does not end. */
+function cutUnlessEnded(req: Request): void {
+  const timer = setTimeout(() => {
+    if (connectionOf(req) !== undefined) req.destroy()
+    else (req as Http2ServerRequest).stream.close(constants.NGHTTP2_CANCEL)
+  }, BODY_TIMEOUT_MS)
+  timer.unref()
+  const stop = () => clearTimeout(timer)
+  req.once('end', stop).once('close', stop)
 }
 
 function bounded(body: Uint8Array, maxBytes: number): string {

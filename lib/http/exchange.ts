@@ -5,7 +5,10 @@ import { kindOf } from '../util/kind-of.ts'
 import type { Request, Response } from './messages.ts'
 
 /** The part of a Comet that adapters use, for any type parameter `Events`. */
-export type AdapterComet = Pick<Comet, 'connect' | 'receive' | 'limits' | 'report'>
+export type AdapterComet = Pick<
+  Comet,
+  'watchDisconnects' | 'connect' | 'checkSender' | 'receive' | 'closing' | 'limits' | 'report'
+>
 
 /** Options of every HTTP adapter. */
 export interface HttpOptions<Source> {

@@ -5,6 +5,7 @@ import { type Answer, errorAnswer, send } from './answer.ts'
 import type { AdapterComet, Exchange, Taken } from './exchange.ts'
 import { takePacket } from './packet-request.ts'
 import { openStream } from './stream-request.ts'
+import { turnOf } from './turn.ts'
 
 /** The result of a request. Undefined: the request is not for Comet. */
 type Outcome = Answer | Taken | undefined
@@ -44,8 +45,20 @@ export function handle(comet: AdapterComet, exchange: Exchange): Outcome | Promi
   if (headers['sec-fetch-site'] === 'cross-site' && !exchange.crossSite) {
     return refuse(new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).'))
   }
-  if (!isStream) return takePacket(comet, exchange, sid)
-  return openStream(comet, exchange, headers, new URLSearchParams(url.slice(path.length)))
+  const proceed = () =>
+    isStream
+      ? openStream(comet, exchange, headers, new URLSearchParams(url.slice(path.length)))
+      : takePacket(comet, exchange, sid)
+  const turn = turnOf(req, exchange.res)
+  return turn === true ? proceed() : turn.then((isNext) => (isNext ? proceed() : drop(exchange)))
+}
+
+/** Drops a request that can never be answered. */
+function drop({ req }: Exchange): Taken {
+  debug('request dropped: a stream is before it on its connection')
+  // Node.js would stop to read the connection, and not see its end.
+  req.resume()
+  return 'taken'
 }
 
 function refuse(error: CometError, headers?: Record<string, string>): Answer {

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
+import type { ConnectRequest } from '../operations/connect.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
-import { type Answer, answerTemporary, errorAnswer } from './answer.ts'
+import { type Answer, errorAnswer, temporaryAnswer } from './answer.ts'
 import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
+import { isHttp2 } from './messages.ts'
 import { ResponseTransport } from './response-transport.ts'
 
 /**
@@ -19,21 +21,35 @@ const connectBatcher = new ConnectBatcher()
  */
 export async function openStream(
   comet: AdapterComet,
-  { req, res, identify }: Exchange,
+  exchange: Exchange,
   headers: IncomingHttpHeaders,
   query: URLSearchParams,
 ): Promise<Answer | Taken> {
   if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
     return refuse(new CometError('NOT_ACCEPTABLE'))
   }
-  await connectBatcher.join()
-  const identity = await identify()
-  const transport = new ResponseTransport(req, res)
+  const watch = comet.watchDisconnects()
+  try {
+    await connectBatcher.join()
+    return await admit(comet, exchange, headers, query, { identity: await exchange.identify(), watch })
+  } finally {
+    watch.end()
+  }
+}
+
+async function admit(
+  comet: AdapterComet,
+  { req, res }: Exchange,
+  headers: IncomingHttpHeaders,
+  query: URLSearchParams,
+  who: Pick<ConnectRequest, 'identity' | 'watch'>,
+): Promise<Answer | Taken> {
+  const transport = new ResponseTransport(req, res, comet.closing)
   const clientId = query.get('clientId')
   const position = lastEventId(headers) ?? query.get('lastEventId')
   try {
     await comet.connect({
-      identity,
+      ...who,
       transport,
       rids: query.getAll('rid').filter((rid) => rid !== ''),
       ...(clientId ? { clientId } : {}),
@@ -47,7 +63,9 @@ export async function openStream(
     if (!isForClient(error)) throw error
     if (!error.temporary) return refuse(error)
     debug('session refused for now: %s %j', error.code, error.message)
-    answerTemporary(transport, error, comet.limits.retry)
+    // `server.close()` would wait for the connection. Over HTTP/2 the transport tells it to take no more requests.
+    const isLast = comet.closing.aborted && !isHttp2(res)
+    return temporaryAnswer(error, comet.limits.retry, isLast ? { Connection: 'close' } : {})
   }
   return 'taken'
 }

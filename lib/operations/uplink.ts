@@ -8,6 +8,7 @@ import type { Session } from '../session/session.ts'
 import type { UplinkState } from '../session/uplink-states.ts'
 import { now } from '../util/clock.ts'
 import { checkId } from '../util/validate.ts'
+import { isOwnedBy } from './check-sender.ts'
 import { closeSession } from './close.ts'
 import { isGone, reach, requestOwner } from './cluster-calls.ts'
 import type { IncomingPacket } from './cluster-commands.ts'
@@ -24,9 +25,7 @@ import { enterRoom, leaveRoom, mayEnter, refusal } from './rooms.ts'
 export async function receive(node: Node, incoming: IncomingPacket): Promise<string | undefined> {
   const session = node.registry.get(incoming.sid)
   if (session === undefined) throw new CometError('NO_SUCH_SESSION')
-  // An anonymous client has a different uid in each request, so any anonymous client that knows the sid is the owner.
-  const isOwn = session.anonymous ? incoming.anonymous : session.uid === incoming.uid
-  if (!isOwn) throw new CometError('NOT_YOUR_SESSION')
+  if (!isOwnedBy(session, incoming)) throw new CometError('NOT_YOUR_SESSION')
   const { packetRate } = node.options
   const state = node.uplinkStates.of(session.sid)
   if (!state.take(packetRate)) throw new CometError('TOO_MANY_PACKETS')

@@ -26,6 +26,9 @@ export class DisconnectWatch {
   }
 }
 
+/** The most disconnects that are kept: an app whose `identify` never answers must not fill the memory. */
+const MOST = 10_000
+
 /**
  * The users that were disconnected while requests for streams waited for `identify`: an answer that is older than the
  * call must not let its user in. Nothing is kept while nobody watches.
@@ -48,6 +51,8 @@ export class DisconnectLog {
     this.#count += 1
     this.#disconnects.delete(uid)
     this.#disconnects.set(uid, { number: this.#count, cause })
+    const [oldest] = this.#disconnects.keys()
+    if (this.#disconnects.size > MOST && oldest !== undefined) this.#disconnects.delete(oldest)
   }
 
   /** For DisconnectWatch only. */
