@@ -1,5 +1,6 @@
 import type { CometError } from '../errors.ts'
 import { WriteBatch } from '../ports/write-batch.ts'
+import { firstBlockFor } from '../session/first-block.ts'
 import { encodeBlock } from '../stream/sse.ts'
 import type { Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
@@ -48,10 +49,15 @@ export function send(res: Response, { status, headers, json }: Answer): void {
  * Sends the temporary answer, for a client that should come back: a stream that ends at once. After an error status
  * EventSource would never try again (WHATWG HTML, section 9.2.3, "fail the connection").
  */
-export function answerTemporary(transport: ResponseTransport, error: CometError, retry: number): void {
+export function answerTemporary(
+  transport: ResponseTransport,
+  error: CometError,
+  retry: number,
+  position: string | undefined,
+): void {
   const { code, message } = error
   const data = JSON.stringify({ code, reason: message, reconnect: true })
   const block = encodeBlock({ event: 'comet.close', retry: Math.max(retry, LEAST_PAUSE_MS), data })
-  transport.open(new WriteBatch([block]))
+  transport.open(new WriteBatch([firstBlockFor(position), block].filter((each) => each !== undefined)))
   transport.end()
 }

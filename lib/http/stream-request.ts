@@ -30,14 +30,14 @@ export async function openStream(
   const identity = await identify()
   const transport = new ResponseTransport(req, res)
   const clientId = query.get('clientId')
-  const position = lastEventId(headers) ?? query.get('lastEventId')
+  const position = lastEventId(headers) ?? (query.get('lastEventId') || undefined)
   try {
     await comet.connect({
       identity,
       transport,
       rids: query.getAll('rid').filter((rid) => rid !== ''),
       ...(clientId ? { clientId } : {}),
-      ...(position ? { position } : {}),
+      ...(position === undefined ? {} : { position }),
       recent: countOf(query.get('recent')),
       answersHeartbeats: query.get('hb') === '1',
     })
@@ -47,7 +47,7 @@ export async function openStream(
     if (!isForClient(error)) throw error
     if (!error.temporary) return refuse(error)
     debug('session refused for now: %s %j', error.code, error.message)
-    answerTemporary(transport, error, comet.limits.retry)
+    answerTemporary(transport, error, comet.limits.retry, position)
   }
   return 'taken'
 }

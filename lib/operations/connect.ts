@@ -2,6 +2,7 @@ import { CometError } from '../errors.ts'
 import { newSid } from '../ids.ts'
 import type { Node } from '../node/node.ts'
 import type { Transport } from '../ports/transport.ts'
+import { firstBlockFor } from '../session/first-block.ts'
 import { checkIdentity, type Identification, type Identified } from '../session/identity.ts'
 import { Session } from '../session/session.ts'
 import { parseStayAwayToken } from '../session/stay-away-token.ts'
@@ -62,6 +63,7 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
   const { transport, position } = request
   const newcomer = validate(node, request)
   const { identity, session } = newcomer
+  session.beginWith(firstBlockFor(position))
   const { entered, refused } = await authorize(node, newcomer, position)
   // The client has gone, or the app disconnected it meanwhile.
   if (transport.closed || session.closed) return
