@@ -1,4 +1,5 @@
 import type { CometError } from '../errors.ts'
+import { firstBlockFor } from '../session/first-block.ts'
 import { encodeBlock } from '../stream/sse.ts'
 import type { Response } from './messages.ts'
 import { HEADERS } from './response-transport.ts'
@@ -52,15 +53,18 @@ export function send(res: Response, { status, headers, body }: Answer): void {
  * its connection can serve on.
  *
  * @param retry the reconnect delay, in milliseconds
+ * @param position the position that the client brought
  * @param headers more headers of the answer
  */
 export function temporaryAnswer(
   { code, message }: CometError,
   retry: number,
+  position: string | undefined,
   headers: Readonly<Record<string, string>> = {},
 ): Answer {
   const data = JSON.stringify({ code, reason: message, reconnect: true })
   const pause = Math.max(retry, LEAST_PAUSE_MS) * (code === 'TOO_MANY_CONNECTS' ? RATE_FACTOR : 1)
   const block = encodeBlock({ event: 'comet.close', retry: pause, data })
-  return { status: 200, headers: { ...Object.fromEntries(HEADERS), ...headers }, body: block.toString() }
+  const body = `${firstBlockFor(position) ?? ''}${block}`
+  return { status: 200, headers: { ...Object.fromEntries(HEADERS), ...headers }, body }
 }

@@ -46,14 +46,14 @@ async function admit(
 ): Promise<Answer | Taken> {
   const transport = new ResponseTransport(req, res, comet.closing)
   const clientId = query.get('clientId')
-  const position = lastEventId(headers) ?? query.get('lastEventId')
+  const position = lastEventId(headers) ?? (query.get('lastEventId') || undefined)
   try {
     await comet.connect({
       ...who,
       transport,
       rids: query.getAll('rid').filter((rid) => rid !== ''),
       ...(clientId ? { clientId } : {}),
-      ...(position ? { position } : {}),
+      ...(position === undefined ? {} : { position }),
       recent: countOf(query.get('recent')),
       answersHeartbeats: query.get('hb') === '1',
     })
@@ -65,7 +65,7 @@ async function admit(
     debug('session refused for now: %s %j', error.code, error.message)
     // `server.close()` would wait for the connection. Over HTTP/2 the transport tells it to take no more requests.
     const isLast = comet.closing.aborted && !isHttp2(res)
-    return temporaryAnswer(error, comet.limits.retry, isLast ? { Connection: 'close' } : {})
+    return temporaryAnswer(error, comet.limits.retry, position, isLast ? { Connection: 'close' } : {})
   }
   return 'taken'
 }

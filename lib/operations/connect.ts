@@ -4,6 +4,7 @@ import type { Node } from '../node/node.ts'
 import type { Admission, SessionMembership } from '../ports/presence.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { DisconnectWatch } from '../session/disconnect-log.ts'
+import { firstBlockFor } from '../session/first-block.ts'
 import { checkIdentity, type Identification, type Identified } from '../session/identity.ts'
 import { expulsionKey, type Watch } from '../session/membership-changes.ts'
 import type { Newcomer } from '../session/newcomers.ts'
@@ -113,6 +114,7 @@ function validate(node: Node, request: ConnectRequest): Validated {
   const { uid, anonymous } = identity
   if (!anonymous && !node.connectTokens.take(uid)) throw new CometError('TOO_MANY_CONNECTS')
   const session = new Session(node, transport, newSid(node.id), identity, clientId)
+  session.beginWith(firstBlockFor(position))
   if (clientId !== undefined) session.start = position
   return { identity, rids: asked, session }
 }

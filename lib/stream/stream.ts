@@ -38,6 +38,8 @@ export abstract class Stream implements TransportListener {
   /** Whether the stream is about to be closed with SLOW. */
   #isTooSlow = false
   #state: 'opening' | 'open' | 'closed' = 'opening'
+  /** Undefined once it is written. */
+  #firstBlock: Buffer | undefined
   #isGone = false
   #onGone: (() => void) | undefined
 
@@ -111,6 +113,11 @@ export abstract class Stream implements TransportListener {
   resume(missed: readonly ReplayItem[]): boolean {
     this.#replay?.begin(missed)
     return this.#replay?.isEmpty === false
+  }
+
+  /** Sets the block that the stream begins with, whether it is opened or closed at once. Called before either. */
+  beginWith(block: Buffer | undefined): void {
+    this.#firstBlock = block
   }
 
   /** Accepts the client: writes `first` with the first piece of the replay. Only the first call counts. */
@@ -193,8 +200,9 @@ export abstract class Stream implements TransportListener {
 
   #start(first: readonly Buffer[], firstPiece: Buffer | undefined): void {
     this.#state = 'open'
-    const batch = new WriteBatch(firstPiece === undefined ? first : [...first, firstPiece])
-    if (!this.#transport.open(batch)) this.#writeQueue = new WriteQueue()
+    const frames = [this.#firstBlock, ...first, firstPiece].filter((frame) => frame !== undefined)
+    this.#firstBlock = undefined
+    if (!this.#transport.open(new WriteBatch(frames))) this.#writeQueue = new WriteQueue()
     this.#continueReplay()
   }
 

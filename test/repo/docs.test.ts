@@ -169,7 +169,7 @@ const CODES = new Set<string>([
   ...['HB', 'JOIN', 'LEAVE', 'SEND', 'BYE'],
 ])
 /** The names of the stream's own events. */
-const EVENTS = ['ready', 'gap', 'heartbeat', 'close']
+const EVENTS = ['none', 'ready', 'gap', 'heartbeat', 'close']
 const MEMBERS = new Set([...Object.getOwnPropertyNames(exported.Comet.prototype), ...EVENTS])
 
 // The changelog names what there was, too.
