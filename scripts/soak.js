@@ -21,6 +21,11 @@ const PARTS = {
     files: 'test/soak/bounds/**/*.test.ts',
     minutes: 15,
   },
+  clients: {
+    about: 'client libraries and browsers whose connections are cut at every tenth byte, or at every border',
+    files: 'test/**/cuts.test.ts',
+    minutes: 20,
+  },
   churn: {
     about: '10,000 clients behind each adapter, half of them cut off while they connect',
     files: 'test/soak/churn.test.ts',

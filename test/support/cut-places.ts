@@ -78,7 +78,7 @@ export function cutPlaces(phase: Phase, random: Random): CutPlace[] {
     ...[...IN_NONE, ...(phase === 'live' ? [] : AROUND_ID)].map((place) =>
       placeIn('comet.none', /^:\n.*?\n\n/s, place),
     ),
-    ...IN_READY.map((place) => placeIn('comet.ready', /(?<=\n)event: comet\.ready\n.*?\n\n/s, place)),
+    ...IN_READY.map((place) => placeIn('comet.ready', /(?<=^|\n)event: comet\.ready\n.*?\n\n/s, place)),
     ...IN_EVENT.map((place) => {
       const n = random.int(0, 49)
       return placeIn(`event ${n}`, new RegExp(`(?<=\\n\\n)data: ${n} .*?\\n\\n`, 's'), place)

@@ -22,7 +22,7 @@ export async function openWebKitPage(test: Mocha.Context): Promise<EnginePage> {
   const home = await mkdtemp(join(tmpdir(), 'comet-webkit-'))
   const children: ChildProcess[] = []
   const close = async () => {
-    for (const child of children) await endGroup(child)
+    for (const child of children) await end(child)
     await rm(home, { recursive: true, force: true })
   }
   try {
@@ -102,10 +102,9 @@ function browserPath(): string {
   throw new Error(`WebKitGTK's MiniBrowser is not below /usr/lib. Install it: ${INSTALL}`)
 }
 
-/** Starts a program in a process group of its own. Its file descriptor 3 is a pipe. */
+/** Starts a program. Its file descriptor 3 is a pipe. */
 function start(program: string, args: string[], env: { home: string; display?: string }): ChildProcess {
-  return spawn(program, args, {
-    detached: true,
+  const child = spawn(program, args, {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     env: {
       PATH: process.env.PATH,
@@ -123,6 +122,9 @@ function start(program: string, args: string[], env: { home: string; display?: s
       GTK_USE_PORTAL: '0',
     },
   })
+  // A run that ends early leaves nothing behind.
+  process.once('exit', () => child.kill())
+  return child
 }
 
 async function firstLineOf({ stdio }: ChildProcess): Promise<string> {
@@ -130,16 +132,15 @@ async function firstLineOf({ stdio }: ChildProcess): Promise<string> {
   return String(bytes).trim()
 }
 
-/** Ends a program with all processes that it has started. */
-async function endGroup(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined) return
-  const gone = child.exitCode === null ? once(child, 'exit') : undefined
-  try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    // It has ended by itself.
-  }
+/** Ends a program. The browser ends with its screen, in case that the driver could not end it. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  // By its own hand, Xvfb removes its lock.
+  child.kill()
+  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
   await gone
+  clearTimeout(timer)
 }
 
 async function freePort(): Promise<number> {
