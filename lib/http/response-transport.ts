@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Transport, TransportListener } from '../ports/transport.ts'
-import type { WriteBatch } from '../ports/write-batch.ts'
+import { LARGE_BYTES, type WriteBatch } from '../ports/write-batch.ts'
 import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
 import { mayBypassResponse } from './socket-bypass.ts'
 
@@ -131,8 +131,7 @@ export class ResponseTransport implements Transport {
   }
 
   #send(batch: WriteBatch): boolean {
-    const takesMore =
-      this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch.chunk)
+    const takesMore = this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch)
     if (!takesMore) this.#awaitDrain()
     return takesMore
   }
@@ -176,6 +175,17 @@ export class ResponseTransport implements Transport {
 function ignore(): void {}
 
 /** Writes a chunk. A chunk that the kernel took at once needs no drain, however large it is. */
-function writeTo(socket: Socket, chunk: Buffer): boolean {
-  return socket.write(chunk) || socket.writableLength === 0
+function writeTo(socket: Socket, batch: WriteBatch): boolean {
+  const isBelowMark = batch.length < LARGE_BYTES ? socket.write(batch.chunk) : writePieces(socket, batch)
+  return isBelowMark || socket.writableLength === 0
+}
+
+/** Writes a large batch as it is: its chunk would be a copy for each transport. */
+function writePieces(socket: Socket, { chunkPieces: [head, bytes, end] }: WriteBatch): boolean {
+  socket.cork()
+  socket.write(head)
+  socket.write(bytes)
+  const isBelowMark = socket.write(end)
+  socket.uncork()
+  return isBelowMark
 }

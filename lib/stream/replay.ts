@@ -77,9 +77,9 @@ export class Replay {
    * Takes the next piece to write.
    *
    * @param onGap called with the targets of each gap that the piece has
-   * @returns undefined when nothing is left
+   * @returns its frames; none when nothing is left
    */
-  take(onGap?: (targets: readonly Target[]) => void): Buffer | undefined {
+  take(onGap?: (targets: readonly Target[]) => void): Buffer[] {
     const frames: Buffer[] = []
     // One gap per target is enough, until the client gets an event of that target again.
     const lost = new Set<string>()
@@ -109,7 +109,7 @@ export class Replay {
     }
     flushGaps()
     this.#dropTaken()
-    return frames.length > 1 ? Buffer.concat(frames) : frames[0]
+    return frames
   }
 
   /** Drops the taken items once they are half of all: moving the rest costs no more than taking them did. */
