@@ -1,4 +1,5 @@
 import { History } from '../history/history.ts'
+import { HistoryRate } from '../history/history-rate.ts'
 import { ActivityFeed } from '../hooks/activity-feed.ts'
 import { Hooks } from '../hooks/hooks.ts'
 import { newNodeId } from '../ids.ts'
@@ -43,6 +44,7 @@ export class Node implements SessionContext {
   readonly presence: PresenceConnection
   readonly controller: ControllerConnection
   readonly history: History
+  readonly historyRate: HistoryRate
   readonly router: Router
   readonly liveness: Liveness
   readonly uplinkStates: UplinkStates
@@ -78,6 +80,7 @@ export class Node implements SessionContext {
     })
     const compare = (a: string, b: string) => this.broker.compare(a, b)
     this.history = new History({ count, bytes, age }, compare, this.broker.position())
+    this.historyRate = new HistoryRate(options.historyRate)
     this.router = new Router(this)
     this.liveness = new Liveness(this)
     this.uplinkStates = new UplinkStates(options.packetRate)

@@ -1,3 +1,4 @@
+import type { Skips } from '../history/cursor.ts'
 import type { History, Missed } from '../history/history.ts'
 import type { Hooks } from '../hooks/hooks.ts'
 import type { ResolvedOptions } from '../options.ts'
@@ -53,8 +54,8 @@ export class Router {
 
   /** Finds what a session missed after a position, without the events whose option `except` names it. */
   missed(session: Session, position: string): Missed {
-    const { events, gaps } = this.#context.history.since(position, this.#targetsOf(session))
-    return { events: events.filter(({ except }) => !isExcepted(session, except)), gaps }
+    const skips: Skips = ({ except }) => isExcepted(session, except)
+    return this.#context.history.since(position, this.#targetsOf(session), skips)
   }
 
   #isStored({ uid, rid, transient }: Delivery): boolean {

@@ -1,10 +1,8 @@
 import { debug } from '../diagnostics.ts'
-import type { Missed } from '../history/history.ts'
 import type { Node } from '../node/node.ts'
 import type { Session } from '../session/session.ts'
-import { controlItem } from '../stream/replay.ts'
 import { encodeControl, encodeGap } from '../stream/sse.ts'
-import { recentItemsOf } from './past.ts'
+import { recentOf } from './past.ts'
 
 /** Where a stream starts. */
 export interface StreamStart {
@@ -16,26 +14,25 @@ export interface StreamStart {
   readonly recent: number
 }
 
-const NOTHING_MISSED: Missed = { events: [], gaps: [] }
-
 /** Starts the stream. What the client missed is determined in the same step, so that nothing falls in between. */
 export function startStream(
   node: Node,
   session: Session,
   { position, start, refused, recent }: StreamStart,
 ): void {
-  const { events, gaps } = position === undefined ? NOTHING_MISSED : node.router.missed(session, position)
-  const past = position === undefined ? recentItemsOf(node, session, session.rooms, recent) : []
-  // Past events carry no id. This heartbeat sets it after the last one, so that a client that is cut before asks for
-  // all of them again.
-  if (past.length > 0) past.push(controlItem(encodeControl('heartbeat', {}, { id: start })))
-  const isBehind = session.resume([...past, ...events])
+  const isNew = position === undefined
+  // The recent events of a newcomer end where its session starts. Of a room that it entered a little later it missed
+  // what came in between.
+  const missed = isNew && recent === 0 ? undefined : node.router.missed(session, position ?? start)
+  const { past, leftOut } = recentOf(node, session, isNew ? recent : 0, start)
+  const gaps = isNew ? leftOut : (missed?.gaps ?? [])
+  const isBehind = session.resume(past, missed?.events)
   const ready = {
     sid: session.sid,
     uid: session.uid,
     rooms: Array.from(node.registry.roomsOf(session)),
     refused,
-    recovered: position !== undefined && gaps.length === 0,
+    recovered: !isNew && gaps.length === 0,
     heartbeat: node.options.heartbeatInterval,
   }
   // A client that is cut during the replay must come back for the rest, so its id is the position it had. With a gap
@@ -44,7 +41,7 @@ export function startStream(
   const blocks = [
     encodeControl('ready', ready, {
       retry: node.reconnectDelay(),
-      id: gaps.length > 0 || past.length > 0 ? undefined : id,
+      id: gaps.length > 0 || past !== undefined ? undefined : id,
     }),
   ]
   if (gaps.length > 0) blocks.push(encodeGap(gaps, { id: isBehind ? undefined : id }))

@@ -3,7 +3,7 @@ import { LARGE_BYTES, WriteBatch } from '../ports/write-batch.ts'
 import type { Target } from '../protocol/target.ts'
 import type { Flusher } from './flusher.ts'
 import type { PendingFrames } from './pending-frames.ts'
-import { Replay, type ReplayItem } from './replay.ts'
+import { type PastSource, Replay, type ReplayItem, type ReplaySource } from './replay.ts'
 import { encodeControl } from './sse.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -95,21 +95,27 @@ export abstract class Stream implements TransportListener {
   }
 
   /** Sends past events at the pace of the reader. What is published meanwhile comes after them. */
-  replay(items: readonly ReplayItem[]): void {
-    if (this.#state === 'closed' || items.length === 0 || this.clientGone) return
+  replay(past: PastSource): void {
+    if (this.#state === 'closed' || past.next === undefined || this.clientGone) return
     if (this.live) this.flush()
     this.#replay ??= new Replay()
-    this.#replay.addPast(items)
+    this.#replay.addPast(past)
     this.#continueReplay()
   }
 
+  /** Drops the past events of a room that wait, which the session has left. What was published meanwhile stays. */
+  dropRoom(rid: string): void {
+    this.#replay?.dropRoom(rid)
+  }
+
   /**
-   * Puts the missed events before those that were published since the stream was made. Called once, before `open`.
+   * Puts past events, and then the missed ones, before those that were published since the stream was made. Called once,
+   * before `open`.
    *
-   * @returns false when there are none of either
+   * @returns false when there are none of them
    */
-  resume(missed: readonly ReplayItem[]): boolean {
-    this.#replay?.begin(missed)
+  resume(past: PastSource | undefined, missed: ReplaySource | undefined): boolean {
+    this.#replay?.begin(past, missed)
     return this.#replay?.isEmpty === false
   }
 

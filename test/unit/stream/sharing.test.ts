@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { WriteBatch } from '../../../lib/index.ts'
-import { closeComets, makeComet } from '../../support/comets.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { until } from '../../support/inbox.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
 
@@ -62,6 +62,27 @@ describe('Readers that do not read', () => {
       assert.deepEqual([published.length, published.at(-1)], [count + 1, 'own'])
     })
   }
+
+  it('share the large events that they missed, or that they join a room with', async () => {
+    const { comet } = makeComet()
+    const first = await connect(comet, 'alice')
+    const position = String(first.lastEventId)
+    for (let index = 0; index < 4; index += 1) await comet.publish({ rid: 'den', evt: 'x'.repeat(1_000_000) })
+    const returning = await connectReaders(comet, { rids: ['den'], position })
+    const joining = await connectReaders(comet)
+    for (const reader of joining) {
+      const packet = { type: 'JOIN', join: { rid: 'den', recent: 4 } }
+      const identity = `user-${joining.indexOf(reader)}`
+      await comet.receive({ sid: reader.sid, identity, packet })
+    }
+    for (const reader of [...returning, ...joining]) {
+      reader.read()
+      reader.read()
+    }
+    const held = heldBytes([...returning, ...joining])
+    assert.ok(held < 8_000_000, `${held} bytes`)
+    for (const reader of [returning[0], joining[0]]) assert.equal(readOn(reader as Holding).length, 4)
+  })
 
   it('are not too slow for a burst of several large events in one turn', async () => {
     const { comet } = makeComet({ maxBufferedBytes: 1_000 })
