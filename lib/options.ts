@@ -172,6 +172,14 @@ export interface CometOptions {
    */
   readonly historyAge?: number
   /**
+   * The past events that a user may ask for by `?recent=` and by JOIN with `recent` or `since`, in bytes a second on a
+   * node; 16 times as many at once. A JOIN beyond it gets 429, and `?recent=` leaves rooms out, which a `comet.gap`
+   * names. What a client missed is never limited, and anonymous clients are not. At least 1.
+   *
+   * @default 1_048_576
+   */
+  readonly historyRate?: number
+  /**
    * Tells whether the history stores the events of a room; only `true` is a yes. Whoever may enter a room may read what
    * is stored of it. Called for each event to a room, so it should be quick. An error that it throws goes to `'error'`
    * and means no.
@@ -223,6 +231,7 @@ const NUMBERS = {
   historyEvents: { default: 1_000, least: 0 },
   historyBytes: { default: 67_108_864, least: 0 },
   historyAge: { default: 300_000, least: 1 },
+  historyRate: { default: 1_048_576, least: 1 },
 } as const
 
 const NAMES = new Set([

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { WriteBatch } from '../ports/write-batch.ts'
+import { LARGE_BYTES, type WriteBatch } from '../ports/write-batch.ts'
 import { type Channel, writeBody } from './channel.ts'
 import { type Connection, isOver } from './messages.ts'
 import { mayBypassResponse } from './socket-bypass.ts'
@@ -75,7 +75,8 @@ export class Http1Channel implements Channel {
   send(batch: WriteBatch): boolean {
     const direct = this.#direct
     if (direct === undefined) return writeBody(this.#res, batch.bytes)
-    return direct.write(batch.chunk) || direct.writableLength === 0
+    const isBelowMark = batch.length < LARGE_BYTES ? direct.write(batch.chunk) : writePieces(direct, batch)
+    return isBelowMark || direct.writableLength === 0
   }
 
   prepareEnd(): void {
@@ -103,6 +104,16 @@ export class Http1Channel implements Channel {
   }
 
   leave(): void {}
+}
+
+/** Writes a large batch as it is: its chunk would be a copy for each connection. */
+function writePieces(connection: Connection, { chunkPieces: [head, bytes, end] }: WriteBatch): boolean {
+  connection.cork()
+  connection.write(head)
+  connection.write(bytes)
+  const isBelowMark = connection.write(end)
+  connection.uncork()
+  return isBelowMark
 }
 
 /** Watches a connection that has no timeout of its own: calls back when it has taken nothing between two looks. */

@@ -1,4 +1,5 @@
 import { History } from '../history/history.ts'
+
 import { ActivityFeed } from '../hooks/activity-feed.ts'
 import { Hooks } from '../hooks/hooks.ts'
 import { newNodeId } from '../ids.ts'
@@ -19,6 +20,9 @@ import { Flusher } from '../stream/flusher.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
 import { TokenBuckets } from '../util/token-buckets.ts'
 import { Router } from './router.ts'
+
+/** The seconds whose bytes of past events a user may ask for at once: option `historyRate`. */
+const HISTORY_BURST = 16
 
 /**
  * The operations that the node's own parts start. They import the node, so the composition root (`Comet`) hands them
@@ -48,6 +52,7 @@ export class Node implements SessionContext {
   readonly presence: PresenceConnection
   readonly controller: ControllerConnection
   readonly history: History
+  readonly historyTokens: TokenBuckets
   readonly router: Router
   /** The streams that users may open now, by uid: option `connectRate`. */
   readonly connectTokens: TokenBuckets
@@ -85,6 +90,7 @@ export class Node implements SessionContext {
     })
     const compare = (a: string, b: string) => this.broker.compare(a, b)
     this.history = new History({ count, bytes, age }, compare, this.broker.position())
+    this.historyTokens = new TokenBuckets(options.historyRate, HISTORY_BURST * options.historyRate)
     this.router = new Router(this)
     this.connectTokens = new TokenBuckets(options.connectRate / 60, 2 * options.maxSessionsPerUser)
     this.liveness = new Liveness(this)

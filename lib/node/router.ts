@@ -1,8 +1,9 @@
+import type { Skips } from '../history/cursor.ts'
 import type { History, Missed } from '../history/history.ts'
 import type { Hooks } from '../hooks/hooks.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Delivery } from '../ports/broker.ts'
-import { type Target, targetIn, targetKey } from '../protocol/target.ts'
+import { type Target, targetIn } from '../protocol/target.ts'
 import type { Registry } from '../session/registry.ts'
 import type { Session } from '../session/session.ts'
 import type { ReplayItem } from '../stream/replay.ts'
@@ -53,17 +54,18 @@ export class Router {
 
   /** Finds what a session missed after a position, without the events whose option `except` names it. */
   missed(session: Session, position: string): Missed {
-    const { events, gaps } = this.#context.history.since(position, this.#targetsOf(session))
-    return { events: events.filter(({ except }) => !isExcepted(session, except)), gaps }
+    const skips: Skips = ({ except }) => isExcepted(session, except)
+    return this.#context.history.since(position, this.#targetsOf(session), skips)
   }
 
   /** Finds the targets of a session to which anything was published after a position; all, where nobody can tell. */
   touched(session: Session, position: string | undefined): readonly Target[] {
     const targets = Array.from(this.#targetsOf(session))
     if (position === undefined) return targets
-    const { events, gaps } = this.#context.history.since(position, targets)
-    const keys = new Set([...gaps, ...events.map(({ target }) => target)].map(targetKey))
-    return targets.filter((target) => keys.has(targetKey(target)))
+    return targets.filter((target) => {
+      const { events, gaps } = this.#context.history.since(position, [target], () => false)
+      return gaps.length > 0 || events.next !== undefined
+    })
   }
 
   #isStored({ uid, rid, transient }: Delivery): boolean {

@@ -2,10 +2,10 @@ import { debug } from '../diagnostics.ts'
 import type { Missed } from '../history/history.ts'
 import type { Node } from '../node/node.ts'
 import type { PreviousConnection } from '../ports/presence.ts'
+import { type Target, targetKey } from '../protocol/target.ts'
 import type { Session } from '../session/session.ts'
-import { controlItem } from '../stream/replay.ts'
 import { encodeControl, encodeGap } from '../stream/sse.ts'
-import { recentItemsOf } from './past.ts'
+import { recentOf } from './past.ts'
 
 /** The version of the control events that a client may meet. */
 const VERSION = 1
@@ -28,12 +28,15 @@ export function startStream(
   session: Session,
   { position, start, previous, refused, recent }: StreamStart,
 ): void {
-  const { events, gaps } = missedBy(node, session, { position, start, previous })
-  const past = position === undefined ? recentItemsOf(node, session, session.rooms, recent) : []
-  // Past events carry no id. This heartbeat sets it after the last one, so that a client that is cut before asks for
-  // all of them again.
-  if (past.length > 0) past.push(controlItem(encodeControl('heartbeat', {}, { id: start })))
-  const isBehind = session.resume([...past, ...events])
+  const isNew = position === undefined
+  const missed = missedBy(node, session, { position, start, previous, recent })
+  const { past, leftOut } = recentOf(node, session, isNew ? recent : 0, start)
+  const gaps = distinct([
+    ...unknownTo(node, session, { position, previous }),
+    ...(missed?.gaps ?? []),
+    ...leftOut,
+  ])
+  const isBehind = session.resume(past, missed?.events)
   const ready = {
     version: VERSION,
     sid: session.sid,
@@ -41,7 +44,7 @@ export function startStream(
     uid: session.uid,
     rooms: Array.from(node.registry.roomsOf(session)),
     refused,
-    recovered: position !== undefined && gaps.length === 0,
+    recovered: !isNew && gaps.length === 0,
     heartbeat: node.options.heartbeatInterval,
   }
   // A client that is cut during the replay must come back for the rest, so its id is the position it had. With a gap
@@ -50,7 +53,7 @@ export function startStream(
   const blocks = [
     encodeControl('ready', ready, {
       retry: node.reconnectDelay(),
-      id: gaps.length > 0 || past.length > 0 ? undefined : id,
+      id: gaps.length > 0 || past !== undefined ? undefined : id,
     }),
   ]
   if (gaps.length > 0) blocks.push(encodeGap(gaps, { id: isBehind ? undefined : id }))
@@ -59,23 +62,35 @@ export function startStream(
   session.open(blocks)
 }
 
-const NOTHING_MISSED: Missed = { events: [], gaps: [] }
-
-/**
- * Finds what a client missed. A newcomer missed nothing but what came to rooms that presence knew of only.
- *
- * A page that took over its session without a position cannot tell what it got: what was written is not what was
- * received. So everything since the former connection started may be missing, and cannot be sent again either, as the
- * page may have it.
- */
+/** What is missed by a client, as far as the history has it. */
 function missedBy(
   node: Node,
   session: Session,
-  { position, start, previous }: Pick<StreamStart, 'position' | 'start' | 'previous'>,
-): Missed {
+  { position, start, previous, recent }: Omit<StreamStart, 'refused'>,
+): Missed | undefined {
   if (position !== undefined) return node.router.missed(session, position)
-  const entered = node.registry.roomsOf(session).size
-  if (previous === undefined && entered === session.rooms.size) return NOTHING_MISSED
-  const { events, gaps } = node.router.missed(session, start)
-  return { events, gaps: previous === undefined ? gaps : node.router.touched(session, previous.start) }
+  // A newcomer missed nothing, but of the rooms that it entered later than it was registered: those that only presence
+  // knew of. Its recent events end where its session starts.
+  const isInMore = node.registry.roomsOf(session).size > session.rooms.size
+  const mayHaveMissed = recent > 0 || previous !== undefined || isInMore
+  return mayHaveMissed ? node.router.missed(session, start) : undefined
+}
+
+/**
+ * Finds the targets of which nobody can tell what the client got: it took over its session without a position. What was
+ * written to the previous connection may not have been received, so they are those to which anything was published since
+ * that connection started. It cannot be sent again, either, because the client may have it.
+ */
+function unknownTo(
+  node: Node,
+  session: Session,
+  { position, previous }: Pick<StreamStart, 'position' | 'previous'>,
+): readonly Target[] {
+  if (position !== undefined || previous === undefined) return []
+  return node.router.touched(session, previous.start)
+}
+
+function distinct(targets: readonly Target[]): readonly Target[] {
+  if (targets.length < 2) return targets
+  return Array.from(new Map(targets.map((target) => [targetKey(target), target])).values())
 }

@@ -1,16 +1,31 @@
 /** Ends a chunk's size line, and its data (RFC 9112, section 7.1). */
 const CRLF = '\r\n'
 
+/** The end of a chunk, as bytes. */
+const CHUNK_END = Buffer.from(CRLF)
+
 /**
- * The frames of one write, joined. Sessions with the same frames share a batch: `bytes` and `chunk` are each made once,
- * however many transports ask for them. A batch is never empty, because an empty chunk ends the body.
+ * The size from which on a frame is not joined with others, in bytes. All sessions share its Buffer, which a private
+ * batch would copy. Measured on loopback with Node.js 20: a write more takes 10 µs, and joining a frame of 16 KiB for
+ * one session takes 50 µs; at 4 KiB joining is quicker.
+ */
+export const LARGE_BYTES = 16_384
+
+/** The most bytes that are joined for one write: a piece of a replay, and one frame that is not large. */
+const JOINED_BYTES = 81_920
+
+/**
+ * The frames of one write, joined. Sessions with the same frames share a batch: `bytes` and `chunk` are each made once
+ * (those of a large batch twice), however many transports ask for them. A batch is never empty, because an empty chunk ends the body.
  */
 export class WriteBatch {
   /** The length of {@link bytes}. */
   readonly length: number
   private readonly frames: readonly Buffer[]
   private joined: Buffer | undefined
+  private wasJoined = false
   private chunked: Buffer | undefined
+  private split: readonly WriteBatch[] | undefined
 
   constructor(frames: readonly Buffer[]) {
     this.frames = frames
@@ -21,14 +36,54 @@ export class WriteBatch {
 
   /** The frames as one Buffer. */
   get bytes(): Buffer {
-    this.joined ??= this.frames.length === 1 ? this.frames[0] : Buffer.concat(this.frames, this.length)
-    return this.joined as Buffer
+    const [first] = this.frames
+    if (this.frames.length === 1) return first as Buffer
+    if (this.joined !== undefined) return this.joined
+    const bytes = Buffer.concat(this.frames, this.length)
+    // A large batch of one session only is not stored: what was sent would be retained until all sessions are flushed.
+    if (this.length < LARGE_BYTES || this.wasJoined) this.joined = bytes
+    this.wasJoined = true
+    return bytes
+  }
+
+  /**
+   * The batches that are written in place of this one, in order: this one alone unless it is large. Each large frame has
+   * one of its own, so that sessions with different batches share its bytes. What is joined is bounded, so that a client
+   * that reads nothing retains little besides shared frames.
+   */
+  get parts(): readonly WriteBatch[] {
+    this.split ??= this.length < LARGE_BYTES ? [this] : this.splitFrames()
+    return this.split
   }
 
   /** The frames as one chunk of a chunked HTTP/1.1 body. */
   get chunk(): Buffer {
     this.chunked ??= this.encodeChunk()
     return this.chunked
+  }
+
+  /** The frames as the pieces of one chunk, which shares {@link bytes}. For a batch that is too large to be copied. */
+  get chunkPieces(): readonly [head: Buffer, bytes: Buffer, end: Buffer] {
+    return [Buffer.from(this.length.toString(16) + CRLF, 'latin1'), this.bytes, CHUNK_END]
+  }
+
+  private splitFrames(): readonly WriteBatch[] {
+    const parts: WriteBatch[] = []
+    let small: Buffer[] = []
+    let size = 0
+    const endPart = () => {
+      if (small.length > 0) parts.push(new WriteBatch(small))
+      small = []
+      size = 0
+    }
+    for (const frame of this.frames) {
+      if (frame.length >= LARGE_BYTES || size + frame.length > JOINED_BYTES) endPart()
+      small.push(frame)
+      size += frame.length
+      if (frame.length >= LARGE_BYTES) endPart()
+    }
+    endPart()
+    return parts.length === 1 ? [this] : parts
   }
 
   private encodeChunk(): Buffer {

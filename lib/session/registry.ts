@@ -114,6 +114,7 @@ export class Registry {
   /** @returns false when the session itself was not in the room */
   leave(session: Session, rid: string): boolean {
     const left = session.deleteRoom(rid)
+    session.dropRoom(rid)
     if (!this.#users.get(session.uid)?.memberships?.has(rid)) this.#take(session, rid)
     return left
   }

@@ -1,9 +1,9 @@
 import type { Transport, TransportListener } from '../ports/transport.ts'
-import { WriteBatch } from '../ports/write-batch.ts'
+import { LARGE_BYTES, WriteBatch } from '../ports/write-batch.ts'
 import type { Target } from '../protocol/target.ts'
 import type { Flusher } from './flusher.ts'
 import type { PendingFrames } from './pending-frames.ts'
-import { Replay, type ReplayItem } from './replay.ts'
+import { type PastSource, Replay, type ReplayItem, type ReplaySource } from './replay.ts'
 import { encodeControl } from './sse.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -97,21 +97,27 @@ export abstract class Stream implements TransportListener {
   }
 
   /** Sends past events at the pace of the reader. What is published meanwhile comes after them. */
-  replay(items: readonly ReplayItem[]): void {
-    if (this.#state === 'closed' || items.length === 0 || this.clientGone) return
+  replay(past: PastSource): void {
+    if (this.#state === 'closed' || past.next === undefined || this.clientGone) return
     if (this.live) this.flush()
     this.#replay ??= new Replay()
-    this.#replay.addPast(items)
+    this.#replay.addPast(past)
     this.#continueReplay()
   }
 
+  /** Drops the past events of a room that wait, which the session has left. What was published meanwhile stays. */
+  dropRoom(rid: string): void {
+    this.#replay?.dropRoom(rid)
+  }
+
   /**
-   * Puts the missed events before those that were published since the stream was made. Called once, before `open`.
+   * Puts past events, and then the missed ones, before those that were published since the stream was made. Called once,
+   * before `open`.
    *
-   * @returns false when there are none of either
+   * @returns false when there are none of them
    */
-  resume(missed: readonly ReplayItem[]): boolean {
-    this.#replay?.begin(missed)
+  resume(past: PastSource | undefined, missed: ReplaySource | undefined): boolean {
+    this.#replay?.begin(past, missed)
     return this.#replay?.isEmpty === false
   }
 
@@ -122,7 +128,7 @@ export abstract class Stream implements TransportListener {
 
   /** Accepts the client: writes `first` with the first piece of the replay. Only the first call counts. */
   open(first: readonly Buffer[]): void {
-    if (this.#state === 'opening') this.#start(first, this.#takePiece())
+    if (this.#state === 'opening') this.#start([...first, ...this.#takePiece()])
   }
 
   /** Writes the pending frames. For the Flusher. */
@@ -148,8 +154,8 @@ export abstract class Stream implements TransportListener {
     let farewell = last
     if (this.#state === 'opening' && farewell !== undefined) {
       const piece = this.#takePiece()
-      this.#start(piece === undefined ? [farewell] : [], piece)
-      if (piece === undefined) farewell = undefined
+      this.#start(piece.length === 0 ? [farewell] : piece)
+      if (piece.length === 0) farewell = undefined
     }
     const takesMore = this.#state === 'open' && !this.clientGone
     // Before the transport is ended, which may call onClose at once.
@@ -157,7 +163,7 @@ export abstract class Stream implements TransportListener {
     if (takesMore) {
       // What waits in the queue is dropped: the reader may never read on, and gets it when it resumes.
       const batch = this.#writeQueue === undefined ? this.#pending?.batch() : undefined
-      if (batch !== undefined) this.#transport.write(batch)
+      for (const part of batch?.parts ?? []) this.#transport.write(part)
       if (farewell !== undefined) this.#transport.write(new WriteBatch([farewell]))
       this.#transport.end()
     }
@@ -186,6 +192,10 @@ export abstract class Stream implements TransportListener {
   onDrain(): void {
     // A client that reads is alive. Its answers to heartbeats may wait behind what is still on its way.
     this.markAlive()
+    if (this.#owesHeartbeat && this.#state === 'open') {
+      this.#owesHeartbeat = false
+      if (!this.#transport.write(BARE_HEARTBEAT)) return
+    }
     if (this.#writeQueue?.drain(this.#transport)) this.#writeQueue = undefined
     this.#continueReplay()
   }
@@ -194,31 +204,40 @@ export abstract class Stream implements TransportListener {
     this.end('SLOW')
   }
 
-  #takePiece(): Buffer | undefined {
-    return this.#replay?.take((targets) => this.onGap(targets))
+  #takePiece(): readonly Buffer[] {
+    return this.#replay?.take((targets) => this.onGap(targets)) ?? []
   }
 
-  #start(first: readonly Buffer[], firstPiece: Buffer | undefined): void {
+  /** @param frames at least one */
+  #start(frames: readonly Buffer[]): void {
     this.#state = 'open'
-    const frames = [this.#firstBlock, ...first, firstPiece].filter((frame) => frame !== undefined)
+    const [opening, ...rest] = new WriteBatch(
+      this.#firstBlock === undefined ? frames : [this.#firstBlock, ...frames],
+    ).parts
     this.#firstBlock = undefined
-    if (!this.#transport.open(new WriteBatch(frames))) this.#writeQueue = new WriteQueue()
+    const takesMore = this.#transport.open(opening as WriteBatch)
+    const queue = new WriteQueue(rest)
+    if (!takesMore || !queue.drain(this.#transport)) this.#writeQueue = queue
     this.#continueReplay()
   }
 
   #write(batch: WriteBatch): void {
     if (this.#writeQueue !== undefined) this.#writeQueue.add(batch)
+    else if (batch.length >= LARGE_BYTES) this.#writeParts(batch.parts)
     else if (!this.#transport.write(batch)) this.#writeQueue = new WriteQueue()
+  }
+
+  #writeParts(parts: readonly WriteBatch[]): void {
+    const queue = new WriteQueue(parts)
+    if (!queue.drain(this.#transport)) this.#writeQueue = queue
   }
 
   /** Writes the replay piece by piece, until the transport is busy or the stream is live. */
   #continueReplay(): void {
     while (this.#replay !== undefined && this.#state === 'open' && this.#writeQueue === undefined) {
-      if (this.#owesHeartbeat) this.#write(BARE_HEARTBEAT)
-      this.#owesHeartbeat = false
       const piece = this.#takePiece()
-      if (piece === undefined) this.#replay = undefined
-      else this.#write(new WriteBatch([piece]))
+      if (piece.length === 0) this.#replay = undefined
+      else this.#write(new WriteBatch(piece))
     }
   }
 

@@ -1,24 +1,22 @@
 interface Bucket {
-  tokens: number
-  /** When `tokens` was right, on the clock of `performance.now()`. */
-  filled: number
+  readonly tokens: number
+  /** When it had that many, on the clock of `performance.now()`. */
+  readonly time: number
 }
 
 /**
  * Limits a rate by key: each key has a bucket that holds `burst` tokens and gets `rate` a second.
  *
- * A bucket that is full again need not be kept. Buckets are in two generations: when the older one has had the time to
- * fill up, it is dropped, and the younger one takes its place. So there is no timer and nothing to search.
+ * A key without a bucket has a full one. A bucket is dropped once it has had the time to fill up, so keys that do nothing
+ * take no memory, and there is no timer.
  */
 export class TokenBuckets {
   readonly #rate: number
   readonly #burst: number
   /** The time in which an empty bucket fills up, in milliseconds. */
   readonly #fillTime: number
-  #younger = new Map<string, Bucket>()
-  #older = new Map<string, Bucket>()
-  /** When the younger generation began. */
-  #began = performance.now()
+  /** By key, those that were charged last at the end. */
+  readonly #buckets = new Map<string, Bucket>()
 
   /**
    * @param rate tokens a second
@@ -30,30 +28,30 @@ export class TokenBuckets {
     this.#fillTime = (burst / rate) * 1000
   }
 
-  /** The number of keys that take memory. */
+  /** The number of buckets that are not full, or were not when tokens were taken last. */
   get size(): number {
-    return this.#younger.size + this.#older.size
+    return this.#buckets.size
   }
 
   /** Takes tokens from the bucket of a key. @returns false when there are not enough; none are taken then */
   take(key: string, amount = 1): boolean {
-    const now = performance.now()
-    if (now - this.#began >= this.#fillTime) this.#turn(now)
-    const bucket = this.#younger.get(key) ?? this.#older.get(key) ?? { tokens: this.#burst, filled: now }
-    bucket.tokens = Math.min(this.#burst, bucket.tokens + ((now - bucket.filled) / 1000) * this.#rate)
-    bucket.filled = now
-    if (bucket.tokens < amount) return false
-    bucket.tokens -= amount
-    this.#older.delete(key)
-    this.#younger.set(key, bucket)
+    if (amount === 0) return true
+    const time = performance.now()
+    this.#dropFull(time)
+    const bucket = this.#buckets.get(key)
+    const filled =
+      bucket === undefined ? this.#burst : bucket.tokens + ((time - bucket.time) / 1000) * this.#rate
+    const tokens = Math.min(this.#burst, filled) - amount
+    if (tokens < 0) return false
+    this.#buckets.delete(key)
+    this.#buckets.set(key, { tokens, time })
     return true
   }
 
-  #turn(now: number): void {
-    // What was used last before the younger generation began is full by now.
-    const isLate = now - this.#began >= 2 * this.#fillTime
-    this.#older = isLate ? new Map() : this.#younger
-    this.#younger = new Map()
-    this.#began = now
+  #dropFull(time: number): void {
+    for (const [key, bucket] of this.#buckets) {
+      if (time - bucket.time < this.#fillTime) return
+      this.#buckets.delete(key)
+    }
   }
 }

@@ -25,6 +25,7 @@ const NUMBERS = {
   historyEvents: [1_000, 0],
   historyBytes: [67_108_864, 0],
   historyAge: [300_000, 1],
+  historyRate: [1_048_576, 1],
 } as const
 
 /** Values that are refused, and what the error calls them. */
@@ -87,7 +88,14 @@ describe('CometOptions', () => {
         maxRoomsPerSession: 0,
         maxBufferedBytes: 1,
       },
-      ...{ writeTimeout: 1, maxConnectionAge: 0, historyEvents: 0, historyBytes: 0, historyAge: 1 },
+      ...{
+        writeTimeout: 1,
+        maxConnectionAge: 0,
+        historyEvents: 0,
+        historyBytes: 0,
+        historyAge: 1,
+        historyRate: 1,
+      },
       keepHistory: () => true,
     } satisfies Required<CometOptions>
     const resolved = resolveOptions(given)
