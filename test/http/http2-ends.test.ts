@@ -143,6 +143,40 @@ describe('A stream over HTTP/2', () => {
     })
   }
 
+  it('ends as SLOW when its client does not read it, though the client reads others on the connection', async () => {
+    await app.close()
+    app = await startApp(nodeHttp2, { comet: { writeTimeout: 200 } })
+    const client = newClient()
+    const [unread, read] = [await client.open('unread'), await client.open('read')]
+    unread.stream.pause()
+    await app.comet.publish({ uid: 'unread', evt: LARGE })
+    await until(async () => {
+      await app.comet.publish({ uid: 'read', evt: 'hi' })
+      await read.next('message')
+      return app.comet.stats().sessions === 1
+    }, 'one session')
+    assert.equal(app.comet.stats().closes.SLOW, 1)
+  })
+
+  it('goes on while its client reads a burst, though that takes longer than the write timeout', async () => {
+    await app.close()
+    app = await startApp(nodeHttp2, { comet: { writeTimeout: 500 } })
+    const { stream } = await newClient().open('a')
+    stream.pause()
+    for (let i = 0; i < 40; i++) app.comet.publish({ uid: 'a', evt: LARGE }).catch(() => {})
+    await until(() => stream.readableLength > 0, 'written to')
+    const started = performance.now()
+    while (performance.now() - started < 1_000) {
+      stream.resume()
+      await new Promise(setImmediate)
+      stream.pause()
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    stream.resume()
+    await app.comet.publish({ uid: 'a', evt: 'last' })
+    assert.equal(app.comet.stats().sessions, 1)
+  })
+
   it('leaves the connection to other streams and requests when it ends', async () => {
     const session = new Promise<ServerHttp2Session>((resolve) => app.server.once('session', resolve))
     const client = newClient()
