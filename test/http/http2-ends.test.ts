@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import http2, { constants, type ServerHttp2Session } from 'node:http2'
 import type { Comet } from '../../lib/index.ts'
 import { nodeHttp2, type Response, startApp, type TestApp, untilSessions } from '../support/apps.ts'
+import { STAGES, startGatedApp } from '../support/departures.ts'
 import { Http2Client, type Http2Stream } from '../support/http2-client.ts'
 import { until, within } from '../support/inbox.ts'
 import '../support/process-guard.ts'
@@ -84,6 +85,25 @@ describe('A stream over HTTP/2', () => {
         assert.deepEqual(ended, users)
       })
     }
+  }
+
+  for (const stage of STAGES) {
+    it(`leaves no session when the client resets it with NO_ERROR before ${stage} has answered`, async () => {
+      const gated = await startGatedApp((options) => startApp(nodeHttp2, options))
+      await app.close()
+      app = gated.app
+      gated.openAll(stage)
+      const stream = newClient().session.request({ ':path': '/comet?u=alice&rid=lobby' })
+      await gated.gates[stage].arrival()
+      const closed = new Promise((resolve) => stream.once('close', resolve))
+      stream.close(NGHTTP2_NO_ERROR)
+      await within(closed, 'the end of the stream')
+      gated.gates[stage].open()
+      // The connection serves on, after what the client has sent before.
+      await newClient().open('bob')
+      await until(async () => !(await app.comet.isOnline('alice')), 'offline')
+      await untilSessions(app, 1)
+    })
   }
 
   for (const code of [NGHTTP2_NO_ERROR, NGHTTP2_CANCEL]) {
