@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { WriteBatch } from '../ports/write-batch.ts'
 import type { Response } from './messages.ts'
 
@@ -37,4 +38,25 @@ export function writeBody(res: Response, bytes: Buffer): boolean {
   const { flush } = res as { flush?: unknown }
   if (typeof flush === 'function') flush.call(res)
   return takesMore
+}
+
+/** The bytes that a client must at least read in the time of a stall. A large write shows no progress in between. */
+const PROGRESS_BYTES = 1_048_576
+
+/**
+ * Watches a write where Node.js has no timeout that fits: calls back when the client has read too little of it.
+ *
+ * @param milliseconds the time of a stall
+ * @returns what ends this
+ */
+export function watchLength(writable: Writable, milliseconds: number, onStall: () => void): () => void {
+  let length = writable.writableLength
+  let looks = 0
+  const timer = setInterval(() => {
+    looks = writable.writableLength < length ? 0 : looks + 1
+    length = writable.writableLength
+    if (looks * PROGRESS_BYTES >= length) onStall()
+  }, milliseconds)
+  timer.unref()
+  return () => clearInterval(timer)
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { LARGE_BYTES, type WriteBatch } from '../ports/write-batch.ts'
-import { type Channel, writeBody } from './channel.ts'
+import { type Channel, watchLength, writeBody } from './channel.ts'
 import { type Connection, isOver } from './messages.ts'
 import { mayBypassResponse } from './socket-bypass.ts'
 import { endLine } from './turn.ts'
@@ -114,18 +114,6 @@ function writePieces(connection: Connection, { chunkPieces: [head, bytes, end] }
   const isBelowMark = connection.write(end)
   connection.uncork()
   return isBelowMark
-}
-
-/** Watches a connection that has no timeout of its own: calls back when it has taken nothing between two looks. */
-function watchLength(connection: Connection, milliseconds: number, onStall: () => void): () => void {
-  let length = connection.writableLength
-  const timer = setInterval(() => {
-    const hasMoved = connection.writableLength < length
-    length = connection.writableLength
-    if (!hasMoved) onStall()
-  }, milliseconds)
-  timer.unref()
-  return () => clearInterval(timer)
 }
 
 /** Ends a connection when everything was sent, whether or not the client ends its side. */

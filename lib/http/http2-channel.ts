@@ -1,6 +1,6 @@
 import { constants, type Http2ServerResponse } from 'node:http2'
 import type { WriteBatch } from '../ports/write-batch.ts'
-import { type Channel, writeBody } from './channel.ts'
+import { type Channel, watchLength, writeBody } from './channel.ts'
 import { Http2Connection } from './http2-connection.ts'
 import { isOver } from './messages.ts'
 
@@ -68,7 +68,10 @@ export class Http2Channel implements Channel {
     const { stream } = this.#res
     stream.on('timeout', onStall)
     stream.setTimeout(milliseconds)
+    // To Node.js the bytes of any stream on the connection are progress of this one.
+    const unwatch = watchLength(stream, milliseconds, onStall)
     return () => {
+      unwatch()
       stream.off('timeout', onStall)
       stream.setTimeout(0)
     }

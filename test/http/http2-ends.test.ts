@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import http2, { constants, type ServerHttp2Session } from 'node:http2'
 import type { Comet } from '../../lib/index.ts'
 import { nodeHttp2, type Response, startApp, type TestApp, untilSessions } from '../support/apps.ts'
+import { STAGES, startGatedApp } from '../support/departures.ts'
 import { Http2Client, type Http2Stream } from '../support/http2-client.ts'
 import { until, within } from '../support/inbox.ts'
 import '../support/process-guard.ts'
@@ -86,6 +87,25 @@ describe('A stream over HTTP/2', () => {
     }
   }
 
+  for (const stage of STAGES) {
+    it(`leaves no session when the client resets it with NO_ERROR before ${stage} has answered`, async () => {
+      const gated = await startGatedApp((options) => startApp(nodeHttp2, options))
+      await app.close()
+      app = gated.app
+      gated.openAll(stage)
+      const stream = newClient().session.request({ ':path': '/comet?u=alice&rid=lobby' })
+      await gated.gates[stage].arrival()
+      const closed = new Promise((resolve) => stream.once('close', resolve))
+      stream.close(NGHTTP2_NO_ERROR)
+      await within(closed, 'the end of the stream')
+      gated.gates[stage].open()
+      // The connection serves on, after what the client has sent before.
+      await newClient().open('bob')
+      await until(async () => !(await app.comet.isOnline('alice')), 'offline')
+      await untilSessions(app, 1)
+    })
+  }
+
   for (const code of [NGHTTP2_NO_ERROR, NGHTTP2_CANCEL]) {
     it(`closes its response, so that Node.js keeps nothing of it, when it is reset with ${code} amid a write`, async () => {
       const response = new Promise<Response>((resolve) =>
@@ -142,6 +162,40 @@ describe('A stream over HTTP/2', () => {
       assert.deepEqual(ended, ['a'])
     })
   }
+
+  it('ends as SLOW when its client does not read it, though the client reads others on the connection', async () => {
+    await app.close()
+    app = await startApp(nodeHttp2, { comet: { writeTimeout: 200 } })
+    const client = newClient()
+    const [unread, read] = [await client.open('unread'), await client.open('read')]
+    unread.stream.pause()
+    await app.comet.publish({ uid: 'unread', evt: LARGE })
+    await until(async () => {
+      await app.comet.publish({ uid: 'read', evt: 'hi' })
+      await read.next('message')
+      return app.comet.stats().sessions === 1
+    }, 'one session')
+    assert.equal(app.comet.stats().closes.SLOW, 1)
+  })
+
+  it('goes on while its client reads a burst, though that takes longer than the write timeout', async () => {
+    await app.close()
+    app = await startApp(nodeHttp2, { comet: { writeTimeout: 500 } })
+    const { stream } = await newClient().open('a')
+    stream.pause()
+    for (let i = 0; i < 40; i++) app.comet.publish({ uid: 'a', evt: LARGE }).catch(() => {})
+    await until(() => stream.readableLength > 0, 'written to')
+    const started = performance.now()
+    while (performance.now() - started < 1_000) {
+      stream.resume()
+      await new Promise(setImmediate)
+      stream.pause()
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    stream.resume()
+    await app.comet.publish({ uid: 'a', evt: 'last' })
+    assert.equal(app.comet.stats().sessions, 1)
+  })
 
   it('leaves the connection to other streams and requests when it ends', async () => {
     const session = new Promise<ServerHttp2Session>((resolve) => app.server.once('session', resolve))
