@@ -1,5 +1,6 @@
 import type { Skips } from '../history/cursor.ts'
 import type { History, Missed } from '../history/history.ts'
+import { unpooled } from '../history/history-entry.ts'
 import type { Hooks } from '../hooks/hooks.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Delivery } from '../ports/broker.ts'
@@ -47,7 +48,7 @@ export class Router {
         session.push(frame)
         continue
       }
-      item ??= { ordinal: this.#ordinal, target: targetIn(delivery), frame, ownBytes: frame.length }
+      item ??= this.#passingItem(delivery, frame)
       session.addToReplay(item)
     }
   }
@@ -56,6 +57,12 @@ export class Router {
   missed(session: Session, position: string): Missed {
     const skips: Skips = ({ except }) => isExcepted(session, except)
     return this.#context.history.since(position, this.#targetsOf(session), skips)
+  }
+
+  /** Makes an item of an event that the history does not store. It may wait for long. */
+  #passingItem(delivery: Delivery, frame: Buffer): ReplayItem {
+    const own = unpooled(frame)
+    return { ordinal: this.#ordinal, target: targetIn(delivery), frame: own, ownBytes: own.length }
   }
 
   #isStored({ uid, rid, transient }: Delivery): boolean {
