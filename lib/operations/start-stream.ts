@@ -2,7 +2,7 @@ import { debug } from '../diagnostics.ts'
 import type { Node } from '../node/node.ts'
 import type { Session } from '../session/session.ts'
 import { encodeControl, encodeGap } from '../stream/sse.ts'
-import { recentOf } from './past.ts'
+import { recentEventsOf } from './past.ts'
 
 /** Where a stream starts. */
 export interface StreamStart {
@@ -24,7 +24,7 @@ export function startStream(
   // The recent events of a newcomer end where its session starts. Of a room that it entered a little later it missed
   // what came in between.
   const missed = isNew && recent === 0 ? undefined : node.router.missed(session, position ?? start)
-  const { past, leftOut } = recentOf(node, session, isNew ? recent : 0, start)
+  const { past, leftOut } = recentEventsOf(node, session, isNew ? recent : 0, start)
   const gaps = isNew ? leftOut : (missed?.gaps ?? [])
   const isBehind = session.resume(past, missed?.events)
   const ready = {
