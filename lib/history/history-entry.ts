@@ -119,7 +119,8 @@ function isPooled(frame: Buffer): boolean {
   return frame.buffer.byteLength > frame.length
 }
 
-function unpooled(frame: Buffer): Buffer {
+/** Copies a frame that is a slice of the pool. */
+export function unpooled(frame: Buffer): Buffer {
   if (!isPooled(frame)) return frame
   const own = Buffer.allocUnsafeSlow(frame.length)
   frame.copy(own)

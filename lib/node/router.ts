@@ -1,5 +1,6 @@
 import type { Skips } from '../history/cursor.ts'
 import type { History, Missed } from '../history/history.ts'
+import { unpooled } from '../history/history-entry.ts'
 import type { Hooks } from '../hooks/hooks.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Delivery } from '../ports/broker.ts'
@@ -47,7 +48,7 @@ export class Router {
         session.push(frame)
         continue
       }
-      item ??= { ordinal: this.#ordinal, target: targetIn(delivery), frame, ownBytes: frame.length }
+      item ??= this.#passingItem(delivery, frame)
       session.addToReplay(item)
     }
   }
@@ -66,6 +67,12 @@ export class Router {
       const { events, gaps } = this.#context.history.since(position, [target], () => false)
       return gaps.length > 0 || events.next !== undefined
     })
+  }
+
+  /** Makes an item of an event that the history does not store. It may wait for long. */
+  #passingItem(delivery: Delivery, frame: Buffer): ReplayItem {
+    const own = unpooled(frame)
+    return { ordinal: this.#ordinal, target: targetIn(delivery), frame: own, ownBytes: own.length }
   }
 
   #isStored({ uid, rid, transient }: Delivery): boolean {

@@ -46,7 +46,7 @@ interface RecentEvents {
  * Finds the last events of the rooms that a session is in, at most `limit` of each, up to the position where it starts.
  * After them comes a heartbeat with that position.
  */
-export function recentOf(node: Node, session: Session, limit: number, start: string): RecentEvents {
+export function recentEventsOf(node: Node, session: Session, limit: number, start: string): RecentEvents {
   if (limit <= 0) return { past: undefined, leftOut: [] }
   const skips = skipsOf(session)
   const last = (targets: readonly Target[]) => node.history.last(targets, limit, skips, start)

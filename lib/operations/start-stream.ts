@@ -5,7 +5,7 @@ import type { PreviousConnection } from '../ports/presence.ts'
 import { type Target, targetKey } from '../protocol/target.ts'
 import type { Session } from '../session/session.ts'
 import { encodeControl, encodeGap } from '../stream/sse.ts'
-import { recentOf } from './past.ts'
+import { recentEventsOf } from './past.ts'
 
 /** The version of the control events that a client may meet. */
 const VERSION = 1
@@ -30,7 +30,7 @@ export function startStream(
 ): void {
   const isNew = position === undefined
   const missed = missedBy(node, session, { position, start, previous, recent })
-  const { past, leftOut } = recentOf(node, session, isNew ? recent : 0, start)
+  const { past, leftOut } = recentEventsOf(node, session, isNew ? recent : 0, start)
   const gaps = distinct([
     ...unknownTo(node, session, { position, previous }),
     ...(missed?.gaps ?? []),

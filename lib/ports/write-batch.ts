@@ -21,11 +21,12 @@ const JOINED_BYTES = 81_920
 export class WriteBatch {
   /** The length of {@link bytes}. */
   readonly length: number
-  private readonly frames: readonly Buffer[]
+  private frames: readonly Buffer[]
   private joined: Buffer | undefined
   private wasJoined = false
   private chunked: Buffer | undefined
   private split: readonly WriteBatch[] | undefined
+  private isCompact = false
 
   constructor(frames: readonly Buffer[]) {
     this.frames = frames
@@ -39,7 +40,7 @@ export class WriteBatch {
     const [first] = this.frames
     if (this.frames.length === 1) return first as Buffer
     if (this.joined !== undefined) return this.joined
-    const bytes = Buffer.concat(this.frames, this.length)
+    const bytes = this.isCompact ? copyOf(this.frames) : Buffer.concat(this.frames, this.length)
     // A large batch of one session only is not stored: what was sent would be retained until all sessions are flushed.
     if (this.length < LARGE_BYTES || this.wasJoined) this.joined = bytes
     this.wasJoined = true
@@ -60,6 +61,36 @@ export class WriteBatch {
   get chunk(): Buffer {
     this.chunked ??= this.encodeChunk()
     return this.chunked
+  }
+
+  /**
+   * Makes the batch hold little more memory than its bytes. For a batch that has to wait: small frames are slices of
+   * pages of 8 KiB, which Node.js shares among all small Buffers, and each would hold its page. Idempotent.
+   */
+  compact(): void {
+    if (this.isCompact) return
+    this.isCompact = true
+    if (this.joined !== undefined && isPooled(this.joined)) this.joined = undefined
+    if (this.chunked !== undefined && isPooled(this.chunked)) this.chunked = undefined
+    const small = this.frames.filter(isPooled)
+    const pages = new Set(small.map(({ buffer }) => buffer))
+    let [held, needed] = [0, 0]
+    for (const { byteLength } of pages) held += byteLength
+    for (const { length } of small) needed += length
+    if (held <= 2 * needed) return
+    const frames: Buffer[] = []
+    let run: Buffer[] = []
+    for (const frame of this.frames) {
+      if (isPooled(frame)) {
+        run.push(frame)
+        continue
+      }
+      if (run.length > 0) frames.push(copyOf(run))
+      run = []
+      frames.push(frame)
+    }
+    if (run.length > 0) frames.push(copyOf(run))
+    this.frames = frames
   }
 
   /** The frames as the pieces of one chunk, which shares {@link bytes}. For a batch that is too large to be copied. */
@@ -88,10 +119,25 @@ export class WriteBatch {
 
   private encodeChunk(): Buffer {
     const head = this.length.toString(16) + CRLF
-    const chunk = Buffer.allocUnsafe(head.length + this.length + CRLF.length)
+    const size = head.length + this.length + CRLF.length
+    const chunk = this.isCompact ? Buffer.allocUnsafeSlow(size) : Buffer.allocUnsafe(size)
     let at = chunk.write(head, 'latin1')
     for (const frame of this.frames) at += frame.copy(chunk, at)
     chunk.write(CRLF, at, 'latin1')
     return chunk
   }
+}
+
+function isPooled(frame: Buffer): boolean {
+  return frame.buffer.byteLength > frame.length
+}
+
+/** Joins frames in a Buffer that is no slice of a page. */
+function copyOf(frames: readonly Buffer[]): Buffer {
+  let length = 0
+  for (const frame of frames) length += frame.length
+  const copy = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for (const frame of frames) at += frame.copy(copy, at)
+  return copy
 }

@@ -23,7 +23,7 @@ const BARE_HEARTBEAT = new WriteBatch([encodeControl('heartbeat', {})])
 
 /**
  * One client's outgoing frames, in order: first the replay, then live frames, at most one write per turn of the event
- * loop. Nothing here throws.
+ * loop, unless frames are large. Nothing here throws.
  */
 export abstract class Stream implements TransportListener {
   protected readonly context: StreamContext

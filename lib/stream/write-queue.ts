@@ -26,6 +26,7 @@ export class WriteQueue {
   }
 
   add(batch: WriteBatch): void {
+    batch.compact()
     this.#waiting.push(batch)
     this.#bytes += batch.length
   }

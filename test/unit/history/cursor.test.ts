@@ -32,7 +32,7 @@ class Model {
     this.history.append(delivery, encodeBlock({ id: `${place}`, data: `${place}` }), place)
   }
 
-  isKept(event: Published): boolean {
+  isStored(event: Published): boolean {
     return this.published
       .filter(({ target }) => target === event.target)
       .slice(-COUNT)
@@ -43,8 +43,8 @@ class Model {
   next(due: Published[]): string | undefined {
     const [first] = due
     if (first === undefined) return undefined
-    if (this.isKept(first)) return String(due.shift()?.place)
-    const lost = due.filter((event) => event.target === first.target && !this.isKept(event))
+    if (this.isStored(first)) return String(due.shift()?.place)
+    const lost = due.filter((event) => event.target === first.target && !this.isStored(event))
     for (const event of lost) due.splice(due.indexOf(event), 1)
     return `gap ${targetKey(first.target)}`
   }
@@ -105,7 +105,7 @@ describe('HistoryCursor', () => {
         const position = Math.min(from, events.length)
         const { events: cursor } = model.history.since(String(position), TARGETS, skips)
         const due = model.published.filter(
-          (event) => event.place > position && !event.isBobs && model.isKept(event),
+          (event) => event.place > position && !event.isBobs && model.isStored(event),
         )
         check(model, cursor, due, all)
       }),
@@ -120,7 +120,7 @@ describe('HistoryCursor', () => {
         for (const { target, isBobs } of events) model.publish(TARGETS[target] as Target, isBobs)
         const cursor = model.history.last(TARGETS, limit, skips, String(upTo))
         const due = TARGETS.flatMap((each) => {
-          const own = model.published.filter((event) => event.target === each && model.isKept(event))
+          const own = model.published.filter((event) => event.target === each && model.isStored(event))
           const past = own.filter(({ place }) => place <= upTo)
           return limit === 0 ? [] : past.slice(-limit).filter(({ isBobs }) => !isBobs)
         }).sort((a, b) => a.place - b.place)
