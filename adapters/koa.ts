@@ -9,7 +9,9 @@ import {
   type HttpOptions,
 } from '../lib/http/exchange.ts'
 import { handle } from '../lib/http/handler.ts'
+import { HeldTransport } from '../lib/http/held-transport.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
+import { HEADERS, ResponseTransport } from '../lib/http/response-transport.ts'
 
 /** The part of a Koa context that Comet uses. */
 interface Context {
@@ -18,8 +20,11 @@ interface Context {
   readonly url: string
   readonly request: object
   respond?: boolean | undefined
+  /** The switch of koa-compress. */
+  compress?: unknown
   status: number
   body: unknown
+  onerror(error: Error): void
   set(headers: Readonly<Record<string, string>>): void
 }
 
@@ -53,12 +58,28 @@ export function cometKoa<Ctx extends Context = KoaContext>(
     const url = below(mount, ctx.url)
     if (url === undefined) return await next()
     const { req, res } = ctx
-    const exchange = { req, res, url, parsed: ctx.request, crossSite, identify: () => identify(ctx as Ctx) }
+    let held: HeldTransport | undefined
+    // Where Koa will not respond, the stream must begin at once.
+    const transport = () => {
+      if (ctx.respond === false) return new ResponseTransport(req, res)
+      held = new HeldTransport(req, res)
+      return held
+    }
+    const exchange = {
+      req,
+      res,
+      url,
+      parsed: ctx.request,
+      crossSite,
+      identify: () => identify(ctx as Ctx),
+      transport,
+    }
     const outcome = await outcomeOf(comet, exchange)
     if (outcome === undefined) return await next()
-    // Koa would end the response when this middleware returns, which is long before the stream ends.
-    if (outcome === 'taken') ctx.respond = false
-    else answer(ctx, outcome)
+    if (outcome !== 'taken') answer(ctx, outcome)
+    else if (held?.isHeld) answerWithStream(ctx, held)
+    // Koa would end the response when this middleware returns.
+    else ctx.respond = false
   }
 }
 
@@ -76,4 +97,17 @@ function answer(ctx: Context, { status, headers, json }: Answer): void {
   ctx.set(headers)
   ctx.body = json ?? null
   ctx.status = status
+}
+
+/** Lets Koa begin the stream when it sends the body: after the middlewares before this one have set their headers. */
+function answerWithStream(ctx: Context, held: HeldTransport): void {
+  ctx.status = 200
+  ctx.set(Object.fromEntries(HEADERS))
+  ctx.compress = false
+  ctx.body = held.body
+  const { onerror } = ctx
+  // Once the stream has begun, Koa reports only how its connection ended, such as "Premature close".
+  ctx.onerror = (error) => {
+    if (!held.hasBegun) onerror.call(ctx, error)
+  }
 }

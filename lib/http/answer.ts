@@ -1,6 +1,7 @@
 import type { CometError } from '../errors.ts'
 import { WriteBatch } from '../ports/write-batch.ts'
 import { encodeBlock } from '../stream/sse.ts'
+import { withoutSession } from './express-session.ts'
 import type { Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
 
@@ -40,8 +41,13 @@ function build(status: number, json?: string, headers: Record<string, string> = 
 export function send(res: Response, { status, headers, json }: Answer): void {
   res.statusCode = status
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
-  if (json === undefined) res.end()
-  else res.end(json)
+  if (json !== undefined) res.setHeader('Content-Length', Buffer.byteLength(json))
+  // Apart from the end, so that a session that was stored before still gets its cookie.
+  res.writeHead(status)
+  withoutSession(res, () => {
+    if (json === undefined) res.end()
+    else res.end(json)
+  })
 }
 
 /**

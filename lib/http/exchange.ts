@@ -3,6 +3,7 @@ import { CometError, isCometError } from '../errors.ts'
 import type { Identified } from '../session/identity.ts'
 import { kindOf } from '../util/kind-of.ts'
 import type { Request, Response } from './messages.ts'
+import type { ResponseTransport } from './response-transport.ts'
 
 /** The part of a Comet that adapters use, for any type parameter `Events`. */
 export type AdapterComet = Pick<Comet, 'connect' | 'receive' | 'limits' | 'report'>
@@ -32,6 +33,12 @@ export interface Exchange {
   readonly parsed: object
   readonly identify: () => Identified | Promise<Identified>
   readonly crossSite: boolean
+  /**
+   * Makes the Transport of a stream.
+   *
+   * @default undefined: a {@link ResponseTransport}, whose stream begins at once
+   */
+  readonly transport?: () => ResponseTransport
 }
 
 /** Nothing is left to send: the response is a stream already, or the client has gone. */

@@ -26,9 +26,16 @@ export async function serve(comet: AdapterComet, exchange: Exchange): Promise<bo
  * Handles a request for the stream, or with a packet.
  *
  * @returns the answer, for the adapter to send
- * @throws what `identify` threw, or INVALID_IDENTITY (by rejecting); nothing was answered then
+ * @throws what `identify` threw, INVALID_IDENTITY, or what a hook on the head threw (by rejecting); nothing was
+ *   answered then
  */
-export function handle(comet: AdapterComet, exchange: Exchange): Outcome | Promise<Outcome> {
+export async function handle(comet: AdapterComet, exchange: Exchange): Promise<Outcome> {
+  const outcome = await route(comet, exchange)
+  // The app may have sent a head of its own meanwhile.
+  return outcome !== undefined && exchange.res.headersSent ? 'taken' : outcome
+}
+
+function route(comet: AdapterComet, exchange: Exchange): Outcome | Promise<Outcome> {
   const { req, url } = exchange
   // Only the first question mark separates path and query; the query may have more (RFC 3986, section 3.4).
   const queryAt = url.indexOf('?')

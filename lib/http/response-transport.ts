@@ -1,13 +1,15 @@
 import type { Socket } from 'node:net'
 import type { Transport, TransportListener } from '../ports/transport.ts'
 import type { WriteBatch } from '../ports/write-batch.ts'
+import { endStream } from './end-stream.ts'
 import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
 import { mayBypassResponse } from './socket-bypass.ts'
 
 /** The time that an ended stream has to send its rest before its connection is cut, in milliseconds. */
 const LINGER_MS = 5_000
 
-const HEADERS = [
+/** The headers of every stream. */
+export const HEADERS = [
   ['Content-Type', 'text/event-stream'],
   // Compression, in the app or a proxy, would hold events back. `no-transform` forbids it.
   ['Cache-Control', 'no-cache, no-transform'],
@@ -37,6 +39,10 @@ export class ResponseTransport implements Transport {
   #release: (() => void) | undefined
   #linger: NodeJS.Timeout | undefined
   #over: boolean
+  /** Whether the head is the one of this stream. */
+  hasBegun = false
+  /** What made it impossible to send the head. The response was not answered then. */
+  failed: { readonly error: unknown } | undefined
 
   constructor(req: Request, res: Response) {
     this.#res = res
@@ -54,7 +60,9 @@ export class ResponseTransport implements Transport {
 
   get closed(): boolean {
     // The app may have ended the response. Bytes after its end would be taken for the next response.
-    return this.#over || isOver(this.#connection, this.#res)
+    if (this.#over || isOver(this.#connection, this.#res)) return true
+    // The app has sent a head of its own.
+    return !this.hasBegun && this.#res.headersSent
   }
 
   listen(listener: TransportListener, writeTimeout: number): void {
@@ -64,6 +72,36 @@ export class ResponseTransport implements Transport {
   }
 
   open(first: WriteBatch): boolean {
+    if (this.closed) {
+      this.abandon()
+      return true
+    }
+    this.hasBegun = true
+    try {
+      return this.#begin(first)
+    } catch (error) {
+      // A hook that a middleware has put on the head threw.
+      this.failed = { error }
+      this.#takeBack()
+      this.abandon()
+      return true
+    }
+  }
+
+  /** Ends the session, and leaves the response to the app. */
+  protected abandon(): void {
+    this.#onClose()
+  }
+
+  /** Leaves the response as it was before {@link #begin}, for the answer of the app's error handling. */
+  #takeBack(): void {
+    this.#connection?.uncork()
+    if (this.#res.headersSent) return
+    for (const [name] of HEADERS) this.#res.removeHeader(name)
+    this.#res.removeHeader('Transfer-Encoding')
+  }
+
+  #begin(first: WriteBatch): boolean {
     const res = this.#res
     for (const [name, value] of HEADERS) res.setHeader(name, value)
     if (isHttp2(res)) {
@@ -103,7 +141,7 @@ export class ResponseTransport implements Transport {
     } else {
       res.once('finish', () => this.#connection?.destroySoon())
     }
-    res.end()
+    endStream(res, this.#socket !== undefined)
   }
 
   destroy(): void {
@@ -123,6 +161,7 @@ export class ResponseTransport implements Transport {
   }
 
   readonly #onClose = (): void => {
+    if (this.#over) return
     this.#over = true
     clearTimeout(this.#linger)
     this.#release?.()

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
+import { isNobody } from '../session/identity.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
 import { type Answer, answerTemporary, errorAnswer } from './answer.ts'
 import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
+import { ExpressSession } from './express-session.ts'
 import { ResponseTransport } from './response-transport.ts'
 
 /**
@@ -15,23 +17,26 @@ const connectBatcher = new ConnectBatcher()
 /**
  * Handles a request for the stream: opens the stream, or makes the answer that refuses it.
  *
- * @throws what `identify` threw, or INVALID_IDENTITY; nothing was answered then
+ * @throws what `identify` threw, INVALID_IDENTITY, or what a middleware's hook on the head threw; nothing was answered
+ *   then
  */
 export async function openStream(
   comet: AdapterComet,
-  { req, res, identify }: Exchange,
+  { req, res, identify, transport: makeTransport }: Exchange,
   headers: IncomingHttpHeaders,
   query: URLSearchParams,
 ): Promise<Answer | Taken> {
   if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
     return refuse(new CometError('NOT_ACCEPTABLE'))
   }
+  const session = ExpressSession.of(req, res)
   await connectBatcher.join()
   const identity = await identify()
-  const transport = new ResponseTransport(req, res)
+  const transport = makeTransport?.() ?? new ResponseTransport(req, res)
   const clientId = query.get('clientId')
   const position = lastEventId(headers) ?? query.get('lastEventId')
   try {
+    if (!isNobody(identity)) await session?.store((error) => comet.report(error))
     await comet.connect({
       identity,
       transport,
@@ -49,6 +54,7 @@ export async function openStream(
     debug('session refused for now: %s %j', error.code, error.message)
     answerTemporary(transport, error, comet.limits.retry)
   }
+  if (transport.failed !== undefined) throw transport.failed.error
   return 'taken'
 }
 
