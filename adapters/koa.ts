@@ -106,8 +106,8 @@ function answerWithStream(ctx: Context, held: HeldTransport): void {
   ctx.compress = false
   ctx.body = held.body
   const { onerror } = ctx
-  // Once the stream has begun, Koa reports only how its connection ended, such as "Premature close".
+  // Koa reports the end of a client's connection as an error, "Premature close". For a stream it is none.
   ctx.onerror = (error) => {
-    if (!held.hasBegun) onerror.call(ctx, error)
+    if (!held.isSent) onerror.call(ctx, error)
   }
 }

@@ -38,6 +38,11 @@ export class HeldTransport extends ResponseTransport {
     return this.#state === 'held' && this.#held.length > 0 && !this.closed
   }
 
+  /** Whether the framework has sent the body, and can only report how its connection ends. */
+  get isSent(): boolean {
+    return this.#state !== 'held' && this.failed === undefined
+  }
+
   /** The body for the framework to send. It begins the stream when it is piped. */
   get body(): Readable {
     this.#body ??= this.#makeBody()

@@ -40,7 +40,7 @@ export class ResponseTransport implements Transport {
   #linger: NodeJS.Timeout | undefined
   #over: boolean
   /** Whether the head is the one of this stream. */
-  hasBegun = false
+  protected hasBegun = false
   /** What made it impossible to send the head. The response was not answered then. */
   failed: { readonly error: unknown } | undefined
 

@@ -23,7 +23,7 @@ const BARE_HEARTBEAT = new WriteBatch([encodeControl('heartbeat', {})])
 
 /**
  * One client's outgoing frames, in order: first the replay, then live frames, at most one write per turn of the event
- * loop. Nothing here throws.
+ * loop. Nothing here throws, but `open`.
  */
 export abstract class Stream implements TransportListener {
   protected readonly context: StreamContext
@@ -113,9 +113,19 @@ export abstract class Stream implements TransportListener {
     return this.#replay?.isEmpty === false
   }
 
-  /** Accepts the client: writes `first` with the first piece of the replay. Only the first call counts. */
+  /**
+   * Accepts the client: writes `first` with the first piece of the replay. Only the first call counts.
+   *
+   * @throws what a transport throws that does not keep to its contract; the session is ended then
+   */
   open(first: readonly Buffer[]): void {
-    if (this.#state === 'opening') this.#start(first, this.#takePiece())
+    if (this.#state !== 'opening') return
+    try {
+      this.#start(first, this.#takePiece())
+    } catch (error) {
+      this.end('GONE')
+      throw error
+    }
   }
 
   /** Writes the pending frames. For the Flusher. */
@@ -141,8 +151,14 @@ export abstract class Stream implements TransportListener {
     let farewell = last
     if (this.#state === 'opening' && farewell !== undefined) {
       const piece = this.#takePiece()
-      this.#start(piece === undefined ? [farewell] : [], piece)
+      try {
+        this.#start(piece === undefined ? [farewell] : [], piece)
+      } catch {
+        // Nothing was sent, and the session ends anyway.
+      }
       if (piece === undefined) farewell = undefined
+      // The transport may have found that it is over.
+      if (this.closed) return false
     }
     const takesMore = this.#state === 'open' && !this.clientGone
     // Before the transport is ended, which may call onClose at once.
@@ -194,7 +210,13 @@ export abstract class Stream implements TransportListener {
   #start(first: readonly Buffer[], firstPiece: Buffer | undefined): void {
     this.#state = 'open'
     const batch = new WriteBatch(firstPiece === undefined ? first : [...first, firstPiece])
-    if (!this.#transport.open(batch)) this.#writeQueue = new WriteQueue()
+    try {
+      if (!this.#transport.open(batch)) this.#writeQueue = new WriteQueue()
+    } catch (error) {
+      // As before: without a head, the transport is left untouched.
+      if (!this.closed) this.#state = 'opening'
+      throw error
+    }
     this.#continueReplay()
   }
 
