@@ -3,9 +3,11 @@ import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
 import { isNobody } from '../session/identity.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
+import { acceptsEventStream } from './accept.ts'
 import { type Answer, answerTemporary, errorAnswer } from './answer.ts'
 import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
 import { ExpressSession } from './express-session.ts'
+import { readStreamQuery, type StreamQuery } from './query.ts'
 import { ResponseTransport } from './response-transport.ts'
 
 /**
@@ -26,25 +28,27 @@ export async function openStream(
   headers: IncomingHttpHeaders,
   query: URLSearchParams,
 ): Promise<Answer | Taken> {
-  if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
-    return refuse(new CometError('NOT_ACCEPTABLE'))
+  if (!acceptsEventStream(headers.accept)) return refuse(new CometError('NOT_ACCEPTABLE'))
+  let asked: StreamQuery
+  try {
+    asked = readStreamQuery(query)
+  } catch (error) {
+    return refuse(error as CometError)
   }
+  const { lastEventId, clientId, ...rest } = asked
   const session = ExpressSession.of(req, res)
   await connectBatcher.join()
   const identity = await identify()
   const transport = makeTransport?.() ?? new ResponseTransport(req, res)
-  const clientId = query.get('clientId')
-  const position = lastEventId(headers) ?? query.get('lastEventId')
   try {
     if (!isNobody(identity)) await session?.store((error) => comet.report(error))
+    const position = lastEventIdOf(headers) ?? lastEventId
     await comet.connect({
       identity,
       transport,
-      rids: query.getAll('rid').filter((rid) => rid !== ''),
-      ...(clientId ? { clientId } : {}),
-      ...(position ? { position } : {}),
-      recent: countOf(query.get('recent')),
-      answersHeartbeats: query.get('hb') === '1',
+      ...rest,
+      ...(clientId === undefined ? {} : { clientId }),
+      ...(position === undefined ? {} : { position }),
     })
   } catch (error) {
     // Nobody is left to be told.
@@ -66,11 +70,7 @@ function refuse(error: CometError): Answer {
 /**
  * Reads Last-Event-ID. EventSource sends it in UTF-8 (WHATWG HTML, section 9.2.3); Node.js decodes headers as Latin-1.
  */
-function lastEventId(headers: IncomingHttpHeaders): string | undefined {
+function lastEventIdOf(headers: IncomingHttpHeaders): string | undefined {
   const header = headers['last-event-id']
   return typeof header === 'string' && header !== '' ? Buffer.from(header, 'latin1').toString() : undefined
-}
-
-function countOf(text: string | null): number {
-  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : 0
 }
