@@ -7,11 +7,14 @@ import {
   checkHttpOptions,
   type Exchange,
   type HttpOptions,
+  wrongFramework,
 } from '../lib/http/exchange.ts'
 import { handle } from '../lib/http/handler.ts'
 import { HeldTransport } from '../lib/http/held-transport.ts'
+import { checkKoaRoute, koaRouteOf } from '../lib/http/koa-route.ts'
 import { below, mountOf } from '../lib/http/mount.ts'
 import { HEADERS, ResponseTransport } from '../lib/http/response-transport.ts'
+import { belowRoute, register } from '../lib/http/route.ts'
 
 /** The part of a Koa context that Comet uses. */
 interface Context {
@@ -54,10 +57,18 @@ export function cometKoa<Ctx extends Context = KoaContext>(
   checkHttpOptions(comet, options, ['path'])
   const { identify, crossSite = false, path = '/' } = options
   const mount = mountOf(path)
-  return async (ctx, next) => {
-    const url = below(mount, ctx.url)
-    if (url === undefined) return await next()
+  // Not async, so that Express, too, can tell what this throws.
+  const middleware = (ctx: Context, next: () => Promise<unknown>): Promise<unknown> => {
+    if (ctx.req === undefined) throw wrongFramework('cometKoa')
+    return respond(ctx, next)
+  }
+  const respond = async (ctx: Context, next: () => Promise<unknown>): Promise<unknown> => {
     const { req, res } = ctx
+    const direct = below(mount, ctx.url)
+    const route = koaRouteOf(ctx, middleware)
+    const url = belowRoute(direct, route, ctx.url, req)
+    if (url === undefined) return await next()
+    if (req.method === 'GET' && (route?.isCertain || url !== direct)) checkKoaRoute(ctx, comet, middleware)
     let held: HeldTransport | undefined
     // Where Koa will not respond, the stream must begin at once.
     const transport = () => {
@@ -81,6 +92,8 @@ export function cometKoa<Ctx extends Context = KoaContext>(
     // Koa would end the response when this middleware returns.
     else ctx.respond = false
   }
+  register(middleware, comet)
+  return middleware
 }
 
 /** Handles a request. Koa would never answer one whose middleware throws undefined or null. */

@@ -77,6 +77,16 @@ export function checkHttpOptions(
   }
 }
 
+/** Makes the error for a middleware that another framework calls than the one it is for. */
+export function wrongFramework(adapter: 'cometExpress' | 'cometKoa'): CometError {
+  const framework = adapter === 'cometKoa' ? 'Koa' : 'Express'
+  return new CometError(
+    'INVALID_OPTION',
+    `${adapter} is for ${framework}. Use cometExpress (comet-sse/express) in Express, cometKoa (comet-sse/koa) in Koa, ` +
+      'and cometHandler (comet-sse/node) without a framework.',
+  )
+}
+
 /** Tells whether the client may see an error. A wrong answer of `identify` goes to the app's error handling instead. */
 export function isForClient(error: unknown): error is CometError {
   return isCometError(error) && error.code !== 'INVALID_IDENTITY'

@@ -4,6 +4,7 @@ import { issuerOf } from '../ids.ts'
 import { type Answer, errorAnswer, send } from './answer.ts'
 import type { AdapterComet, Exchange, Taken } from './exchange.ts'
 import { takePacket } from './packet-request.ts'
+import { readSid } from './query.ts'
 import { openStream } from './stream-request.ts'
 
 /** The result of a request. Undefined: the request is not for Comet. */
@@ -41,18 +42,45 @@ function route(comet: AdapterComet, exchange: Exchange): Outcome | Promise<Outco
   const queryAt = url.indexOf('?')
   const path = queryAt < 0 ? url : url.slice(0, queryAt)
   const sid = path.slice(1)
-  const isStream = sid === ''
+  const isMount = sid === ''
   const { method } = req
   // OPTIONS is left to the app's CORS middleware.
-  if (method === 'OPTIONS' || !(isStream || issuerOf(sid) !== undefined)) return undefined
-  const allowed = isStream ? 'GET' : 'POST'
+  if (method === 'OPTIONS' || !(isMount || issuerOf(sid) !== undefined)) return undefined
+  const query = new URLSearchParams(url.slice(path.length))
+  if (isMount && method === 'POST') return routeBySid(comet, exchange, query)
+  const allowed = isMount ? 'GET' : 'POST'
   if (method !== allowed) return refuse(new CometError('METHOD_NOT_ALLOWED'), { Allow: allowed })
-  const { headers } = req
-  if (headers['sec-fetch-site'] === 'cross-site' && !exchange.crossSite) {
-    return refuse(new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).'))
+  if (isForeign(exchange)) return refuse(crossSite())
+  return isMount ? openStream(comet, exchange, req.headers, query) : takePacket(comet, exchange, sid)
+}
+
+/** Handles a packet to `<mount>?sid=<sid>`: a route of a framework may match the mount only. */
+function routeBySid(
+  comet: AdapterComet,
+  exchange: Exchange,
+  query: URLSearchParams,
+): Outcome | Promise<Outcome> {
+  let sid: string | undefined
+  try {
+    sid = readSid(query)
+  } catch (error) {
+    return refuse(error as CometError)
   }
-  if (!isStream) return takePacket(comet, exchange, sid)
-  return openStream(comet, exchange, headers, new URLSearchParams(url.slice(path.length)))
+  if (sid === undefined) {
+    const hint = 'A packet goes to <mount>/<sid>, or to <mount>?sid=<sid>.'
+    return refuse(new CometError('METHOD_NOT_ALLOWED', hint), { Allow: 'GET' })
+  }
+  if (isForeign(exchange)) return refuse(crossSite())
+  if (issuerOf(sid) === undefined) return refuse(new CometError('NO_SUCH_SESSION'))
+  return takePacket(comet, exchange, sid)
+}
+
+function isForeign({ req, crossSite }: Exchange): boolean {
+  return req.headers['sec-fetch-site'] === 'cross-site' && !crossSite
+}
+
+function crossSite(): CometError {
+  return new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).')
 }
 
 function refuse(error: CometError, headers?: Record<string, string>): Answer {
