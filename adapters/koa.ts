@@ -12,7 +12,7 @@ import {
 import { handle } from '../lib/http/handler.ts'
 import { HeldTransport } from '../lib/http/held-transport.ts'
 import { checkKoaRoute, koaRouteOf } from '../lib/http/koa-route.ts'
-import { below, mountOf } from '../lib/http/mount.ts'
+import { belowTwice, mountOf } from '../lib/http/mount.ts'
 import { HEADERS, ResponseTransport } from '../lib/http/response-transport.ts'
 import { belowRoute, register } from '../lib/http/route.ts'
 
@@ -23,6 +23,8 @@ interface Context {
   readonly url: string
   readonly request: object
   respond?: boolean | undefined
+  /** What koa-mount has cut off the URL. */
+  readonly mountPath?: string
   /** The switch of koa-compress. */
   compress?: unknown
   status: number
@@ -64,7 +66,7 @@ export function cometKoa<Ctx extends Context = KoaContext>(
   }
   const respond = async (ctx: Context, next: () => Promise<unknown>): Promise<unknown> => {
     const { req, res } = ctx
-    const direct = below(mount, ctx.url)
+    const direct = belowTwice(mount, ctx.url, ctx.mountPath)
     const route = koaRouteOf(ctx, middleware)
     const url = belowRoute(direct, route, ctx.url, req)
     if (url === undefined) return await next()

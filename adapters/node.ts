@@ -4,7 +4,7 @@ import { errorAnswer, send } from '../lib/http/answer.ts'
 import { type AdapterComet, asError, checkHttpOptions, type HttpOptions } from '../lib/http/exchange.ts'
 import { checkExpressRoute, expressRouteOf } from '../lib/http/express-route.ts'
 import { serve } from '../lib/http/handler.ts'
-import { below, mountOf } from '../lib/http/mount.ts'
+import { belowTwice, mountOf } from '../lib/http/mount.ts'
 import { belowRoute, register } from '../lib/http/route.ts'
 import { CometError } from '../lib/index.ts'
 
@@ -43,7 +43,7 @@ export function cometHandler(
     let ours = false
     try {
       const target = req.url ?? '/'
-      const direct = below(mount, target)
+      const direct = belowTwice(mount, target, (req as { baseUrl?: string }).baseUrl)
       // Express may call it.
       const route = expressRouteOf(req, handler)
       const url = belowRoute(direct, route, target, req)

@@ -191,6 +191,15 @@ for (const [name, create] of EXPRESSES) {
       assert.match((await warningOf(`${get.origin}/comet`)).message, /app\.use\('\/comet', cometExpress/)
     })
 
+    it('serves cometHandler where the path is given twice, to app.use and as its option', async () => {
+      const { origin } = await start((app, comet) => {
+        const byHeader = (req: { headers: http.IncomingHttpHeaders }) => req.headers['x-user'] as string
+        app.use('/api/comet', cometHandler(comet, { path: '/comet', identify: byHeader }))
+      })
+      assert.equal(await useMount(origin, '/api/comet', 'path'), 204)
+      assert.equal((await request({ url: origin }, { path: '/api/comet/elsewhere' })).status, 418)
+    })
+
     it('says which adapter is for Express', async () => {
       const failures: Error[] = []
       const { origin } = await start((app, comet) => {
@@ -287,6 +296,25 @@ for (const [name, Class] of [
       assert.match(warning.message, /router\.get\('\/comet', …\), which gets no POST/)
       assert.match(warning.message, /app\.use\(cometKoa\(comet, \{ path: '\/comet', identify \}\)\)/)
       await withoutWarning(async () => void (await connect({ url: `${origin}/comet` }, 'bob')))
+    })
+
+    it('works where the path is given twice, to koa-mount and as its option', async () => {
+      const { origin } = await start((_router, comet, app) => {
+        // As koa-mount does.
+        app.use(async (ctx, next) => {
+          if (!ctx.path.startsWith('/comet')) return await next()
+          const { path } = ctx
+          Object.assign(ctx, { mountPath: '/comet' })
+          ctx.path = path.slice('/comet'.length) || '/'
+          await cometKoa(comet, { path: '/comet', identify })(ctx as never, async () => {
+            ctx.path = path
+            await next()
+          })
+        })
+        return undefined
+      })
+      assert.equal(await useMount(origin, '/comet', 'path'), 204)
+      assert.equal((await request({ url: origin }, { path: '/comet/elsewhere' })).status, 418)
     })
 
     it('says which adapter is for Koa', async () => {
