@@ -190,6 +190,23 @@ for (const [name, create] of EXPRESSES) {
       assert.deepEqual(await regenerated.me(cookieOf(stream) as string), { userId: 'alice', cart: null })
     })
 
+    it('keeps what a middleware before Comet changes, where the line of the README saves it', async () => {
+      for (const resave of [true, false]) {
+        const count: RequestHandler = (req, _res, next) => {
+          if (req.path.startsWith('/comet')) req.session.visits = (req.session.visits ?? 0) + 1
+          next()
+        }
+        const app = await start({
+          resave,
+          between: [count, (req, _res, next) => void req.session.save(next)],
+        })
+        const cookie = await app.signIn()
+        await endStream(app, await app.open(cookie))
+        const { visits } = JSON.parse(Object.values((app.store as unknown as Stored).sessions)[0] as string)
+        assert.equal(visits, 1)
+      }
+    })
+
     it('does not sign in again whoever signs out while canEnter refuses a room', async () => {
       const waits = new Gate()
       const app = await start({
