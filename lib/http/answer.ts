@@ -1,6 +1,7 @@
 import type { CometError } from '../errors.ts'
 import { firstBlockFor } from '../session/first-block.ts'
 import { encodeBlock } from '../stream/sse.ts'
+import { withoutSession } from './express-session.ts'
 import type { Response } from './messages.ts'
 import { HEADERS } from './response-transport.ts'
 
@@ -23,14 +24,21 @@ export function answerOf(json: string | undefined): Answer {
   return json === undefined ? build(204) : build(200, json)
 }
 
-/** Makes the answer to a request that failed: `{ error: { code, message } }` with the status of the code. */
-export function errorAnswer(
-  { code, message, status }: CometError,
-  headers: Record<string, string> = {},
-): Answer {
+/**
+ * Makes the answer to a request that failed: `{ error: { code, message } }` with the status of the code, and with
+ * `Retry-After` where a later request may succeed.
+ */
+export function errorAnswer(error: CometError, headers: Record<string, string> = {}): Answer {
+  const { code, message, status } = error
   if (status === 204) return build(status)
-  const more = code === 'TOO_MANY_PACKETS' ? { ...headers, 'Retry-After': '1' } : headers
+  const more = status === 429 || status === 503 ? { ...headers, 'Retry-After': retryAfterOf(error) } : headers
   return build(status, JSON.stringify({ error: { code, message } }), more)
+}
+
+/** Reads when a request may be repeated, in whole seconds. An error may tell: in its property `retryAfter`. */
+function retryAfterOf({ retryAfter }: CometError & { readonly retryAfter?: unknown }): string {
+  const seconds = typeof retryAfter === 'number' && Number.isFinite(retryAfter) ? Math.ceil(retryAfter) : 1
+  return String(Math.max(1, seconds))
 }
 
 function build(status: number, json?: string, headers: Record<string, string> = {}): Answer {
@@ -43,8 +51,13 @@ function build(status: number, json?: string, headers: Record<string, string> = 
 export function send(res: Response, { status, headers, body }: Answer): void {
   res.statusCode = status
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
-  if (body === undefined) res.end()
-  else res.end(body)
+  if (body !== undefined) res.setHeader('Content-Length', Buffer.byteLength(body))
+  // Apart from the end, so that a session that was stored before still gets its cookie.
+  res.writeHead(status)
+  withoutSession(res, () => {
+    if (body === undefined) res.end()
+    else res.end(body)
+  })
 }
 
 /**

@@ -92,7 +92,8 @@ function bounded(body: Uint8Array, maxBytes: number): string {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    // Some clients begin with a byte order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (cause) {
     throw new CometError('INVALID_JSON', `The packet is not JSON: ${(cause as Error).message}`, { cause })
   }

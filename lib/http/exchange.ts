@@ -3,6 +3,7 @@ import { CometError, isCometError } from '../errors.ts'
 import type { Identified } from '../session/identity.ts'
 import { kindOf } from '../util/kind-of.ts'
 import type { Request, Response } from './messages.ts'
+import type { ResponseTransport } from './response-transport.ts'
 
 /** The part of a Comet that adapters use, for any type parameter `Events`. */
 export type AdapterComet = Pick<
@@ -35,6 +36,12 @@ export interface Exchange {
   readonly parsed: object
   readonly identify: () => Identified | Promise<Identified>
   readonly crossSite: boolean
+  /**
+   * Makes the Transport of a stream.
+   *
+   * @default undefined: a {@link ResponseTransport}, whose stream begins at once
+   */
+  readonly transport?: () => ResponseTransport
 }
 
 /** Nothing is left to send: the response is a stream already, or the client has gone. */
@@ -71,6 +78,16 @@ export function checkHttpOptions(
       `Unknown option ${JSON.stringify(unknown)}. This adapter takes ${known.join(', ')}.`,
     )
   }
+}
+
+/** Makes the error for a middleware that another framework calls than the one it is for. */
+export function wrongFramework(adapter: 'cometExpress' | 'cometKoa'): CometError {
+  const framework = adapter === 'cometKoa' ? 'Koa' : 'Express'
+  return new CometError(
+    'INVALID_OPTION',
+    `${adapter} is for ${framework}. Use cometExpress (comet-sse/express) in Express, cometKoa (comet-sse/koa) in Koa, ` +
+      'and cometHandler (comet-sse/node) without a framework.',
+  )
 }
 
 /** Tells whether the client may see an error. A wrong answer of `identify` goes to the app's error handling instead. */

@@ -1,6 +1,7 @@
 import type { Transport, TransportListener } from '../ports/transport.ts'
 import type { WriteBatch } from '../ports/write-batch.ts'
 import type { Channel } from './channel.ts'
+import { endStream } from './end-stream.ts'
 import { Http1Channel } from './http1-channel.ts'
 import { Http2Channel } from './http2-channel.ts'
 import { type Connection, connectionOf, isHttp2, type Request, type Response } from './messages.ts'
@@ -35,6 +36,10 @@ export class ResponseTransport implements Transport {
   #release: (() => void) | undefined
   #linger: NodeJS.Timeout | undefined
   #over: boolean
+  /** Whether the head is the one of this stream. */
+  protected hasBegun = false
+  /** What made it impossible to send the head. The response was not answered then. */
+  failed: { readonly error: unknown } | undefined
 
   /** @param closing aborted when the Comet closes */
   constructor(req: Request, res: Response, closing: AbortSignal) {
@@ -50,7 +55,9 @@ export class ResponseTransport implements Transport {
 
   get closed(): boolean {
     // The app may have ended the response. Bytes after its end would be taken for the next response.
-    return this.#over || this.#channel.ended
+    if (this.#over || this.#channel.ended) return true
+    // The app has sent a head of its own.
+    return !this.hasBegun && this.#res.headersSent
   }
 
   listen(listener: TransportListener, writeTimeout: number): void {
@@ -60,9 +67,33 @@ export class ResponseTransport implements Transport {
   }
 
   open(first: WriteBatch): boolean {
-    if (this.closed) return this.#drop()
-    for (const [name, value] of HEADERS) this.#res.setHeader(name, value)
-    return this.#sent(this.#channel.start(first))
+    if (this.closed) {
+      this.abandon()
+      return true
+    }
+    this.hasBegun = true
+    try {
+      for (const [name, value] of HEADERS) this.#res.setHeader(name, value)
+      return this.#sent(this.#channel.start(first))
+    } catch (error) {
+      // A hook that a middleware has put on the head threw.
+      this.failed = { error }
+      this.#takeBack()
+      this.abandon()
+      return true
+    }
+  }
+
+  /** Ends the session, and leaves the response to the app. */
+  protected abandon(): void {
+    this.#onClose()
+  }
+
+  /** Leaves the response as it was before {@link open}, for the answer of the app's error handling. */
+  #takeBack(): void {
+    if (this.#res.headersSent) return
+    for (const [name] of HEADERS) this.#res.removeHeader(name)
+    for (const name of ['Connection', 'Transfer-Encoding']) this.#res.removeHeader(name)
   }
 
   write(batch: WriteBatch): boolean {
@@ -74,7 +105,7 @@ export class ResponseTransport implements Transport {
     if (this.closed) return
     this.#cutLater()
     this.#channel.prepareEnd()
-    this.#res.end()
+    endStream(this.#res, this.#channel.bypassesResponse)
   }
 
   destroy(): void {

@@ -2,10 +2,14 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
 import type { ConnectRequest } from '../operations/connect.ts'
+import { isNobody } from '../session/identity.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
+import { acceptsEventStream } from './accept.ts'
 import { type Answer, errorAnswer, temporaryAnswer } from './answer.ts'
 import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
+import { ExpressSession } from './express-session.ts'
 import { isHttp2 } from './messages.ts'
+import { readStreamQuery, type StreamQuery } from './query.ts'
 import { ResponseTransport } from './response-transport.ts'
 
 /**
@@ -17,7 +21,8 @@ const connectBatcher = new ConnectBatcher()
 /**
  * Handles a request for the stream: opens the stream, or makes the answer that refuses it.
  *
- * @throws what `identify` threw, or INVALID_IDENTITY; nothing was answered then
+ * @throws what `identify` threw, INVALID_IDENTITY, or what a middleware's hook on the head threw; nothing was answered
+ *   then
  */
 export async function openStream(
   comet: AdapterComet,
@@ -25,13 +30,22 @@ export async function openStream(
   headers: IncomingHttpHeaders,
   query: URLSearchParams,
 ): Promise<Answer | Taken> {
-  if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
-    return refuse(new CometError('NOT_ACCEPTABLE'))
+  if (!acceptsEventStream(headers.accept)) return refuse(new CometError('NOT_ACCEPTABLE'))
+  let asked: StreamQuery
+  try {
+    asked = readStreamQuery(query)
+  } catch (error) {
+    return refuse(error as CometError)
   }
+  const { lastEventId, ...rest } = asked
+  const position = lastEventIdOf(headers) ?? lastEventId
+  const session = ExpressSession.of(exchange.req, exchange.res)
   const watch = comet.watchDisconnects()
   try {
     await connectBatcher.join()
-    return await admit(comet, exchange, headers, query, { identity: await exchange.identify(), watch })
+    const identity = await exchange.identify()
+    const request = { ...rest, identity, watch, ...(position === undefined ? {} : { position }) }
+    return await admit(comet, exchange, request, session)
   } finally {
     watch.end()
   }
@@ -39,24 +53,14 @@ export async function openStream(
 
 async function admit(
   comet: AdapterComet,
-  { req, res }: Exchange,
-  headers: IncomingHttpHeaders,
-  query: URLSearchParams,
-  who: Pick<ConnectRequest, 'identity' | 'watch'>,
+  { req, res, transport: makeTransport }: Exchange,
+  request: Omit<ConnectRequest, 'transport'>,
+  session: ExpressSession | undefined,
 ): Promise<Answer | Taken> {
-  const transport = new ResponseTransport(req, res, comet.closing)
-  const clientId = query.get('clientId')
-  const position = lastEventId(headers) ?? (query.get('lastEventId') || undefined)
+  const transport = makeTransport?.() ?? new ResponseTransport(req, res, comet.closing)
   try {
-    await comet.connect({
-      ...who,
-      transport,
-      rids: query.getAll('rid').filter((rid) => rid !== ''),
-      ...(clientId ? { clientId } : {}),
-      ...(position === undefined ? {} : { position }),
-      recent: countOf(query.get('recent')),
-      answersHeartbeats: query.get('hb') === '1',
-    })
+    if (!isNobody(request.identity)) await session?.store((error) => comet.report(error))
+    await comet.connect({ ...request, transport })
   } catch (error) {
     // Nobody is left to be told.
     if (transport.closed) return 'taken'
@@ -65,8 +69,9 @@ async function admit(
     debug('session refused for now: %s %j', error.code, error.message)
     // `server.close()` would wait for the connection. Over HTTP/2 the transport tells it to take no more requests.
     const isLast = comet.closing.aborted && !isHttp2(res)
-    return temporaryAnswer(error, comet.limits.retry, position, isLast ? { Connection: 'close' } : {})
+    return temporaryAnswer(error, comet.limits.retry, request.position, isLast ? { Connection: 'close' } : {})
   }
+  if (transport.failed !== undefined) throw transport.failed.error
   return 'taken'
 }
 
@@ -78,11 +83,7 @@ function refuse(error: CometError): Answer {
 /**
  * Reads Last-Event-ID. EventSource sends it in UTF-8 (WHATWG HTML, section 9.2.3); Node.js decodes headers as Latin-1.
  */
-function lastEventId(headers: IncomingHttpHeaders): string | undefined {
+function lastEventIdOf(headers: IncomingHttpHeaders): string | undefined {
   const header = headers['last-event-id']
   return typeof header === 'string' && header !== '' ? Buffer.from(header, 'latin1').toString() : undefined
-}
-
-function countOf(text: string | null): number {
-  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : 0
 }

@@ -23,7 +23,7 @@ const BARE_HEARTBEAT = new WriteBatch([encodeControl('heartbeat', {})])
 
 /**
  * One client's outgoing frames, in order: first the replay, then live frames, at most one write per turn of the event
- * loop, unless frames are large. Nothing here throws.
+ * loop, unless frames are large. Nothing here throws, but `open`.
  */
 export abstract class Stream implements TransportListener {
   protected readonly context: StreamContext
@@ -126,9 +126,19 @@ export abstract class Stream implements TransportListener {
     this.#firstBlock = block
   }
 
-  /** Accepts the client: writes `first` with the first piece of the replay. Only the first call counts. */
+  /**
+   * Accepts the client: writes `first` with the first piece of the replay. Only the first call counts.
+   *
+   * @throws what a transport throws that does not keep to its contract; the session is ended then
+   */
   open(first: readonly Buffer[]): void {
-    if (this.#state === 'opening') this.#start([...first, ...this.#takePiece()])
+    if (this.#state !== 'opening') return
+    try {
+      this.#start([...first, ...this.#takePiece()])
+    } catch (error) {
+      this.end('GONE')
+      throw error
+    }
   }
 
   /** Writes the pending frames. For the Flusher. */
@@ -154,8 +164,14 @@ export abstract class Stream implements TransportListener {
     let farewell = last
     if (this.#state === 'opening' && farewell !== undefined) {
       const piece = this.#takePiece()
-      this.#start(piece.length === 0 ? [farewell] : piece)
+      try {
+        this.#start(piece.length === 0 ? [farewell] : piece)
+      } catch {
+        // Nothing was sent, and the session ends anyway.
+      }
       if (piece.length === 0) farewell = undefined
+      // The transport may have found that it is over.
+      if (this.closed) return false
     }
     const takesMore = this.#state === 'open' && !this.clientGone
     // Before the transport is ended, which may call onClose at once.
@@ -215,9 +231,15 @@ export abstract class Stream implements TransportListener {
       this.#firstBlock === undefined ? frames : [this.#firstBlock, ...frames],
     ).parts
     this.#firstBlock = undefined
-    const takesMore = this.#transport.open(opening as WriteBatch)
     const queue = new WriteQueue(rest)
-    if (!takesMore || !queue.drain(this.#transport)) this.#writeQueue = queue
+    try {
+      if (!this.#transport.open(opening as WriteBatch) || !queue.drain(this.#transport))
+        this.#writeQueue = queue
+    } catch (error) {
+      // As before: without a head, the transport is left untouched.
+      if (!this.closed) this.#state = 'opening'
+      throw error
+    }
     this.#continueReplay()
   }
 

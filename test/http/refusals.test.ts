@@ -23,12 +23,12 @@ const CROSS_SITE = { status: 403, code: 'CROSS_SITE' }
 
 const ofStream: Refusal[] = [
   { title: 'a client that is not identified', send: {}, status: 401, code: 'UNAUTHENTICATED' },
-  {
-    title: 'a client that does not accept an event stream',
-    send: { headers: { ...alice, accept: 'text/html, application/json' } },
+  ...['text/html, application/json', 'text/event-stream;q=0', 'text/event-stream-foo'].map((accept) => ({
+    title: `a client that accepts ${accept}`,
+    send: { headers: { ...alice, accept } },
     status: 406,
     code: 'NOT_ACCEPTABLE',
-  },
+  })),
   {
     title: 'a page of another site',
     send: { headers: { ...alice, 'sec-fetch-site': 'cross-site' } },

@@ -149,7 +149,13 @@ describe('GET stream', () => {
   })
 
   describe('Accept', () => {
-    for (const accept of ['text/event-stream', '*/*', 'text/html, */*;q=0.1', 'TEXT/Event-Stream']) {
+    for (const accept of [
+      'text/event-stream',
+      '*/*',
+      'text/*',
+      'text/html, */*;q=0.1',
+      'TEXT/Event-Stream',
+    ]) {
       it(`may be ${accept}`, async () => {
         const { status, destroy } = await connect(app, 'alice', { headers: { accept } })
         destroy()
