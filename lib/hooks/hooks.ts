@@ -3,6 +3,7 @@ import { CometError } from '../errors.ts'
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { isError, messageOf } from '../util/is-error.ts'
 import { kindOf } from '../util/kind-of.ts'
+import { didYouMean } from '../util/known-keys.ts'
 import {
   type ErrorContext,
   errorContext,
@@ -87,8 +88,9 @@ export class Hooks {
     this.#emitter.once(checkName(name), this.#guard(listener))
   }
 
+  /** @throws CometError INVALID_OPTION */
   off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
-    this.#emitter.off(name, this.#guard(listener))
+    this.#emitter.off(checkName(name), this.#guard(listener))
   }
 
   /** Calls the listeners. Never throws. */
@@ -169,12 +171,14 @@ export class Hooks {
   }
 }
 
-function checkName(name: string): string {
+function checkName(name: unknown): string {
+  if (typeof name !== 'string') {
+    throw new CometError('INVALID_OPTION', `The name of a hook must be a string, not ${kindOf(name)}.`)
+  }
   if (NAMES.has(name)) return name
-  throw new CometError(
-    'INVALID_OPTION',
-    `There is no hook ${JSON.stringify(name)}. The hooks are ${[...NAMES].join(', ')}.`,
-  )
+  const names = [...NAMES]
+  const message = `There is no hook ${JSON.stringify(name)}. The hooks are ${names.join(', ')}.`
+  throw new CometError('INVALID_OPTION', message + didYouMean(name, names))
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

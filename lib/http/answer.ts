@@ -22,7 +22,7 @@ export function answerOf(json: string | undefined): Answer {
 
 /** Makes the answer to a request that failed: `{ error: { code, message } }` with the status of the code. */
 export function errorAnswer(
-  { code, message, status }: CometError,
+  { code, message, status = 500 }: CometError,
   headers: Record<string, string> = {},
 ): Answer {
   if (status === 204) return build(status)
