@@ -1,4 +1,4 @@
-import { CometError } from './errors.ts'
+import { CometError, callOfApp } from './errors.ts'
 import type { HookListener, HookMap } from './hooks/hooks.ts'
 import { Node, type NodeCallbacks } from './node/node.ts'
 import { type CometDump, type CometStats, dump, stats } from './node/stats.ts'
@@ -9,24 +9,24 @@ import { orIfGone, requestOwner } from './operations/cluster-calls.ts'
 import type { DisconnectOptions } from './operations/cluster-commands.ts'
 import { handleCommand } from './operations/cluster-handlers.ts'
 import { type ConnectRequest, connect } from './operations/connect.ts'
-import { disconnect } from './operations/disconnect.ts'
+import { checkDisconnectOptions, disconnect } from './operations/disconnect.ts'
 import {
+  checkPublishTarget,
   type EventMap,
   type Publication,
   type PublishOptions,
   type PublishTarget,
   publish,
-  targetOf,
 } from './operations/publish.ts'
 import { enterUser, leaveUser } from './operations/rooms.ts'
 import { forward, sayHeard } from './operations/uplink.ts'
-import { type CometOptions, checkMilliseconds, resolveOptions } from './options.ts'
+import { type CometOptions, checkLimit, checkMilliseconds, resolveOptions } from './options.ts'
 import type { Member } from './ports/presence.ts'
 import { parsePacket } from './protocol/packet.ts'
-import type { Target } from './protocol/target.ts'
 import type { DisconnectWatch } from './session/disconnect-log.ts'
 import { checkIdentity, type Identified } from './session/identity.ts'
-import { checkId, checkTarget, checkUid, type Uid } from './util/validate.ts'
+import { checkOptions } from './util/known-keys.ts'
+import { checkRid, checkTarget, checkUid, type Rid, type Uid } from './util/validate.ts'
 
 /** The subject of `enter` and `leave`: a user (all its sessions, later ones too), or one session. */
 export type Occupant = { readonly uid: Uid } | { readonly sid: string }
@@ -101,7 +101,7 @@ export class Comet<Events = EventMap> {
     return this
   }
 
-  /** Removes a hook. */
+  /** Removes a hook. @throws CometError INVALID_OPTION as {@link on} */
   off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
     this.#node.hooks.off(name, listener)
     return this
@@ -114,10 +114,10 @@ export class Comet<Events = EventMap> {
    * @returns false when the user or session is not online
    * @throws CometError INVALID_ID, UNAVAILABLE, OWNER_UNREACHABLE
    */
-  async enter(occupant: Occupant, rid: string): Promise<boolean> {
+  async enter(occupant: Occupant, rid: Rid): Promise<boolean> {
     const node = this.#node
     const room = this.#checkRid(rid)
-    const target = checkTarget('The occupant', occupant, ['uid', 'sid'], node.options.maxIdBytes)
+    const target = this.#checkTarget('The occupant', occupant, ['uid', 'sid'])
     if ('uid' in target) return await enterUser(node, target.uid, room)
     return await orIfGone(requestOwner(node, target.sid, 'enter', { ...target, rid: room }), false)
   }
@@ -129,10 +129,10 @@ export class Comet<Events = EventMap> {
    * @returns false when the user or session was not in the room
    * @throws CometError INVALID_ID, OWNER_UNREACHABLE
    */
-  async leave(occupant: Occupant, rid: string): Promise<boolean> {
+  async leave(occupant: Occupant, rid: Rid): Promise<boolean> {
     const node = this.#node
     const room = this.#checkRid(rid)
-    const target = checkTarget('The occupant', occupant, ['uid', 'sid'], node.options.maxIdBytes)
+    const target = this.#checkTarget('The occupant', occupant, ['uid', 'sid'])
     if ('uid' in target) return await leaveUser(node, target.uid, room)
     return await orIfGone(requestOwner(node, target.sid, 'leave', { ...target, rid: room }), false)
   }
@@ -142,15 +142,14 @@ export class Comet<Events = EventMap> {
    * `reconnect: true` is given.
    *
    * @returns how many streams were ended
-   * @throws CometError INVALID_ID, OWNER_UNREACHABLE
+   * @throws CometError INVALID_ID, INVALID_OPTION, OWNER_UNREACHABLE
    */
   async disconnect(
-    target: { readonly uid: Uid } | { readonly sid: string } | { readonly rid: string },
+    target: { readonly uid: Uid } | { readonly sid: string } | { readonly rid: Rid },
     options: DisconnectOptions = {},
   ): Promise<number> {
-    const { maxIdBytes } = this.#node.options
-    const checked = checkTarget('The target', target, ['uid', 'sid', 'rid'], maxIdBytes)
-    return await disconnect(this.#node, checked, options)
+    const checked = this.#checkTarget('The target', target, ['uid', 'sid', 'rid'])
+    return await disconnect(this.#node, checked, checkDisconnectOptions(options))
   }
 
   /**
@@ -173,12 +172,12 @@ export class Comet<Events = EventMap> {
    *
    * @throws CometError INVALID_ID
    */
-  async members(rid: string): Promise<Member[]> {
+  async members(rid: Rid): Promise<Member[]> {
     return await this.#node.presence.members(this.#checkRid(rid))
   }
 
   /** Counts the users in a room over all nodes, grace included. @throws CometError INVALID_ID */
-  async count(rid: string): Promise<number> {
+  async count(rid: Rid): Promise<number> {
     return await this.#node.presence.count(this.#checkRid(rid))
   }
 
@@ -186,14 +185,19 @@ export class Comet<Events = EventMap> {
    * Lists the events that the history stores for a user (`uid`), else a room (`rid`), else the world, oldest first.
    *
    * @param options.limit the number of latest events. Default: all
-   * @throws CometError INVALID_TARGET
+   * @throws CometError INVALID_TARGET, INVALID_OPTION
    */
   history(
     target: PublishTarget,
-    { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number } = {},
+    options: { readonly limit?: number } = {},
   ): { readonly position: string; readonly evt: string }[] {
-    const { history, options } = this.#node
-    const entries = history.recent(targetOf(target, options.maxIdBytes) as Target, limit)
+    const { limit = Number.POSITIVE_INFINITY } = checkOptions('The options of history', options, ['limit'])
+    checkLimit('limit', limit)
+    const { history, options: resolved } = this.#node
+    const entries = history.recent(
+      callOfApp(() => checkPublishTarget(target, resolved.maxIdBytes)),
+      limit,
+    )
     return entries.map(({ position, evt }) => ({ position, evt }))
   }
 
@@ -217,9 +221,10 @@ export class Comet<Events = EventMap> {
    * @returns settles when nothing of this Comet is left. Idempotent.
    * @throws CometError INVALID_OPTION (by rejecting); nothing is closed then
    */
-  close({ drain = 5_000 }: { readonly drain?: number } = {}): Promise<void> {
+  close(options: { readonly drain?: number } = {}): Promise<void> {
+    let drain: number
     try {
-      checkMilliseconds('drain', drain)
+      drain = checkDrain(options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -299,10 +304,20 @@ export class Comet<Events = EventMap> {
   }
 
   #checkUid(uid: unknown): string {
-    return checkUid('uid', uid, this.#node.options.maxIdBytes)
+    return callOfApp(() => checkUid('uid', uid, this.#node.options.maxIdBytes))
   }
 
   #checkRid(rid: unknown): string {
-    return checkId('rid', rid, this.#node.options.maxIdBytes)
+    return callOfApp(() => checkRid('rid', rid, this.#node.options.maxIdBytes))
   }
+
+  #checkTarget<K extends 'uid' | 'sid' | 'rid'>(name: string, target: unknown, keys: readonly K[]) {
+    return callOfApp(() => checkTarget(name, target, keys, this.#node.options.maxIdBytes))
+  }
+}
+
+function checkDrain(options: unknown): number {
+  const { drain = 5_000 } = checkOptions('The options of close', options, ['drain'])
+  checkMilliseconds('drain', drain)
+  return drain
 }

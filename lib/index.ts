@@ -44,4 +44,4 @@ export {
 } from './protocol/user-activity-event.ts'
 export type { Identified, Identity } from './session/identity.ts'
 export type { SessionInfo } from './session/session.ts'
-export type { Uid } from './util/validate.ts'
+export type { Rid, Uid } from './util/validate.ts'

@@ -7,6 +7,7 @@ import type { Controller } from './ports/controller.ts'
 import type { Presence } from './ports/presence.ts'
 import type { SessionInfo } from './session/session.ts'
 import { kindOf } from './util/kind-of.ts'
+import { checkOptions } from './util/known-keys.ts'
 import { checkId } from './util/validate.ts'
 
 /** A question to `canEnter`. */
@@ -234,7 +235,7 @@ const NUMBERS = {
   historyRate: { default: 1_048_576, least: 1 },
 } as const
 
-const NAMES = new Set([
+const NAMES = [
   ...Object.keys(NUMBERS),
   ...[
     'canEnter',
@@ -247,7 +248,7 @@ const NAMES = new Set([
     'keepHistory',
     'onExcess',
   ],
-])
+]
 
 /**
  * Checks the options and fills in the defaults.
@@ -255,12 +256,7 @@ const NAMES = new Set([
  * @throws CometError INVALID_OPTION, which names the option and what it may be
  */
 export function resolveOptions(options: CometOptions = {}): ResolvedOptions {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`The options must be an object, not ${kindOf(options)}.`)
-  }
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) throw invalid(`There is no option ${JSON.stringify(name)}.`)
-  }
+  checkOptions('The options', options, NAMES)
   const { canEnter, onMessage, keepHistory, onExcess = 'evict-oldest', namespace = 'comet', server } = options
   if (onExcess !== 'evict-oldest' && onExcess !== 'reject') {
     throw invalid("Option onExcess must be 'evict-oldest' or 'reject'.")
@@ -324,8 +320,19 @@ function checkNumber(name: string, value: unknown, least: number): number {
  *
  * @throws CometError INVALID_OPTION
  */
-export function checkMilliseconds(name: string, value: unknown): void {
+export function checkMilliseconds(name: string, value: unknown): asserts value is number {
   checkNumber(name, value, 0)
+}
+
+/**
+ * Checks a number of things that is an argument of a method: a whole number, or Infinity for all.
+ *
+ * @throws CometError INVALID_OPTION
+ */
+export function checkLimit(name: string, value: unknown): asserts value is number {
+  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= 0)) return
+  const found = typeof value === 'number' ? value : kindOf(value)
+  throw invalid(`Option ${name} must be a whole number, 0 or more, or Infinity, not ${found}.`)
 }
 
 function checkFunction<F>(name: string, value: F): F {

@@ -26,6 +26,7 @@ export class ActivityFeed {
    * hook reacted to before those that it caused.
    */
   push(events: readonly UserActivityEvent[]): void {
+    this.#hooks.rememberCause(events)
     this.#queue.push(...events)
     if (this.#draining) return
     this.#draining = true

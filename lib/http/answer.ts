@@ -29,7 +29,7 @@ export function answerOf(json: string | undefined): Answer {
  * `Retry-After` where a later request may succeed.
  */
 export function errorAnswer(error: CometError, headers: Record<string, string> = {}): Answer {
-  const { code, message, status } = error
+  const { code, message, status = 500 } = error
   if (status === 204) return build(status)
   const more = status === 429 || status === 503 ? { ...headers, 'Retry-After': retryAfterOf(error) } : headers
   return build(status, JSON.stringify({ error: { code, message } }), more)

@@ -1,7 +1,8 @@
 import type { Comet } from '../comet.ts'
-import { CometError, isCometError } from '../errors.ts'
+import { type ClientError, CometError, isClientError } from '../errors.ts'
 import type { Identified } from '../session/identity.ts'
 import { kindOf } from '../util/kind-of.ts'
+import { checkOptions } from '../util/known-keys.ts'
 import type { Request, Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
 
@@ -61,7 +62,8 @@ export function checkHttpOptions(
   if (typeof comet?.connect !== 'function') {
     throw new CometError('INVALID_OPTION', 'The first argument must be a Comet.')
   }
-  if (typeof options?.identify !== 'function') {
+  checkOptions('The second argument', options, ['identify', 'crossSite', ...own])
+  if (typeof options.identify !== 'function') {
     throw new CometError(
       'INVALID_OPTION',
       'Option identify must be a function that tells who a request is from.',
@@ -69,14 +71,6 @@ export function checkHttpOptions(
   }
   if (options.crossSite !== undefined && typeof options.crossSite !== 'boolean') {
     throw new CometError('INVALID_OPTION', 'Option crossSite must be a boolean.')
-  }
-  const known = ['identify', 'crossSite', ...own]
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) {
-    throw new CometError(
-      'INVALID_OPTION',
-      `Unknown option ${JSON.stringify(unknown)}. This adapter takes ${known.join(', ')}.`,
-    )
   }
 }
 
@@ -91,8 +85,8 @@ export function wrongFramework(adapter: 'cometExpress' | 'cometKoa'): CometError
 }
 
 /** Tells whether the client may see an error. A wrong answer of `identify` goes to the app's error handling instead. */
-export function isForClient(error: unknown): error is CometError {
-  return isCometError(error) && error.code !== 'INVALID_IDENTITY'
+export function isForClient(error: unknown): error is ClientError {
+  return isClientError(error) && error.code !== 'INVALID_IDENTITY'
 }
 
 /**

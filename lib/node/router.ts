@@ -13,7 +13,7 @@ import { encodeBlock } from '../stream/sse.ts'
 /** The part of the node that the router uses. */
 interface RouterContext {
   readonly options: Pick<ResolvedOptions, 'keepHistory'>
-  readonly hooks: Pick<Hooks, 'report'>
+  readonly hooks: Pick<Hooks, 'report' | 'reportIfRejected'>
   readonly registry: Registry
   readonly history: History
   readonly counters: { delivered: number }
@@ -76,14 +76,18 @@ export class Router {
   }
 
   #isStored({ uid, rid, transient }: Delivery): boolean {
-    const { keepHistory } = this.#context.options
+    const { options, hooks } = this.#context
+    const { keepHistory } = options
     if (transient) return false
     if (keepHistory === undefined || uid !== undefined || rid === undefined) return true
     try {
+      const answer: unknown = keepHistory({ rid })
+      if (answer === true || answer === false) return answer
       // Only `true` counts. An async `keepHistory` returns a promise, which is truthy; it must not count as a yes.
-      return keepHistory({ rid }) === true
+      hooks.reportIfRejected(answer)
+      return false
     } catch (error) {
-      this.#context.hooks.report(error)
+      hooks.report(error)
       return false
     }
   }

@@ -1,9 +1,29 @@
 import { CometError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
 import type { Session } from '../session/session.ts'
+import { kindOf } from '../util/kind-of.ts'
+import { checkOptions } from '../util/known-keys.ts'
 import { closeSession } from './close.ts'
 import { orIfGone, requestAll, requestOwner } from './cluster-calls.ts'
 import type { DisconnectOptions, RequestOf, SessionTarget } from './cluster-commands.ts'
+
+/**
+ * Checks the options of `comet.disconnect`.
+ *
+ * @throws CometError INVALID_OPTION
+ */
+export function checkDisconnectOptions(options: unknown): DisconnectOptions {
+  const { reason, reconnect } = checkOptions('The options of disconnect', options, ['reason', 'reconnect'])
+  if (reason !== undefined && typeof reason !== 'string') throw wrong('reason', 'a string', reason)
+  if (reconnect !== undefined && typeof reconnect !== 'boolean') {
+    throw wrong('reconnect', 'a boolean', reconnect)
+  }
+  return { ...(reason === undefined ? {} : { reason }), ...(reconnect === undefined ? {} : { reconnect }) }
+}
+
+function wrong(name: string, expected: string, value: unknown): CometError {
+  return new CometError('INVALID_OPTION', `Option ${name} must be ${expected}, not ${kindOf(value)}.`)
+}
 
 /** Disconnects sessions on all nodes, those in grace included. @returns how many streams were ended */
 export async function disconnect(

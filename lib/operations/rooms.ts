@@ -1,4 +1,4 @@
-import { CometError, isCometError } from '../errors.ts'
+import { CometError, isClientError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
 import type { GrantedBy } from '../ports/presence.ts'
 import { expulsionKey, sessionKey, userKey } from '../session/membership-changes.ts'
@@ -35,7 +35,8 @@ export async function mayEnter(
     const request = { uid, rid, session, ...(info === undefined ? {} : { info }) }
     return { allowed: (await canEnter(request)) === true, failed: false }
   } catch (error) {
-    if (isCometError(error)) return { allowed: false, failed: false }
+    // One about what the app did, such as a wrong call of Comet, is no answer.
+    if (isClientError(error)) return { allowed: false, failed: false }
     hooks.report(error)
     return { allowed: false, failed: true }
   }

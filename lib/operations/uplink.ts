@@ -1,4 +1,4 @@
-import { CometError, isCometError } from '../errors.ts'
+import { CometError, isClientError } from '../errors.ts'
 import type { ClientMessage } from '../hooks/hooks.ts'
 import type { Node } from '../node/node.ts'
 import type { Packet } from '../protocol/packet.ts'
@@ -26,14 +26,22 @@ export async function receive(node: Node, incoming: IncomingPacket): Promise<str
   const session = node.registry.get(incoming.sid)
   if (session === undefined) throw new CometError('NO_SUCH_SESSION')
   if (!isOwnedBy(session, incoming)) throw new CometError('NOT_YOUR_SESSION')
-  const { packetRate } = node.options
+  const { packetRate, maxBufferedBytes } = node.options
   const state = node.uplinkStates.of(session.sid)
   if (!state.take(packetRate)) throw new CometError('TOO_MANY_PACKETS')
   // HB and BYE skip the queue, which a slow `canEnter` or `onMessage` may hold up: a late HB would let a client that is
   // alive be closed as SILENT, and a BYE must take effect at once.
   const { type } = incoming.packet
   if (type === 'HB' || type === 'BYE') return await handle(node, session, state, incoming)
-  return await state.enqueue(() => handle(node, session, state, incoming), 2 * packetRate)
+  const work = () => handle(node, session, state, incoming)
+  return await state.enqueue(work, 2 * packetRate, bytesOf(incoming.packet), maxBufferedBytes)
+}
+
+/** Counts the bytes of a packet's texts in UTF-8. */
+function bytesOf(packet: Packet): number {
+  let bytes = 0
+  for (const text of Object.values(packet)) if (typeof text === 'string') bytes += Buffer.byteLength(text)
+  return bytes
 }
 
 async function handle(
@@ -184,7 +192,7 @@ async function askApp(node: Node, message: ClientMessage): Promise<string | unde
     const answer = await node.options.onMessage?.(message)
     return answer === undefined ? undefined : JSON.stringify(answer)
   } catch (cause) {
-    if (isCometError(cause)) throw cause
+    if (isClientError(cause)) throw cause
     node.hooks.report(cause)
     throw new CometError('INTERNAL', 'onMessage failed.', { cause })
   }

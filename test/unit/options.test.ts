@@ -120,8 +120,20 @@ describe('CometOptions', () => {
   })
 
   it('are refused when one is unknown, such as a misspelt one', () => {
-    for (const name of ['offlinegrace', 'canenter', '', 'constructor', 'toString', '__proto__ ']) {
+    for (const name of ['', 'toString', '__proto__ ', 'color']) {
       const message = `There is no option ${JSON.stringify(name)}.`
+      assert.throws(() => resolve({ [name]: undefined }), { code: 'INVALID_OPTION', message })
+    }
+  })
+
+  it('are refused with the nearest name when one is misspelt', () => {
+    for (const [name, nearest] of [
+      ['offlinegrace', 'offlineGrace'],
+      ['canenter', 'canEnter'],
+      ['maxSesions', 'maxSessions'],
+      ['brokr', 'broker'],
+    ] as const) {
+      const message = `There is no option "${name}". Did you mean ${nearest}?`
       assert.throws(() => resolve({ [name]: undefined }), { code: 'INVALID_OPTION', message })
     }
   })
