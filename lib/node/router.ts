@@ -19,6 +19,9 @@ interface RouterContext {
   readonly counters: { delivered: number }
 }
 
+/** The memory that an item takes besides its frame, in bytes: its objects, and those of the frame. */
+const ITEM_BYTES = 300
+
 /** Decides which sessions of this node get an event, and delivers it to them. */
 export class Router {
   readonly #context: RouterContext
@@ -72,7 +75,12 @@ export class Router {
   /** Makes an item of an event that the history does not store. It may wait for long. */
   #passingItem(delivery: Delivery, frame: Buffer): ReplayItem {
     const own = unpooled(frame)
-    return { ordinal: this.#ordinal, target: targetIn(delivery), frame: own, ownBytes: own.length }
+    return {
+      ordinal: this.#ordinal,
+      target: targetIn(delivery),
+      frame: own,
+      ownBytes: own.length + ITEM_BYTES,
+    }
   }
 
   #isStored({ uid, rid, transient }: Delivery): boolean {

@@ -24,8 +24,8 @@ export function controlItem(frame: Buffer, target: Target = {}): ReplayItem {
 /** The size of the pieces that a replay is written in, in bytes. */
 const PIECE_BYTES = 65_536
 
-/** The most events that may be published during one replay: a reference to each takes memory, too. */
-const MOST_ADDED = 16_384
+/** The most events that may be published during one replay: what is left of an evicted one takes about 250 bytes. */
+const MOST_ADDED = 8_192
 
 /** Items that are prepared as they are read. They take little memory until then. */
 export interface ReplaySource {

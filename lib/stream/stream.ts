@@ -148,9 +148,7 @@ export abstract class Stream implements TransportListener {
     this.#pending = undefined
     if (batch === undefined) return
     this.#write(batch)
-    if (this.#writeQueue !== undefined && this.#writeQueue.excess > this.context.options.maxBufferedBytes) {
-      this.#endSlow()
-    }
+    if (this.#writeQueue?.exceeds(this.context.options.maxBufferedBytes)) this.#endSlow()
   }
 
   /**

@@ -1,6 +1,9 @@
 import type { Transport } from '../ports/transport.ts'
 import type { WriteBatch } from '../ports/write-batch.ts'
 
+/** The most batches that may wait: the objects of a small batch take about 400 bytes. */
+const MOST_WAITING = 4_096
+
 /**
  * The batches that wait while a transport is busy with an earlier write. They are joined when their turn comes, and
  * frames are shared by all sessions, so a slow reader costs little more than a list of references.
@@ -23,6 +26,11 @@ export class WriteQueue {
   get excess(): number {
     const [next] = this.#waiting
     return next === undefined ? 0 : this.#bytes - next.length
+  }
+
+  /** Tells whether the reader is too far behind. @param maxBytes the limit for the {@link excess} */
+  exceeds(maxBytes: number): boolean {
+    return this.excess > maxBytes || this.#waiting.length > MOST_WAITING
   }
 
   add(batch: WriteBatch): void {

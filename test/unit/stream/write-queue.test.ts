@@ -60,6 +60,14 @@ describe('WriteQueue', () => {
     assert.deepEqual(excess, [0, 20, 23, 3])
   })
 
+  it('exceeds its bounds by bytes, and by the number of batches however small they are', () => {
+    const writeQueue = new WriteQueue()
+    for (let index = 0; index < 4_096; index += 1) writeQueue.add(batch('x'))
+    assert.deepEqual([writeQueue.exceeds(4_094), writeQueue.exceeds(4_095)], [true, false])
+    writeQueue.add(batch('x'))
+    assert.equal(writeQueue.exceeds(1_000_000), true)
+  })
+
   it('holds no memory but that of its frames, however many others were made between them', () => {
     const writeQueue = new WriteQueue()
     const batches: WriteBatch[] = []
