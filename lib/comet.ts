@@ -25,6 +25,7 @@ import type { Member } from './ports/presence.ts'
 import { parsePacket } from './protocol/packet.ts'
 import type { DisconnectWatch } from './session/disconnect-log.ts'
 import { checkIdentity, type Identified } from './session/identity.ts'
+import { flat } from './util/flat.ts'
 import { checkOptions } from './util/known-keys.ts'
 import { checkRid, checkTarget, checkUid, type Rid, type Uid } from './util/validate.ts'
 
@@ -308,7 +309,7 @@ export class Comet<Events = EventMap> {
   }
 
   #checkRid(rid: unknown): string {
-    return callOfApp(() => checkRid('rid', rid, this.#node.options.maxIdBytes))
+    return callOfApp(() => flat(checkRid('rid', rid, this.#node.options.maxIdBytes)))
   }
 
   #checkTarget<K extends 'uid' | 'sid' | 'rid'>(name: string, target: unknown, keys: readonly K[]) {

@@ -161,7 +161,8 @@ export interface CometOptions {
    */
   readonly historyEvents?: number
   /**
-   * The most bytes that the history stores in all.
+   * The most bytes that the history stores in all. Beyond that the targets that use most give up their oldest events, so
+   * that a busy one does not evict those of a quiet one.
    *
    * @default 67_108_864
    */

@@ -2,15 +2,32 @@ import type { Delivery } from '../ports/broker.ts'
 import type { Target } from '../protocol/target.ts'
 import type { ReplayItem } from '../stream/replay.ts'
 import { encodeBlock } from '../stream/sse.ts'
+import { flat } from '../util/flat.ts'
+import type { Evictable } from './eviction.ts'
 
 /** The events of one target, and the mark after which none is missing. Changed by the History only. */
-export interface TargetHistory {
+export class TargetHistory implements Evictable<TargetHistory> {
   readonly key: string
   readonly target: Target
   /** Oldest first. Entries before `head` are evicted (undefined). */
-  entries: (HistoryEntry | undefined)[]
-  head: number
+  entries: (HistoryEntry | undefined)[] = []
+  head = 0
   readonly lowWaterMark: LowWaterMark
+  lostAt = Number.NEGATIVE_INFINITY
+  bytes = 0
+  list: Evictable<TargetHistory>['list']
+  before: TargetHistory | undefined
+  after: TargetHistory | undefined
+
+  constructor(key: string, target: Target, lowWaterMark: LowWaterMark) {
+    this.key = key
+    this.target = target
+    this.lowWaterMark = lowWaterMark
+  }
+
+  get isEmpty(): boolean {
+    return this.head === this.entries.length
+  }
 }
 
 /** The place of an event in the order of all events. */
@@ -41,6 +58,9 @@ export class LowWaterMark implements Place {
 
 /** The memory that an entry takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
 const ENTRY_BYTES = 400
+
+/** The memory that `except` takes besides its id, in bytes. */
+const EXCEPT_BYTES = 150
 
 /**
  * An event in the history. A replay may refer to an entry, which does not stop its eviction: after that `frame` is
@@ -75,9 +95,10 @@ export class HistoryEntry implements ReplayItem {
     const { evt, except, position } = delivery
     this.target = history.target
     this.ordinal = ordinal
-    this.position = position
-    this.#evt = evt
-    this.except = except
+    // The history accounts for the text that it is given, not for a document that the text was cut out of.
+    this.position = flat(position)
+    this.#evt = flat(evt)
+    this.except = except && flatIds(except)
     this.history = history
     this.older = older
     this.#frame = isPooled(frame) ? undefined : frame
@@ -119,7 +140,7 @@ function isPooled(frame: Buffer): boolean {
   return frame.buffer.byteLength > frame.length
 }
 
-/** Copies a frame that is a slice of the pool. */
+/** Copies a Buffer that {@link isPooled}, for what keeps it longer than a turn. */
 export function unpooled(frame: Buffer): Buffer {
   if (!isPooled(frame)) return frame
   const own = Buffer.allocUnsafeSlow(frame.length)
@@ -127,7 +148,15 @@ export function unpooled(frame: Buffer): Buffer {
   return own
 }
 
+function flatIds(except: NonNullable<Delivery['except']>): NonNullable<Delivery['except']> {
+  return 'sid' in except ? { sid: flat(except.sid) } : { uid: flat(except.uid) }
+}
+
 /** Computes the bytes that an event adds to the total that `historyBytes` limits. */
-export function costOfEntry({ evt, position }: Delivery, frame: Buffer): number {
-  return frame.length + 2 * (evt.length + position.length) + ENTRY_BYTES
+export function costOfEntry({ evt, position, except }: Delivery, frame: Buffer): number {
+  return frame.length + 2 * (evt.length + position.length) + ENTRY_BYTES + (except ? costOfIds(except) : 0)
+}
+
+function costOfIds(except: NonNullable<Delivery['except']>): number {
+  return 2 * ('sid' in except ? except.sid : except.uid).length + EXCEPT_BYTES
 }

@@ -1,8 +1,10 @@
 import type { Delivery } from '../ports/broker.ts'
 import type { Target } from '../protocol/target.ts'
 import { targetIn, targetKey } from '../protocol/target.ts'
+import { flat } from '../util/flat.ts'
 import { HistoryCursor, type Skips } from './cursor.ts'
-import { costOfEntry, HistoryEntry, LowWaterMark, type TargetHistory } from './history-entry.ts'
+import { Eviction } from './eviction.ts'
+import { costOfEntry, HistoryEntry, LowWaterMark, TargetHistory } from './history-entry.ts'
 
 /** The bounds of a {@link History}. */
 export interface HistoryBounds {
@@ -26,14 +28,15 @@ export interface Missed {
 }
 
 /** The memory that a target takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
-const TARGET_BYTES = 300
+const TARGET_BYTES = 360
 
 /**
  * The recent events of each target, from which a client that reconnects gets what it missed. It outlives empty rooms
  * and offline users.
  *
- * Each target is judged by itself: a busy world does not make a user's own events incomplete. Every method except
- * {@link since}, {@link last} and {@link recent} takes a constant number of steps (amortized).
+ * Each target is judged by itself: a busy world does not make a user's own events incomplete, and does not evict them
+ * ({@link Eviction}). Every method except {@link since}, {@link last} and {@link recent} takes a constant number of steps
+ * (amortized).
  */
 export class History {
   readonly #bounds: HistoryBounds
@@ -44,7 +47,7 @@ export class History {
   #newest: HistoryEntry | undefined
   /** Of all targets that have no entry: the newest event that any of them lost. */
   readonly #lowWaterMark: LowWaterMark
-  #bytes = 0
+  readonly #eviction: Eviction<TargetHistory>
   #count = 0
   /** Runs while something is stored, so that old entries go even when nothing new comes. */
   #expiry: NodeJS.Timeout | undefined
@@ -53,47 +56,47 @@ export class History {
   constructor(bounds: HistoryBounds, compare: ComparePositions, start: string) {
     this.#bounds = bounds
     this.#compare = compare
+    this.#eviction = new Eviction(bounds.bytes)
     this.#lowWaterMark = new LowWaterMark({ position: start, ordinal: 0 })
   }
 
   get size(): { readonly events: number; readonly targets: number; readonly bytes: number } {
-    return { events: this.#count, targets: this.#targets.size, bytes: this.#bytes }
+    const { bytes, emptied } = this.#eviction
+    return { events: this.#count, targets: this.#targets.size - emptied, bytes }
   }
 
   /**
-   * Stores an event.
+   * Stores an event. When there are too many bytes, targets that use most give up their oldest events.
    *
    * @param ordinal higher than that of every event before
    * @returns undefined when the bounds leave no room for it; its target is incomplete from here on
    */
   append(delivery: Delivery, frame: Buffer, ordinal: number): HistoryEntry | undefined {
-    const key = targetKey(delivery)
-    if (this.#bounds.count < 1 || costOfEntry(delivery, frame) + costOfTarget(key) > this.#bounds.bytes) {
-      const mark = this.#targets.get(key)?.lowWaterMark ?? this.#lowWaterMark
-      mark.raise({ position: delivery.position, ordinal })
+    if (this.#bounds.count < 1) {
+      this.#lowWaterMark.raise({ position: flat(delivery.position), ordinal })
       return undefined
     }
-    const history = this.#historyOf(key, delivery)
-    const entry = new HistoryEntry(delivery, frame, history, ordinal, this.#newest)
-    if (this.#newest === undefined) this.#oldest = entry
-    else this.#newest.newer = entry
-    this.#newest = entry
-    history.entries.push(entry)
-    this.#count += 1
-    this.#bytes += entry.cost
-    if (history.entries.length - history.head > this.#bounds.count) this.#evictOldest(history)
+    const history = this.#historyOf(targetKey(delivery), delivery)
+    const entry = this.#fits(history, delivery, frame)
+      ? this.#add(new HistoryEntry(delivery, frame, history, ordinal, this.#newest))
+      : this.#lose(history, { position: flat(delivery.position), ordinal })
     this.expire()
-    while (this.#oldest !== undefined && this.#bytes > this.#bounds.bytes) {
-      this.#evictOldest(this.#oldest.history)
+    for (let full = this.#eviction.victim(); full !== undefined; full = this.#eviction.victim()) {
+      this.#evictOldest(full)
+      this.#eviction.takeTurn(full)
     }
     this.#expiry ??= this.#expireIn(this.#bounds.age)
-    return entry
+    // It may have been the largest one itself.
+    return entry?.isEvicted ? undefined : entry
   }
 
-  /** Evicts the entries that are older than the bound. */
+  /** Evicts the entries that are older than the bound, and forgets the targets that lost all of theirs by then. */
   expire(): void {
     const limit = performance.now() - this.#bounds.age
-    while (this.#oldest !== undefined && this.#oldest.time <= limit) this.#evictOldest(this.#oldest.history)
+    while (this.#oldest !== undefined && this.#oldest.time <= limit) {
+      this.#evictOldest(this.#oldest.history, limit)
+    }
+    this.#dropEmptied(limit)
   }
 
   /** Stops the timer. */
@@ -147,8 +150,11 @@ export class History {
   #expireIn(milliseconds: number): NodeJS.Timeout {
     const timer = setTimeout(() => {
       this.expire()
-      const oldest = this.#oldest
-      this.#expiry = oldest && this.#expireIn(oldest.time + this.#bounds.age - performance.now())
+      const oldest = Math.min(this.#oldest?.time ?? Number.POSITIVE_INFINITY, this.#eviction.firstLoss)
+      this.#expiry =
+        oldest === Number.POSITIVE_INFINITY
+          ? undefined
+          : this.#expireIn(oldest + this.#bounds.age - performance.now())
     }, milliseconds)
     return timer.unref()
   }
@@ -156,36 +162,83 @@ export class History {
   #historyOf(key: string, delivery: Delivery): TargetHistory {
     let history = this.#targets.get(key)
     if (history === undefined) {
-      const lowWaterMark = new LowWaterMark(this.#lowWaterMark)
-      history = { key, target: targetIn(delivery), entries: [], head: 0, lowWaterMark }
-      this.#targets.set(key, history)
-      this.#bytes += costOfTarget(key)
+      const { uid, rid } = delivery
+      const target = targetIn({
+        ...(uid === undefined ? {} : { uid: flat(uid) }),
+        ...(rid === undefined ? {} : { rid: flat(rid) }),
+      })
+      history = new TargetHistory(flat(key), target, new LowWaterMark(this.#lowWaterMark))
+      this.#targets.set(history.key, history)
+      this.#eviction.empty(history, costOfTarget(key))
     }
     return history
   }
 
-  /** Evicts a target's oldest entry, and the target with its last one. */
-  #evictOldest(history: TargetHistory): void {
+  #fits({ key }: TargetHistory, delivery: Delivery, frame: Buffer): boolean {
+    return costOfEntry(delivery, frame) + costOfTarget(key) <= this.#bounds.bytes
+  }
+
+  #add(entry: HistoryEntry): HistoryEntry {
+    const { history } = entry
+    if (this.#newest === undefined) this.#oldest = entry
+    else this.#newest.newer = entry
+    this.#newest = entry
+    history.entries.push(entry)
+    this.#count += 1
+    this.#eviction.resize(history, history.bytes + entry.cost)
+    if (history.entries.length - history.head > this.#bounds.count) this.#evictOldest(history)
+    return entry
+  }
+
+  /** Marks a target as incomplete from an event on that is not stored. */
+  #lose(history: TargetHistory, place: { readonly position: string; readonly ordinal: number }): undefined {
+    history.lowWaterMark.raise(place)
+    history.lostAt = performance.now()
+    this.#dropEmptied()
+  }
+
+  /** @param limit the time up to which the loss of an event is so long ago that its target is forgotten with it */
+  #evictOldest(history: TargetHistory, limit = Number.NEGATIVE_INFINITY): void {
     const entry = history.entries[history.head] as HistoryEntry
     history.entries[history.head] = undefined
     history.head += 1
     history.lowWaterMark.raise(entry)
+    history.lostAt = Math.max(history.lostAt, entry.time)
     if (entry.older === undefined) this.#oldest = entry.newer
     else entry.older.newer = entry.newer
     if (entry.newer === undefined) this.#newest = entry.older
     else entry.newer.older = entry.older
     entry.evict()
     this.#count -= 1
-    this.#bytes -= entry.cost
-    if (history.head === history.entries.length) {
-      this.#targets.delete(history.key)
-      this.#bytes -= costOfTarget(history.key)
-      this.#lowWaterMark.raise(history.lowWaterMark)
-    } else if (history.head * 2 > history.entries.length) {
+    if (history.isEmpty) {
+      history.entries = []
+      history.head = 0
+      this.#eviction.empty(history, history.bytes - entry.cost)
+      if (history.lostAt <= limit) this.#drop(history)
+      this.#dropEmptied()
+      return
+    }
+    this.#eviction.resize(history, history.bytes - entry.cost)
+    if (history.head * 2 > history.entries.length) {
       // Half of the array is empty. Moving the rest costs no more than the evictions since the last move did.
       history.entries = history.entries.slice(history.head)
       history.head = 0
     }
+  }
+
+  /** Drops the records of targets without an event that are too old, or too many. */
+  #dropEmptied(limit = Number.NEGATIVE_INFINITY): void {
+    for (;;) {
+      const history = this.#eviction.firstEmptied(limit)
+      if (history === undefined) return
+      this.#drop(history)
+    }
+  }
+
+  #drop(history: TargetHistory): void {
+    this.#targets.delete(history.key)
+    this.#eviction.drop(history)
+    this.#lowWaterMark.raise(history.lowWaterMark)
   }
 
   /** Finds the index of the first entry after a position, by binary search. */

@@ -1,4 +1,5 @@
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
+import { Fifo } from '../util/fifo.ts'
 import type { HookMap, Hooks } from './hooks.ts'
 
 const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
@@ -14,7 +15,7 @@ const NAMES: { readonly [type: number]: 'online' | 'offline' | 'heard' | 'enter'
 /** Emits user activity to the hooks. Every listener gets it in the order it happened. */
 export class ActivityFeed {
   readonly #hooks: Hooks
-  readonly #queue: UserActivityEvent[] = []
+  readonly #queue = new Fifo<UserActivityEvent>()
   #draining = false
 
   constructor(hooks: Hooks) {
@@ -27,7 +28,8 @@ export class ActivityFeed {
    */
   push(events: readonly UserActivityEvent[]): void {
     this.#hooks.rememberCause(events)
-    this.#queue.push(...events)
+    // Not spread into one call: a user may leave more rooms at once than a call takes arguments.
+    for (const event of events) this.#queue.push(event)
     if (this.#draining) return
     this.#draining = true
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {

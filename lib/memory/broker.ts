@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Broker, BrokerConnection, BrokerHandler, Envelope } from '../ports/broker.ts'
 import type { Controller } from '../ports/controller.ts'
 import type { Presence } from '../ports/presence.ts'
+import { Fifo } from '../util/fifo.ts'
 import { MemoryController } from './controller.ts'
 import { Namespaces } from './namespaces.ts'
 import { MemoryPresence } from './presence.ts'
@@ -27,7 +28,7 @@ export class MemoryBroker implements Broker {
   #sequence = 0
   #isDelivering = false
   /** Events that are published during a delivery, such as by a hook: all nodes get them after it, in one order. */
-  readonly #queue: { readonly namespace: string; readonly envelope: Envelope }[] = []
+  readonly #queue = new Fifo<{ readonly namespace: string; readonly envelope: Envelope }>()
 
   join(node: BrokerHandler): BrokerConnection {
     const subscriber = { id: node.id, namespace: node.namespace, node, position: this.#position() }
@@ -58,10 +59,13 @@ export class MemoryBroker implements Broker {
   }
 
   async #publish(namespace: string, envelope: Envelope): Promise<void> {
-    this.#queue.push({ namespace, envelope })
-    if (this.#isDelivering) return
+    if (this.#isDelivering) {
+      this.#queue.push({ namespace, envelope })
+      return
+    }
     this.#isDelivering = true
     try {
+      this.#deliver(namespace, envelope)
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
         this.#deliver(next.namespace, next.envelope)
       }

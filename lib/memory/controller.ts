@@ -1,5 +1,6 @@
 import { CometError } from '../errors.ts'
 import type { Command, Controller, ControllerConnection, ControllerHandler } from '../ports/controller.ts'
+import { patientTimeout } from '../util/patient-timeout.ts'
 import { Namespaces } from './namespaces.ts'
 
 /** A Controller within the process, for the Comets that share it: a command is a function call with a deadline. */
@@ -32,7 +33,7 @@ export class MemoryController implements Controller {
 
 function withDeadline<T>(answer: Promise<T>, timeout: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new CometError('OWNER_UNREACHABLE')), timeout)
+    const timer = patientTimeout(() => reject(new CometError('OWNER_UNREACHABLE')), timeout)
     answer.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

@@ -11,6 +11,7 @@ import type {
 } from '../ports/presence.ts'
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { now } from '../util/clock.ts'
+import { patientTimeout } from '../util/patient-timeout.ts'
 import { SmallSet } from '../util/small-set.ts'
 
 const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
@@ -124,7 +125,7 @@ export class PresenceState {
   /** Puts a session in grace: removes it after `grace` milliseconds, unless a takeover comes first. */
   removeAfter(session: PresentSession, grace: number, report: Report): void {
     clearTimeout(session.timer)
-    session.timer = setTimeout(() => this.remove(session, report), grace)
+    session.timer = patientTimeout(() => this.remove(session, report), grace)
     session.timer.unref()
   }
 

@@ -10,6 +10,7 @@ import { expulsionKey, type Watch } from '../session/membership-changes.ts'
 import type { Newcomer } from '../session/newcomers.ts'
 import { Session } from '../session/session.ts'
 import { parseStayAwayToken } from '../session/stay-away-token.ts'
+import { flat } from '../util/flat.ts'
 import { checkId } from '../util/validate.ts'
 import { addNewcomer, enforceSessionLimits, evictExcess, mustStayAway, turnAway } from './admission.ts'
 import { closeSession, leavePresence } from './close.ts'
@@ -105,17 +106,17 @@ interface Validated {
 }
 
 function validate(node: Node, request: ConnectRequest): Validated {
-  const { identity: identified, transport, rids, clientId, position } = request
+  const { identity: identified, transport, rids, clientId: page, position } = request
   const { maxIdBytes } = node.options
   const identity = checkIdentity(identified, maxIdBytes)
-  const asked = rids?.length ? new Set(rids.map((rid) => checkId('rid', rid, maxIdBytes))) : NONE
-  if (clientId !== undefined) checkId('clientId', clientId, maxIdBytes)
+  const asked = rids?.length ? new Set(rids.map((rid) => flat(checkId('rid', rid, maxIdBytes)))) : NONE
+  const clientId = page === undefined ? undefined : flat(checkId('clientId', page, maxIdBytes))
   if (node.closing) throw new CometError('SHUTTING_DOWN')
   const { uid, anonymous } = identity
   if (!anonymous && !node.connectTokens.take(uid)) throw new CometError('TOO_MANY_CONNECTS')
   const session = new Session(node, transport, newSid(node.id), identity, clientId)
   session.beginWith(firstBlockFor(position))
-  if (clientId !== undefined) session.start = position
+  if (clientId !== undefined && position !== undefined) session.start = flat(position)
   return { identity, rids: asked, session }
 }
 
@@ -230,7 +231,7 @@ function register(
   counters.connections += 1
   if (session.clientId !== undefined) {
     const isKnown = position !== undefined && broker.compare(position, start) !== undefined
-    session.start = isKnown ? position : start
+    if (!isKnown) session.start = start
   }
   return start
 }

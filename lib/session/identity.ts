@@ -1,5 +1,6 @@
 import { CometError, isCometError } from '../errors.ts'
 import { newSecret } from '../ids.ts'
+import { flat } from '../util/flat.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkRid, checkUid, type Rid, type Uid } from '../util/validate.ts'
 
@@ -21,7 +22,7 @@ export interface Identity {
    */
   readonly expiresAt?: number
   /**
-   * The data that other users may see of the user in `members`; JSON.
+   * The data that other users may see of the user in `members`; JSON. It is copied.
    *
    * @default undefined
    */
@@ -68,11 +69,11 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
     }
     if (!Array.isArray(rooms)) throw new TypeError(`rooms must be an array of room ids, not ${kindOf(rooms)}`)
     return {
-      uid: checkUid('uid', uid, maxIdBytes),
+      uid: flat(checkUid('uid', uid, maxIdBytes)),
       anonymous: false,
       expiresAt: expiresAt === undefined ? undefined : checkExpiry(expiresAt),
-      rooms: Array.from(new Set(rooms.map((rid) => checkRid('rooms', rid, maxIdBytes)))),
-      info,
+      rooms: Array.from(new Set(rooms.map((rid) => flat(checkRid('rooms', rid, maxIdBytes))))),
+      info: info === undefined ? undefined : copyInfo(info),
     }
   } catch (cause) {
     if (isCometError(cause) && cause.code === 'UNAUTHENTICATED') throw cause
@@ -82,6 +83,17 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
       { cause },
     )
   }
+}
+
+/** Copies the info, which presence keeps: as JSON, so that the app's object may change, and texts in it keep no others. */
+function copyInfo(info: unknown): unknown {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(info)
+  } catch (cause) {
+    throw new TypeError(`info is not JSON: ${(cause as Error).message}`)
+  }
+  return text === undefined ? undefined : JSON.parse(text)
 }
 
 /** Tells whether `identify` found nobody. The number 0 is a user: databases may count from it. */

@@ -27,13 +27,20 @@ export interface SessionContext extends StreamContext {
 /** When something is due for a session. Times are whole milliseconds of `performance.now()`, which V8 stores inline. */
 export interface LivenessTimers extends Timed {
   readonly session: Session
-  /** When the session ends, whatever happens, and with which code. */
-  readonly deadline: number
-  readonly code: CometCloseCode
+  /** When the connection is too old; infinite for one whose client answers heartbeats. */
+  deadline: number
   /** When the next heartbeat is due for a client that answers; infinite for one that does not. */
   beat: number
-  /** When the client was last seen; undefined for one that does not answer heartbeats. */
-  lastSeen: number | undefined
+  /** The number of heartbeats since the client was last seen. */
+  unanswered: number
+  /** Undefined for an identity that does not expire. */
+  readonly expiry: Expiry | undefined
+}
+
+/** When an identity expires, in milliseconds since January 1, 1970 UTC. */
+export interface Expiry extends Timed {
+  readonly session: Session
+  readonly expiresAt: number
 }
 
 const NONE: ReadonlySet<string> = new Set()

@@ -20,6 +20,8 @@ export class UplinkState implements Timed {
   /** The answers to the latest SENDs by id, oldest first. Undefined stands for an answer without content. */
   readonly answers = new Map<string, string | undefined>()
   slot: number | undefined
+  /** How long a takeover may come, and since when. Set while it may. */
+  grace: { readonly since: number; readonly milliseconds: number } | undefined
   /** The packets that wait for the one that is handled, in order. */
   readonly #waiting = new Set<WaitingPacket>()
   #waitingBytes = 0
@@ -117,7 +119,11 @@ export class UplinkState implements Timed {
 export class UplinkStates {
   readonly #rate: number
   readonly #states = new Map<string, UplinkState>()
-  readonly #wheel = new TimerWheel<UplinkState>(({ sid }) => {
+  readonly #wheel: TimerWheel<UplinkState> = new TimerWheel((state, now) => {
+    const { sid, grace } = state
+    state.grace = undefined
+    // What came while this process stood still is not read yet: it waits once more.
+    if (grace !== undefined && this.#wheel.stoodStillSince(grace.since)) return now + grace.milliseconds
     this.#states.delete(sid)
     return Number.POSITIVE_INFINITY
   })
@@ -148,7 +154,9 @@ export class UplinkStates {
     const state = this.#states.get(sid)
     if (state === undefined) return
     state.rejectWaiting()
-    if (grace > 0) this.#wheel.set(state, performance.now() + grace)
+    const since = performance.now()
+    state.grace = { since, milliseconds: grace }
+    if (grace > 0) this.#wheel.set(state, since + grace)
     else this.#states.delete(sid)
   }
 

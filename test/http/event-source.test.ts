@@ -27,7 +27,7 @@ describe('EventSource', () => {
 
   beforeEach(() => {
     clock = FakeTimers.install({
-      toFake: ['performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
+      toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
     })
   })
   afterEach(async () => {

@@ -12,6 +12,9 @@ export interface SpawnedApp {
   readonly port: number
   ask(task: Task): Promise<Measure>
   kill(): void
+  /** Stops the process, which stands still until `resume`. */
+  stop(): void
+  resume(): void
 }
 
 interface SpawnOptions {
@@ -36,6 +39,12 @@ export async function spawnApp(
     },
     kill: () => {
       child.kill('SIGKILL')
+    },
+    stop: () => {
+      child.kill('SIGSTOP')
+    },
+    resume: () => {
+      child.kill('SIGCONT')
     },
   }
 }

@@ -8,7 +8,10 @@ const iterators = [[][Symbol.iterator](), new Map().entries(), new Set().values(
 const COUNTED: readonly [object: object, names: readonly string[]][] = [
   [Map.prototype, ['get', 'set', 'has', 'delete']],
   [Set.prototype, ['add', 'has', 'delete']],
-  [Array.prototype, ['push', 'splice', 'slice', 'indexOf', 'includes', 'find', 'filter', 'map', 'sort']],
+  [
+    Array.prototype,
+    ['push', 'shift', 'unshift', 'splice', 'slice', 'indexOf', 'includes', 'find', 'filter', 'map', 'sort'],
+  ],
   ...iterators.map((prototype) => [prototype, ['next']] as [object, readonly string[]]),
 ]
 

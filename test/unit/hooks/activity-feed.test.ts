@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { ActivityFeed } from '../../../lib/hooks/activity-feed.ts'
 import { Hooks } from '../../../lib/hooks/hooks.ts'
 import { UserActivityEvent } from '../../../lib/index.ts'
+import { countSteps } from '../../support/steps.ts'
 import { THROWN, throws } from '../../support/thrown.ts'
 
 const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
@@ -53,6 +54,32 @@ describe('ActivityFeed', () => {
     hooks.on('heard', ({ uid }) => calls.push(uid))
     feed.push([activity(ONLINE, 'u1')])
     assert.deepEqual(calls, ['u2'])
+  })
+
+  it('takes twice as many steps for twice as many events amid one emit, or at once', async () => {
+    const amid = (count: number) => {
+      hooks.once('online', () => {
+        for (let index = 0; index < count; index += 1) feed.push([activity(HEARD)])
+      })
+      return countSteps(() => feed.push([activity(ONLINE)]))
+    }
+    const atOnce = (count: number) => {
+      const events = Array.from({ length: count }, () => activity(HEARD))
+      return countSteps(() => feed.push(events))
+    }
+    for (const steps of [amid, atOnce]) {
+      const [once, twice] = [await steps(5_000), await steps(10_000)]
+      assert.ok(once >= 5_000 && twice <= 2.5 * once, `${once} and ${twice}`)
+    }
+  })
+
+  it('takes any number of events at once', () => {
+    let heard = 0
+    hooks.on('heard', () => {
+      heard += 1
+    })
+    feed.push(new Array(300_000).fill(activity(HEARD)))
+    assert.equal(heard, 300_000)
   })
 
   it('continues after a hook threw something that cannot be made a string', () => {

@@ -31,6 +31,24 @@ describe('checkIdentity', () => {
     assert.equal(check({ uid: 'alice', info: undefined }).info, undefined)
   })
 
+  it('copies the info as JSON, so that later changes of it have no effect', () => {
+    const info = { name: 'Alice', since: new Date(0), tags: ['a'], secret: undefined }
+    const identity = check({ uid: 'alice', info })
+    info.tags.push('b')
+    assert.deepEqual(identity.info, { name: 'Alice', since: '1970-01-01T00:00:00.000Z', tags: ['a'] })
+  })
+
+  it('throws INVALID_IDENTITY for info that is not JSON', () => {
+    const circular: { self?: object } = {}
+    circular.self = circular
+    for (const info of [circular, { count: 10n }]) {
+      assert.throws(() => check({ uid: 'alice', info }), {
+        code: 'INVALID_IDENTITY',
+        message: /^What identify answered is wrong: info is not JSON: /,
+      })
+    }
+  })
+
   it('gives an anonymous client a random uid and nothing else', () => {
     const [first, second] = [
       check({ anonymous: true }),

@@ -19,6 +19,31 @@ describe('UplinkState', () => {
   })
 })
 
+describe('UplinkStates.release', () => {
+  it('keeps a state for the grace, and once more when the process stood still meanwhile', () => {
+    const clock = FakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    try {
+      const states = new UplinkStates(20)
+      const isRemembered = (state: UplinkState) => states.of(state.sid) === state
+      const state = states.of('sid')
+      states.release('sid', 5_000)
+      clock.tick(4_900)
+      clock.jump(60_000)
+      assert.ok(isRemembered(state), 'a takeover may wait to be read')
+      clock.tick(4_900)
+      assert.ok(isRemembered(state))
+      clock.tick(400)
+      assert.ok(!isRemembered(state))
+      const other = states.of('other')
+      states.release('other', 5_000)
+      clock.tick(5_200)
+      assert.ok(!isRemembered(other))
+    } finally {
+      clock.uninstall()
+    }
+  })
+})
+
 describe('UplinkStates.close', () => {
   it('leaves no timer behind for a state that waits for a takeover', () => {
     const clock = FakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })

@@ -90,6 +90,58 @@ describe('TimerWheel', () => {
     assert.deepEqual(woken, [1, 2, 3])
   })
 
+  it('follows a clock that is set, forwards by any span and backwards', () => {
+    let wall = 1_000_000_000_000
+    let woken: number[] = []
+    const timerWheel = new TimerWheel<Item>(
+      ({ number }) => {
+        woken.push(number)
+        return Number.POSITIVE_INFINITY
+      },
+      () => wall,
+    )
+    const pass = (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        wall += 100
+        clock.tick(100)
+      }
+      const all = woken
+      woken = []
+      return all
+    }
+    const start = wall
+    timerWheel.set(itemOf(1), start + 10_000)
+    timerWheel.set(itemOf(2), start + 20_000)
+    timerWheel.set(itemOf(3), start + 1e12)
+    assert.deepEqual(pass(5_000), [])
+    wall -= 3_600_000
+    timerWheel.set(itemOf(4), wall + 2_000)
+    assert.deepEqual(pass(1_800), [])
+    assert.deepEqual(pass(400), [4])
+    wall = start + 15_000
+    timerWheel.set(itemOf(5), wall + 1_000)
+    assert.deepEqual(pass(1_200), [1, 5])
+    assert.deepEqual(pass(3_600), [])
+    assert.deepEqual(pass(400), [2])
+    wall = start + 1e12
+    assert.deepEqual(pass(1_200), [3])
+    assert.equal(clock.countTimers(), 0)
+  })
+
+  it('tells whether the process stood still after a time', () => {
+    const timerWheel = new TimerWheel<Item>((_, now) => now + 1_000)
+    timerWheel.set(itemOf(1), performance.now() + 1_000)
+    clock.tick(10_000)
+    const before = performance.now()
+    assert.equal(timerWheel.stoodStillSince(0), false)
+    clock.jump(5_000)
+    assert.equal(timerWheel.stoodStillSince(before), true)
+    assert.equal(timerWheel.stoodStillSince(performance.now()), false)
+    clock.tick(10_000)
+    assert.equal(timerWheel.stoodStillSince(before), true)
+    assert.equal(timerWheel.stoodStillSince(before + 5_000), false)
+  })
+
   it('runs one timer for all items, and none while nothing is scheduled', () => {
     const timerWheel = new TimerWheel<Item>(() => Number.POSITIVE_INFINITY)
     assert.equal(clock.countTimers(), 0)
