@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Transport, TransportListener } from '../ports/transport.ts'
-import { LARGE_BYTES, type WriteBatch } from '../ports/write-batch.ts'
+import type { WriteBatch } from '../ports/write-batch.ts'
 import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
 import { mayBypassResponse } from './socket-bypass.ts'
 
@@ -176,11 +176,11 @@ function ignore(): void {}
 
 /** Writes a chunk. A chunk that the kernel took at once needs no drain, however large it is. */
 function writeTo(socket: Socket, batch: WriteBatch): boolean {
-  const isBelowMark = batch.length < LARGE_BYTES ? socket.write(batch.chunk) : writePieces(socket, batch)
+  const isBelowMark = batch.isLargeFrame ? writePieces(socket, batch) : socket.write(batch.chunk)
   return isBelowMark || socket.writableLength === 0
 }
 
-/** Writes a large batch as it is: its chunk would be a copy for each transport. */
+/** Writes a large frame as it is: its chunk would be a copy. */
 function writePieces(socket: Socket, { chunkPieces: [head, bytes, end] }: WriteBatch): boolean {
   socket.cork()
   socket.write(head)
