@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { LARGE_BYTES, type WriteBatch } from '../ports/write-batch.ts'
+import type { WriteBatch } from '../ports/write-batch.ts'
 import { type Channel, watchLength, writeBody } from './channel.ts'
 import { type Connection, isOver } from './messages.ts'
 import { mayBypassResponse } from './socket-bypass.ts'
@@ -75,7 +75,7 @@ export class Http1Channel implements Channel {
   send(batch: WriteBatch): boolean {
     const direct = this.#direct
     if (direct === undefined) return writeBody(this.#res, batch.bytes)
-    const isBelowMark = batch.length < LARGE_BYTES ? direct.write(batch.chunk) : writePieces(direct, batch)
+    const isBelowMark = batch.isLargeFrame ? writePieces(direct, batch) : direct.write(batch.chunk)
     return isBelowMark || direct.writableLength === 0
   }
 
@@ -106,7 +106,7 @@ export class Http1Channel implements Channel {
   leave(): void {}
 }
 
-/** Writes a large batch as it is: its chunk would be a copy for each connection. */
+/** Writes a large frame as it is: its chunk would be a copy. */
 function writePieces(connection: Connection, { chunkPieces: [head, bytes, end] }: WriteBatch): boolean {
   connection.cork()
   connection.write(head)

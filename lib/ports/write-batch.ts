@@ -14,6 +14,8 @@ export const LARGE_BYTES = 16_384
 /** The most bytes that are joined for one write: a piece of a replay, and one frame that is not large. */
 const JOINED_BYTES = 81_920
 
+type ChunkPieces = readonly [head: Buffer, bytes: Buffer, end: Buffer]
+
 /**
  * The frames of one write, joined. Sessions with the same frames share a batch: `bytes` and `chunk` are each made once
  * (those of a large batch twice), however many transports ask for them. A batch is never empty, because an empty chunk ends the body.
@@ -21,10 +23,13 @@ const JOINED_BYTES = 81_920
 export class WriteBatch {
   /** The length of {@link bytes}. */
   readonly length: number
+  /** Whether this is a single large frame, which must not be copied: its chunk is written as {@link chunkPieces}. */
+  readonly isLargeFrame: boolean
   private frames: readonly Buffer[]
   private joined: Buffer | undefined
   private wasJoined = false
   private chunked: Buffer | undefined
+  private pieces: ChunkPieces | undefined
   private split: readonly WriteBatch[] | undefined
   private isCompact = false
 
@@ -33,6 +38,7 @@ export class WriteBatch {
     let length = 0
     for (const frame of frames) length += frame.length
     this.length = length
+    this.isLargeFrame = length >= LARGE_BYTES && frames.length === 1
   }
 
   /** The frames as one Buffer. */
@@ -41,9 +47,7 @@ export class WriteBatch {
     if (this.frames.length === 1) return first as Buffer
     if (this.joined !== undefined) return this.joined
     const bytes = this.isCompact ? copyOf(this.frames) : Buffer.concat(this.frames, this.length)
-    // A large batch of one session only is not stored: what was sent would be retained until all sessions are flushed.
-    if (this.length < LARGE_BYTES || this.wasJoined) this.joined = bytes
-    this.wasJoined = true
+    if (this.isWorthStoring()) this.joined = bytes
     return bytes
   }
 
@@ -59,8 +63,20 @@ export class WriteBatch {
 
   /** The frames as one chunk of a chunked HTTP/1.1 body. */
   get chunk(): Buffer {
-    this.chunked ??= this.encodeChunk()
-    return this.chunked
+    if (this.chunked !== undefined) return this.chunked
+    const chunk = this.encodeChunk()
+    if (this.isWorthStoring()) this.chunked = chunk
+    return chunk
+  }
+
+  /**
+   * Tells whether what was joined should be stored. A large batch is stored for its second reader only: what one session
+   * alone was sent would be retained until all sessions are flushed.
+   */
+  private isWorthStoring(): boolean {
+    const isWorth = this.length < LARGE_BYTES || this.wasJoined
+    this.wasJoined = true
+    return isWorth
   }
 
   /**
@@ -91,11 +107,13 @@ export class WriteBatch {
     }
     if (run.length > 0) frames.push(copyOf(run))
     this.frames = frames
+    this.split = undefined
   }
 
-  /** The frames as the pieces of one chunk, which shares {@link bytes}. For a batch that is too large to be copied. */
-  get chunkPieces(): readonly [head: Buffer, bytes: Buffer, end: Buffer] {
-    return [Buffer.from(this.length.toString(16) + CRLF, 'latin1'), this.bytes, CHUNK_END]
+  /** The pieces of {@link chunk}, which share {@link bytes}. */
+  get chunkPieces(): ChunkPieces {
+    this.pieces ??= [Buffer.from(this.length.toString(16) + CRLF, 'latin1'), this.bytes, CHUNK_END]
+    return this.pieces
   }
 
   private splitFrames(): readonly WriteBatch[] {

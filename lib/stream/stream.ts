@@ -243,7 +243,7 @@ export abstract class Stream implements TransportListener {
 
   #write(batch: WriteBatch): void {
     if (this.#writeQueue !== undefined) this.#writeQueue.add(batch)
-    else if (batch.length >= LARGE_BYTES) this.#writeParts(batch.parts)
+    else if (batch.length >= LARGE_BYTES && batch.parts.length > 1) this.#writeParts(batch.parts)
     else if (!this.#transport.write(batch)) this.#writeQueue = new WriteQueue()
   }
 
