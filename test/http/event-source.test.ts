@@ -28,6 +28,8 @@ describe('EventSource', () => {
   beforeEach(() => {
     clock = FakeTimers.install({
       toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
+      // In the past: time stamps of the process never go back, not even after these tests.
+      now: Date.now() - 24 * HOUR_MS,
     })
   })
   afterEach(async () => {
