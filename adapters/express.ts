@@ -1,8 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request } from 'express'
-import { type AdapterComet, asError, checkHttpOptions, type HttpOptions } from '../lib/http/exchange.ts'
+import {
+  type AdapterComet,
+  asError,
+  checkHttpOptions,
+  type HttpOptions,
+  wrongFramework,
+} from '../lib/http/exchange.ts'
+import { checkExpressRoute, expressRouteOf } from '../lib/http/express-route.ts'
 import { serve } from '../lib/http/handler.ts'
 import { pathOf } from '../lib/http/mount.ts'
+import { belowRoute, register } from '../lib/http/route.ts'
 
 /** Options of {@link cometExpress}. `identify` gets Express's Request, or `any` where its types are not installed. */
 export interface CometExpressOptions<Req = Request> extends HttpOptions<Req> {}
@@ -22,11 +30,17 @@ export function cometExpress<Req extends IncomingMessage = Request>(
 ): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void {
   checkHttpOptions(comet, options)
   const { identify, crossSite = false } = options
-  return (req, res, next) => {
+  const middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => {
+    if (typeof next !== 'function') throw wrongFramework('cometExpress')
+    const target = req.url ?? '/'
+    const direct = pathOf(target)
+    const route = expressRouteOf(req, middleware)
+    const url = belowRoute(direct, route, target, req) ?? direct
+    if (req.method === 'GET' && (route?.isCertain || url !== direct)) checkExpressRoute(req, comet)
     const exchange = {
       req,
       res,
-      url: pathOf(req.url ?? '/'),
+      url,
       parsed: req,
       crossSite,
       identify: () => identify(req as Req),
@@ -38,4 +52,6 @@ export function cometExpress<Req extends IncomingMessage = Request>(
       (error) => next(asError(error)),
     )
   }
+  register(middleware, comet)
+  return middleware
 }

@@ -7,9 +7,14 @@ import {
   checkHttpOptions,
   type Exchange,
   type HttpOptions,
+  wrongFramework,
 } from '../lib/http/exchange.ts'
 import { handle } from '../lib/http/handler.ts'
-import { below, mountOf } from '../lib/http/mount.ts'
+import { HeldTransport } from '../lib/http/held-transport.ts'
+import { checkKoaRoute, koaRouteOf } from '../lib/http/koa-route.ts'
+import { belowTwice, mountOf } from '../lib/http/mount.ts'
+import { HEADERS, ResponseTransport } from '../lib/http/response-transport.ts'
+import { belowRoute, register } from '../lib/http/route.ts'
 
 /** The part of a Koa context that Comet uses. */
 interface Context {
@@ -18,8 +23,13 @@ interface Context {
   readonly url: string
   readonly request: object
   respond?: boolean | undefined
+  /** What koa-mount has cut off the URL. */
+  readonly mountPath?: string
+  /** The switch of koa-compress. */
+  compress?: unknown
   status: number
   body: unknown
+  onerror(error: Error): void
   set(headers: Readonly<Record<string, string>>): void
 }
 
@@ -49,17 +59,43 @@ export function cometKoa<Ctx extends Context = KoaContext>(
   checkHttpOptions(comet, options, ['path'])
   const { identify, crossSite = false, path = '/' } = options
   const mount = mountOf(path)
-  return async (ctx, next) => {
-    const url = below(mount, ctx.url)
-    if (url === undefined) return await next()
+  // Not async, so that Express, too, can tell what this throws.
+  const middleware = (ctx: Context, next: () => Promise<unknown>): Promise<unknown> => {
+    if (ctx.req === undefined) throw wrongFramework('cometKoa')
+    return respond(ctx, next)
+  }
+  const respond = async (ctx: Context, next: () => Promise<unknown>): Promise<unknown> => {
     const { req, res } = ctx
-    const exchange = { req, res, url, parsed: ctx.request, crossSite, identify: () => identify(ctx as Ctx) }
+    const direct = belowTwice(mount, ctx.url, ctx.mountPath)
+    const route = koaRouteOf(ctx, middleware)
+    const url = belowRoute(direct, route, ctx.url, req)
+    if (url === undefined) return await next()
+    if (req.method === 'GET' && (route?.isCertain || url !== direct)) checkKoaRoute(ctx, comet, middleware)
+    let held: HeldTransport | undefined
+    // Where Koa will not respond, the stream must begin at once.
+    const transport = () => {
+      if (ctx.respond === false) return new ResponseTransport(req, res, comet.closing)
+      held = new HeldTransport(req, res, comet.closing)
+      return held
+    }
+    const exchange = {
+      req,
+      res,
+      url,
+      parsed: ctx.request,
+      crossSite,
+      identify: () => identify(ctx as Ctx),
+      transport,
+    }
     const outcome = await outcomeOf(comet, exchange)
     if (outcome === undefined) return await next()
-    // Koa would end the response when this middleware returns, which is long before the stream ends.
-    if (outcome === 'taken') ctx.respond = false
-    else answer(ctx, outcome)
+    if (outcome !== 'taken') answer(ctx, outcome)
+    else if (held?.isHeld) answerWithStream(ctx, held)
+    // Koa would end the response when this middleware returns.
+    else ctx.respond = false
   }
+  register(middleware, comet)
+  return middleware
 }
 
 /** Handles a request. Koa would never answer one whose middleware throws undefined or null. */
@@ -72,8 +108,21 @@ async function outcomeOf(comet: AdapterComet, exchange: Exchange) {
 }
 
 /** Answers in Koa's own way, so that middlewares before this one may still set headers. */
-function answer(ctx: Context, { status, headers, json }: Answer): void {
+function answer(ctx: Context, { status, headers, body }: Answer): void {
   ctx.set(headers)
-  ctx.body = json ?? null
+  ctx.body = body ?? null
   ctx.status = status
+}
+
+/** Lets Koa begin the stream when it sends the body: after the middlewares before this one have set their headers. */
+function answerWithStream(ctx: Context, held: HeldTransport): void {
+  ctx.status = 200
+  ctx.set(Object.fromEntries(HEADERS))
+  ctx.compress = false
+  ctx.body = held.body
+  const { onerror } = ctx
+  // Koa reports the end of a client's connection as an error, "Premature close". For a stream it is none.
+  ctx.onerror = (error) => {
+    if (!held.isSent) onerror.call(ctx, error)
+  }
 }

@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { errorAnswer, send } from '../lib/http/answer.ts'
 import { type AdapterComet, asError, checkHttpOptions, type HttpOptions } from '../lib/http/exchange.ts'
+import { checkExpressRoute, expressRouteOf } from '../lib/http/express-route.ts'
 import { serve } from '../lib/http/handler.ts'
-import { below, mountOf } from '../lib/http/mount.ts'
+import { belowTwice, mountOf } from '../lib/http/mount.ts'
+import { belowRoute, register } from '../lib/http/route.ts'
 import { CometError } from '../lib/index.ts'
 
 type Request = IncomingMessage | Http2ServerRequest
@@ -37,10 +39,15 @@ export function cometHandler(
   checkHttpOptions(comet, options, ['path'])
   const { identify, crossSite = false, path = '/' } = options
   const mount = mountOf(path)
-  return async (req, res, next) => {
+  const handler = async (req: Request, res: Response, next?: (error?: unknown) => void): Promise<void> => {
     let ours = false
     try {
-      const url = below(mount, req.url ?? '/')
+      const target = req.url ?? '/'
+      const direct = belowTwice(mount, target, (req as { baseUrl?: string }).baseUrl)
+      // Express may call it.
+      const route = expressRouteOf(req, handler)
+      const url = belowRoute(direct, route, target, req)
+      if (req.method === 'GET' && (route?.isCertain || url !== direct)) checkExpressRoute(req, comet)
       const exchange = { req, res, parsed: req, crossSite, identify: () => identify(req) }
       ours = url !== undefined && (await serve(comet, { ...exchange, url }))
     } catch (error) {
@@ -52,6 +59,8 @@ export function cometHandler(
     if (next === undefined) res.writeHead(404).end()
     else next()
   }
+  register(handler, comet)
+  return handler
 }
 
 function fail(comet: AdapterComet, res: Response, error: unknown): void {

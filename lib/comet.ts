@@ -1,29 +1,33 @@
+import { CometError, callOfApp } from './errors.ts'
 import type { HookListener, HookMap } from './hooks/hooks.ts'
 import { Node, type NodeCallbacks } from './node/node.ts'
 import { type CometDump, type CometStats, dump, stats } from './node/stats.ts'
+import { turnAway } from './operations/admission.ts'
+import { checkSender } from './operations/check-sender.ts'
 import { closeAllSessions, closeSession } from './operations/close.ts'
 import { orIfGone, requestOwner } from './operations/cluster-calls.ts'
 import type { DisconnectOptions } from './operations/cluster-commands.ts'
 import { handleCommand } from './operations/cluster-handlers.ts'
 import { type ConnectRequest, connect } from './operations/connect.ts'
-import { disconnect } from './operations/disconnect.ts'
+import { checkDisconnectOptions, disconnect } from './operations/disconnect.ts'
 import {
+  checkPublishTarget,
   type EventMap,
   type Publication,
   type PublishOptions,
   type PublishTarget,
   publish,
-  targetOf,
 } from './operations/publish.ts'
 import { enterUser, leaveUser } from './operations/rooms.ts'
-import { sayHeard } from './operations/uplink.ts'
-import { type CometOptions, checkMilliseconds, resolveOptions } from './options.ts'
+import { forward, sayHeard } from './operations/uplink.ts'
+import { type CometOptions, checkLimit, checkMilliseconds, resolveOptions } from './options.ts'
 import type { Member } from './ports/presence.ts'
 import { parsePacket } from './protocol/packet.ts'
-import type { Target } from './protocol/target.ts'
+import type { DisconnectWatch } from './session/disconnect-log.ts'
 import { checkIdentity, type Identified } from './session/identity.ts'
 import { flat } from './util/flat.ts'
-import { checkId, checkTarget, checkUid, type Uid } from './util/validate.ts'
+import { checkOptions } from './util/known-keys.ts'
+import { checkRid, checkTarget, checkUid, type Rid, type Uid } from './util/validate.ts'
 
 /** The subject of `enter` and `leave`: a user (all its sessions, later ones too), or one session. */
 export type Occupant = { readonly uid: Uid } | { readonly sid: string }
@@ -57,6 +61,7 @@ export class Comet<Events = EventMap> {
    */
   readonly ready: Promise<void>
   readonly #node: Node
+  readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
   /** @throws CometError INVALID_OPTION, which names the option and what it may be */
@@ -97,7 +102,7 @@ export class Comet<Events = EventMap> {
     return this
   }
 
-  /** Removes a hook. */
+  /** Removes a hook. @throws CometError INVALID_OPTION as {@link on} */
   off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
     this.#node.hooks.off(name, listener)
     return this
@@ -110,10 +115,10 @@ export class Comet<Events = EventMap> {
    * @returns false when the user or session is not online
    * @throws CometError INVALID_ID, UNAVAILABLE, OWNER_UNREACHABLE
    */
-  async enter(occupant: Occupant, rid: string): Promise<boolean> {
+  async enter(occupant: Occupant, rid: Rid): Promise<boolean> {
     const node = this.#node
     const room = this.#checkRid(rid)
-    const target = checkTarget('The occupant', occupant, ['uid', 'sid'], node.options.maxIdBytes)
+    const target = this.#checkTarget('The occupant', occupant, ['uid', 'sid'])
     if ('uid' in target) return await enterUser(node, target.uid, room)
     return await orIfGone(requestOwner(node, target.sid, 'enter', { ...target, rid: room }), false)
   }
@@ -125,10 +130,10 @@ export class Comet<Events = EventMap> {
    * @returns false when the user or session was not in the room
    * @throws CometError INVALID_ID, OWNER_UNREACHABLE
    */
-  async leave(occupant: Occupant, rid: string): Promise<boolean> {
+  async leave(occupant: Occupant, rid: Rid): Promise<boolean> {
     const node = this.#node
     const room = this.#checkRid(rid)
-    const target = checkTarget('The occupant', occupant, ['uid', 'sid'], node.options.maxIdBytes)
+    const target = this.#checkTarget('The occupant', occupant, ['uid', 'sid'])
     if ('uid' in target) return await leaveUser(node, target.uid, room)
     return await orIfGone(requestOwner(node, target.sid, 'leave', { ...target, rid: room }), false)
   }
@@ -138,15 +143,14 @@ export class Comet<Events = EventMap> {
    * `reconnect: true` is given.
    *
    * @returns how many streams were ended
-   * @throws CometError INVALID_ID, OWNER_UNREACHABLE
+   * @throws CometError INVALID_ID, INVALID_OPTION, OWNER_UNREACHABLE
    */
   async disconnect(
-    target: { readonly uid: Uid } | { readonly sid: string } | { readonly rid: string },
+    target: { readonly uid: Uid } | { readonly sid: string } | { readonly rid: Rid },
     options: DisconnectOptions = {},
   ): Promise<number> {
-    const { maxIdBytes } = this.#node.options
-    const checked = checkTarget('The target', target, ['uid', 'sid', 'rid'], maxIdBytes)
-    return await disconnect(this.#node, checked, options)
+    const checked = this.#checkTarget('The target', target, ['uid', 'sid', 'rid'])
+    return await disconnect(this.#node, checked, checkDisconnectOptions(options))
   }
 
   /**
@@ -169,12 +173,12 @@ export class Comet<Events = EventMap> {
    *
    * @throws CometError INVALID_ID
    */
-  async members(rid: string): Promise<Member[]> {
+  async members(rid: Rid): Promise<Member[]> {
     return await this.#node.presence.members(this.#checkRid(rid))
   }
 
   /** Counts the users in a room over all nodes, grace included. @throws CometError INVALID_ID */
-  async count(rid: string): Promise<number> {
+  async count(rid: Rid): Promise<number> {
     return await this.#node.presence.count(this.#checkRid(rid))
   }
 
@@ -182,14 +186,19 @@ export class Comet<Events = EventMap> {
    * Lists the events that the history stores for a user (`uid`), else a room (`rid`), else the world, oldest first.
    *
    * @param options.limit the number of latest events. Default: all
-   * @throws CometError INVALID_TARGET
+   * @throws CometError INVALID_TARGET, INVALID_OPTION
    */
   history(
     target: PublishTarget,
-    { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number } = {},
+    options: { readonly limit?: number } = {},
   ): { readonly position: string; readonly evt: string }[] {
-    const { history, options } = this.#node
-    const entries = history.recent(targetOf(target, options.maxIdBytes) as Target, limit)
+    const { limit = Number.POSITIVE_INFINITY } = checkOptions('The options of history', options, ['limit'])
+    checkLimit('limit', limit)
+    const { history, options: resolved } = this.#node
+    const entries = history.recent(
+      callOfApp(() => checkPublishTarget(target, resolved.maxIdBytes)),
+      limit,
+    )
     return entries.map(({ position, evt }) => ({ position, evt }))
   }
 
@@ -213,14 +222,23 @@ export class Comet<Events = EventMap> {
    * @returns settles when nothing of this Comet is left. Idempotent.
    * @throws CometError INVALID_OPTION (by rejecting); nothing is closed then
    */
-  close({ drain = 5_000 }: { readonly drain?: number } = {}): Promise<void> {
+  close(options: { readonly drain?: number } = {}): Promise<void> {
+    let drain: number
     try {
-      checkMilliseconds('drain', drain)
+      drain = checkDrain(options)
     } catch (error) {
       return Promise.reject(error)
     }
     this.#closed ??= this.#close(drain)
     return this.#closed
+  }
+
+  /**
+   * For adapters: called when a request for a stream comes, before `identify`. Give the watch to {@link connect}, and
+   * call its `end` after that, or when there is nobody to connect.
+   */
+  watchDisconnects(): DisconnectWatch {
+    return this.#node.disconnects.watch()
   }
 
   /**
@@ -233,6 +251,16 @@ export class Comet<Events = EventMap> {
   }
 
   /**
+   * For adapters: checks the sender of a packet before its body is read, as far as this node can tell.
+   *
+   * @throws CometError NO_SUCH_SESSION, NOT_YOUR_SESSION, INVALID_IDENTITY
+   */
+  async checkSender({ sid, identity }: Omit<PacketRequest, 'packet'>): Promise<void> {
+    const { uid, anonymous } = checkIdentity(identity, this.#node.options.maxIdBytes)
+    await checkSender(this.#node, { sid, uid, anonymous })
+  }
+
+  /**
    * For adapters: handles a packet, on whichever node owns the session.
    *
    * @returns the answer as JSON text, or undefined when there is none
@@ -241,7 +269,12 @@ export class Comet<Events = EventMap> {
   async receive({ sid, identity, packet }: PacketRequest): Promise<string | undefined> {
     const { uid, anonymous, info } = checkIdentity(identity, this.#node.options.maxIdBytes)
     const incoming = { sid, uid, anonymous, info, packet: parsePacket(packet) }
-    return await requestOwner(this.#node, sid, 'uplink', incoming)
+    return await forward(this.#node, incoming)
+  }
+
+  /** For adapters: aborted when `close` is called. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
   }
 
   /** For adapters: the limits of their answers. `retry` is a reconnect delay in milliseconds, another one each time. */
@@ -257,6 +290,7 @@ export class Comet<Events = EventMap> {
   async #close(drain: number): Promise<void> {
     const node = this.#node
     node.closing = true
+    this.#closing.abort()
     await closeAllSessions(node, drain)
     await node.presence.close()
     // A hook that hears who left may publish it a few promises later.
@@ -266,13 +300,25 @@ export class Comet<Events = EventMap> {
     await node.broker.close()
     node.history.close()
     node.uplinkStates.close()
+    // Those about whom the app is still asked. Without an answer `server.close()` would wait for them.
+    for (const newcomer of node.newcomers.all()) turnAway(node, newcomer, new CometError('SHUTTING_DOWN'))
   }
 
   #checkUid(uid: unknown): string {
-    return checkUid('uid', uid, this.#node.options.maxIdBytes)
+    return callOfApp(() => checkUid('uid', uid, this.#node.options.maxIdBytes))
   }
 
   #checkRid(rid: unknown): string {
-    return flat(checkId('rid', rid, this.#node.options.maxIdBytes))
+    return callOfApp(() => flat(checkRid('rid', rid, this.#node.options.maxIdBytes)))
   }
+
+  #checkTarget<K extends 'uid' | 'sid' | 'rid'>(name: string, target: unknown, keys: readonly K[]) {
+    return callOfApp(() => checkTarget(name, target, keys, this.#node.options.maxIdBytes))
+  }
+}
+
+function checkDrain(options: unknown): number {
+  const { drain = 5_000 } = checkOptions('The options of close', options, ['drain'])
+  checkMilliseconds('drain', drain)
+  return drain
 }

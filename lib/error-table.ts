@@ -30,15 +30,22 @@ export const ERRORS = {
   NO_SUCH_SESSION: { status: 404, meaning: 'There is no such session.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The method is not allowed here.' },
   NOT_ACCEPTABLE: { status: 406, meaning: 'The client does not accept text/event-stream.' },
+  BODY_TIMEOUT: { status: 408, meaning: 'The request body did not arrive in time.' },
   EVENT_TOO_LARGE: { status: 413, meaning: 'The event is larger than maxEventBytes.' },
   PACKET_TOO_LARGE: { status: 413, meaning: 'The packet is larger than maxPacketBytes.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: 'A packet must be sent as application/json.' },
   TOO_MANY_SESSIONS: { status: 429, meaning: 'The user has maxSessionsPerUser sessions already.' },
   TOO_MANY_PACKETS: { status: 429, meaning: 'The session sends faster than its packetRate.' },
+  TOO_MUCH_HISTORY: { status: 429, meaning: 'The user asks for past events faster than historyRate.' },
   INVALID_IDENTITY: { status: 500, meaning: 'identify answered something that is no identity.' },
   INTERNAL: { status: 500, meaning: 'The server failed.' },
   OWNER_UNREACHABLE: { status: 503, meaning: 'The node that owns the session did not answer in time.' },
   UNAVAILABLE: { status: 503, meaning: 'The server cannot do this right now.', temporary: true },
+  TOO_MANY_CONNECTS: {
+    status: 503,
+    meaning: 'The user opens streams faster than the connectRate.',
+    temporary: true,
+  },
   SHUTTING_DOWN: { status: 503, meaning: 'The server is shutting down.', temporary: true },
 } as const satisfies Record<string, ErrorRow>
 

@@ -19,13 +19,17 @@ export type { Command, Controller, ControllerConnection, ControllerHandler } fro
 export type {
   Admission,
   GraceTarget,
+  GrantedBy,
+  LocatedSession,
   Member,
   MembershipOwner,
   Presence,
   PresenceConnection,
   PresenceHandler,
   PresenceSession,
+  PreviousConnection,
   SessionConnection,
+  SessionMembership,
 } from './ports/presence.ts'
 export type { Transport, TransportListener } from './ports/transport.ts'
 export type { WriteBatch } from './ports/write-batch.ts'
@@ -40,4 +44,4 @@ export {
 } from './protocol/user-activity-event.ts'
 export type { Identified, Identity } from './session/identity.ts'
 export type { SessionInfo } from './session/session.ts'
-export type { Uid } from './util/validate.ts'
+export type { Rid, Uid } from './util/validate.ts'

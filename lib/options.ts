@@ -7,6 +7,7 @@ import type { Controller } from './ports/controller.ts'
 import type { Presence } from './ports/presence.ts'
 import type { SessionInfo } from './session/session.ts'
 import { kindOf } from './util/kind-of.ts'
+import { checkOptions } from './util/known-keys.ts'
 import { checkId } from './util/validate.ts'
 
 /** A question to `canEnter`. */
@@ -115,6 +116,13 @@ export interface CometOptions {
    */
   readonly onExcess?: 'evict-oldest' | 'reject'
   /**
+   * The streams that a user may open on a node in a minute, and up to twice `maxSessionsPerUser` in a burst. One more
+   * gets the temporary answer, with a reconnect delay ten times as long. Anonymous clients are not limited. At least 1.
+   *
+   * @default 120
+   */
+  readonly connectRate?: number
+  /**
    * The most sessions on a node. One more gets the temporary answer. At least 1.
    *
    * @default 2_147_483_647: unlimited
@@ -166,6 +174,14 @@ export interface CometOptions {
    */
   readonly historyAge?: number
   /**
+   * The past events that a user may ask for by `?recent=` and by JOIN with `recent` or `since`, in bytes a second on a
+   * node; 16 times as many at once. A JOIN beyond it gets 429, and `?recent=` leaves rooms out, which a `comet.gap`
+   * names. What a client missed is never limited, and anonymous clients are not. At least 1.
+   *
+   * @default 1_048_576
+   */
+  readonly historyRate?: number
+  /**
    * Tells whether the history stores the events of a room; only `true` is a yes. Whoever may enter a room may read what
    * is stored of it. Called for each event to a room, so it should be quick. An error that it throws goes to `'error'`
    * and means no.
@@ -208,6 +224,7 @@ const NUMBERS = {
   maxIdBytes: { default: 256, least: 1 },
   packetRate: { default: 20, least: 1 },
   maxSessionsPerUser: { default: 16, least: 1 },
+  connectRate: { default: 120, least: 1 },
   maxSessions: { default: LARGEST, least: 1 },
   maxRoomsPerSession: { default: 64, least: 0 },
   maxBufferedBytes: { default: 1_048_576, least: 1 },
@@ -216,9 +233,10 @@ const NUMBERS = {
   historyEvents: { default: 1_000, least: 0 },
   historyBytes: { default: 67_108_864, least: 0 },
   historyAge: { default: 300_000, least: 1 },
+  historyRate: { default: 1_048_576, least: 1 },
 } as const
 
-const NAMES = new Set([
+const NAMES = [
   ...Object.keys(NUMBERS),
   ...[
     'canEnter',
@@ -231,7 +249,7 @@ const NAMES = new Set([
     'keepHistory',
     'onExcess',
   ],
-])
+]
 
 /**
  * Checks the options and fills in the defaults.
@@ -239,12 +257,7 @@ const NAMES = new Set([
  * @throws CometError INVALID_OPTION, which names the option and what it may be
  */
 export function resolveOptions(options: CometOptions = {}): ResolvedOptions {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`The options must be an object, not ${kindOf(options)}.`)
-  }
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) throw invalid(`There is no option ${JSON.stringify(name)}.`)
-  }
+  checkOptions('The options', options, NAMES)
   const { canEnter, onMessage, keepHistory, onExcess = 'evict-oldest', namespace = 'comet', server } = options
   if (onExcess !== 'evict-oldest' && onExcess !== 'reject') {
     throw invalid("Option onExcess must be 'evict-oldest' or 'reject'.")
@@ -308,8 +321,19 @@ function checkNumber(name: string, value: unknown, least: number): number {
  *
  * @throws CometError INVALID_OPTION
  */
-export function checkMilliseconds(name: string, value: unknown): void {
+export function checkMilliseconds(name: string, value: unknown): asserts value is number {
   checkNumber(name, value, 0)
+}
+
+/**
+ * Checks a number of things that is an argument of a method: a whole number, or Infinity for all.
+ *
+ * @throws CometError INVALID_OPTION
+ */
+export function checkLimit(name: string, value: unknown): asserts value is number {
+  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= 0)) return
+  const found = typeof value === 'number' ? value : kindOf(value)
+  throw invalid(`Option ${name} must be a whole number, 0 or more, or Infinity, not ${found}.`)
 }
 
 function checkFunction<F>(name: string, value: F): F {

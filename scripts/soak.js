@@ -21,6 +21,11 @@ const PARTS = {
     files: 'test/soak/bounds/**/*.test.ts',
     minutes: 15,
   },
+  clients: {
+    about: 'client libraries and browsers whose connections are cut at every tenth byte, or at every border',
+    files: 'test/**/cuts.test.ts',
+    minutes: 20,
+  },
   churn: {
     about: '10,000 clients behind each adapter, half of them cut off while they connect',
     files: 'test/soak/churn.test.ts',
@@ -30,6 +35,11 @@ const PARTS = {
     about: 'the steps of an operation with up to 100,000 sessions',
     files: 'test/soak/growth.test.ts',
     minutes: 10,
+  },
+  pages: {
+    about: 'a page over HTTP/2 whose streams are renewed for 20 s',
+    files: 'test/browser/http2-page.test.ts',
+    minutes: 2,
   },
   properties: {
     about: 'the unit tests, with twenty times as many random inputs',

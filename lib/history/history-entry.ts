@@ -75,6 +75,8 @@ export class HistoryEntry implements ReplayItem {
   readonly history: TargetHistory
   /** When it was stored, on the clock of `performance.now()`. */
   readonly time = performance.now()
+  /** The size of the encoded block, in bytes. */
+  readonly bytes: number
   /** The bytes that it adds to the total that `historyBytes` limits. */
   readonly cost: number
   /** The neighbours in the list of all entries, by age. It is doubly linked: an entry can leave from the middle. */
@@ -100,6 +102,7 @@ export class HistoryEntry implements ReplayItem {
     this.history = history
     this.older = older
     this.#frame = isPooled(frame) ? undefined : frame
+    this.bytes = frame.length
     this.cost = costOfEntry(delivery, frame)
   }
 

@@ -2,6 +2,7 @@ import type { Delivery } from '../ports/broker.ts'
 import type { Target } from '../protocol/target.ts'
 import { targetIn, targetKey } from '../protocol/target.ts'
 import { flat } from '../util/flat.ts'
+import { HistoryCursor, type Skips } from './cursor.ts'
 import { Eviction } from './eviction.ts'
 import { costOfEntry, HistoryEntry, LowWaterMark, TargetHistory } from './history-entry.ts'
 
@@ -21,7 +22,7 @@ export type ComparePositions = (a: string, b: string) => number | undefined
 /** The events that a client missed. */
 export interface Missed {
   /** In the order of their delivery. */
-  readonly events: readonly HistoryEntry[]
+  readonly events: HistoryCursor
   /** The targets that lost at least one event since. */
   readonly gaps: readonly Target[]
 }
@@ -34,8 +35,8 @@ const TARGET_BYTES = 360
  * and offline users.
  *
  * Each target is judged by itself: a busy world does not make a user's own events incomplete, and does not evict them
- * ({@link Eviction}). Every method except
- * {@link since} and {@link recent} takes a constant number of steps (amortized).
+ * ({@link Eviction}). Every method except {@link since}, {@link last} and {@link recent} takes a constant number of steps
+ * (amortized).
  */
 export class History {
   readonly #bounds: HistoryBounds
@@ -104,21 +105,37 @@ export class History {
   }
 
   /** Finds what the targets were sent after a position, and which of them are incomplete. */
-  since(position: string, targets: Iterable<Target>): Missed {
+  since(position: string, targets: Iterable<Target>, skips: Skips = skipsNone): Missed {
     this.expire()
-    const entries: HistoryEntry[] = []
+    const events = new HistoryCursor(this.#targets, skips)
     const gaps: Target[] = []
     for (const target of targets) {
       const history = this.#targets.get(targetKey(target))
       const order = this.#compare((history?.lowWaterMark ?? this.#lowWaterMark).position, position)
       if (order === undefined || order > 0) gaps.push(target)
       if (order !== undefined && history !== undefined) {
-        for (let at = this.#firstAfter(history, position); at < history.entries.length; at += 1) {
-          entries.push(history.entries[at] as HistoryEntry)
-        }
+        events.add(history, this.#firstAfter(history, position), history.entries.length)
       }
     }
-    return { events: entries.sort((a, b) => a.ordinal - b.ordinal), gaps }
+    return { events, gaps }
+  }
+
+  /**
+   * Finds the last events of each of some targets.
+   *
+   * @param limit the most events of each
+   * @param upTo the position of the last event that counts. Default: all count
+   */
+  last(targets: Iterable<Target>, limit: number, skips: Skips = skipsNone, upTo?: string): HistoryCursor {
+    this.expire()
+    const events = new HistoryCursor(this.#targets, skips)
+    for (const target of targets) {
+      const history = this.#targets.get(targetKey(target))
+      if (history === undefined) continue
+      const end = upTo === undefined ? history.entries.length : this.#firstAfter(history, upTo)
+      events.add(history, Math.max(history.head, end - limit), end)
+    }
+    return events
   }
 
   /** Finds the last events of a target, at most `limit`, oldest first. */
@@ -234,6 +251,10 @@ export class History {
     }
     return low
   }
+}
+
+function skipsNone(): boolean {
+  return false
 }
 
 /** Computes the bytes that a target adds to the total: its key, its id and the collections. */

@@ -27,6 +27,7 @@ export class ActivityFeed {
    * hook reacted to before those that it caused.
    */
   push(events: readonly UserActivityEvent[]): void {
+    this.#hooks.rememberCause(events)
     // Not spread into one call: a user may leave more rooms at once than a call takes arguments.
     for (const event of events) this.#queue.push(event)
     if (this.#draining) return

@@ -1,7 +1,17 @@
 import { EventEmitter } from 'eventemitter3'
 import { CometError } from '../errors.ts'
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
+import { isError, messageOf } from '../util/is-error.ts'
 import { kindOf } from '../util/kind-of.ts'
+import { didYouMean } from '../util/known-keys.ts'
+import {
+  type ErrorContext,
+  errorContext,
+  isCausedByErrorListener,
+  runErrorListeners,
+  runInErrorContext,
+} from './error-context.ts'
+import { Warnings } from './warnings.ts'
 
 /** A UserActivityEvent about a room. */
 export type RoomActivityEvent = UserActivityEvent & { readonly rid: string }
@@ -30,7 +40,10 @@ export interface HookMap {
   leave: RoomActivityEvent
   /** A client sent a SEND packet, and `onMessage` did not refuse it. */
   message: ClientMessage
-  /** A listener threw, a callback of the options failed, or a port failed. Without a listener: a process warning. */
+  /**
+   * A listener threw, a callback of the options failed, or a port failed. Without a listener: a process warning. What
+   * fails because of an `'error'` listener, at once or within a minute, becomes a process warning, too.
+   */
   error: Error
 }
 
@@ -43,6 +56,12 @@ const NAMES: ReadonlySet<string> = new Set<keyof HookMap>([
 
 type Guard = (name: keyof HookMap, value: unknown) => void
 
+/**
+ * The most calls of the `'error'` listeners in a turn of the event loop. A loop of errors that cannot be recognized,
+ * because it leads through a queue of a broker, ends here, and timers run.
+ */
+const MOST_A_TURN = 10_000
+
 /** The listeners of a Comet. A listener that throws affects neither the others nor the code that emits. */
 export class Hooks {
   readonly #emitter = new EventEmitter<string>()
@@ -53,6 +72,11 @@ export class Hooks {
    * reported again.
    */
   readonly #reported = new WeakSet<object>()
+  /** The values that an `'error'` listener caused, and that are emitted later than it runs. */
+  readonly #causes = new WeakMap<object, ErrorContext>()
+  readonly #warnings = new Warnings()
+  /** The number of times that `'error'` was emitted in this turn of the event loop. */
+  #errors = 0
 
   /** @throws CometError INVALID_OPTION */
   on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
@@ -64,27 +88,62 @@ export class Hooks {
     this.#emitter.once(checkName(name), this.#guard(listener))
   }
 
+  /** @throws CometError INVALID_OPTION */
   off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
-    this.#emitter.off(name, this.#guard(listener))
+    this.#emitter.off(checkName(name), this.#guard(listener))
   }
 
   /** Calls the listeners. Never throws. */
   emit<Name extends keyof HookMap>(name: Name, value: HookMap[Name]): void {
+    const cause = this.#causes.get(value)
     // The second `name` is the guard's first argument.
-    this.#emitter.emit(name, name, value)
+    if (cause === undefined) this.#emitter.emit(name, name, value)
+    else runInErrorContext(cause, () => this.#emitter.emit(name, name, value))
   }
 
-  /** Emits `'error'` for a failure that no caller can be told about. Never throws. */
+  /**
+   * Remembers whether an `'error'` listener caused values that will be emitted later. For whoever queues what it emits:
+   * without this the queue would hide the cause.
+   */
+  rememberCause(values: readonly object[]): void {
+    const context = errorContext()
+    if (context !== undefined) for (const value of values) this.#causes.set(value, context)
+  }
+
+  /**
+   * Emits `'error'` for a failure that no caller can be told about. It becomes a process warning when there is no
+   * listener, or when a listener of `'error'` caused it, which must not be called for ever. Never throws.
+   */
   report(thrown: unknown): void {
     const error = toError(thrown)
-    if (this.#emitter.listenerCount('error') > 0) this.emit('error', error)
-    else warn(error)
+    if (this.#emitter.listenerCount('error') === 0 || isCausedByErrorListener(this) || !this.#mayCall()) {
+      this.#warnings.emit(error)
+    } else runErrorListeners(this, () => this.emit('error', error))
   }
 
   /** Reports the rejection of a promise that the app also holds. See {@link report}. */
-  reportRejection(error: object): void {
-    this.#reported.add(error)
-    this.report(error)
+  reportRejection(thrown: unknown): void {
+    if (isObject(thrown)) this.#reported.add(thrown)
+    this.report(thrown)
+  }
+
+  /** Reports the rejection of a value that turns out to be a promise. See {@link report}. */
+  reportIfRejected(value: unknown): void {
+    try {
+      if (isThenable(value)) value.then(undefined, (error) => this.report(error))
+    } catch (error) {
+      this.report(error)
+    }
+  }
+
+  #mayCall(): boolean {
+    if (this.#errors === 0) {
+      setImmediate(() => {
+        this.#errors = 0
+      })
+    }
+    this.#errors += 1
+    return this.#errors <= MOST_A_TURN
   }
 
   #guard(listener: HookListener<never>): Guard {
@@ -95,8 +154,9 @@ export class Hooks {
     if (guard === undefined) {
       guard = (name, value) => {
         const failed = (error: unknown) => {
-          if (name === 'error') warn(toError(error))
-          else if (!this.#reported.has(error as object)) this.report(error)
+          if (isObject(error) && this.#reported.has(error)) return
+          if (name === 'error') this.#warnings.emit(toError(error))
+          else this.report(error)
         }
         try {
           const result = listener(value as never)
@@ -111,35 +171,25 @@ export class Hooks {
   }
 }
 
-function checkName(name: string): string {
+function checkName(name: unknown): string {
+  if (typeof name !== 'string') {
+    throw new CometError('INVALID_OPTION', `The name of a hook must be a string, not ${kindOf(name)}.`)
+  }
   if (NAMES.has(name)) return name
-  throw new CometError(
-    'INVALID_OPTION',
-    `There is no hook ${JSON.stringify(name)}. The hooks are ${[...NAMES].join(', ')}.`,
-  )
+  const names = [...NAMES]
+  const message = `There is no hook ${JSON.stringify(name)}. The hooks are ${names.join(', ')}.`
+  throw new CometError('INVALID_OPTION', message + didYouMean(name, names))
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
 }
 
-function warn({ message, stack }: Error): void {
-  process.emitWarning(String(message), {
-    type: 'CometWarning',
-    ...(stack === undefined ? {} : { detail: stack }),
-  })
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
 function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown
-  return new CometError('INTERNAL', `Something threw: ${inWords(thrown)}`, { cause: thrown })
-}
-
-/** Describes a thrown value. An object without a prototype, such as `Object.create(null)`, cannot become a string. */
-function inWords(thrown: unknown): string {
-  try {
-    return String(thrown)
-  } catch {
-    return kindOf(thrown)
-  }
+  if (isError(thrown)) return thrown
+  return new CometError('INTERNAL', `Something threw: ${messageOf(thrown)}`, { cause: thrown })
 }

@@ -1,11 +1,16 @@
 import type { Comet } from '../comet.ts'
-import { CometError, isCometError } from '../errors.ts'
+import { type ClientError, CometError, isClientError } from '../errors.ts'
 import type { Identified } from '../session/identity.ts'
 import { kindOf } from '../util/kind-of.ts'
+import { checkOptions } from '../util/known-keys.ts'
 import type { Request, Response } from './messages.ts'
+import type { ResponseTransport } from './response-transport.ts'
 
 /** The part of a Comet that adapters use, for any type parameter `Events`. */
-export type AdapterComet = Pick<Comet, 'connect' | 'receive' | 'limits' | 'report'>
+export type AdapterComet = Pick<
+  Comet,
+  'watchDisconnects' | 'connect' | 'checkSender' | 'receive' | 'closing' | 'limits' | 'report'
+>
 
 /** Options of every HTTP adapter. */
 export interface HttpOptions<Source> {
@@ -32,6 +37,12 @@ export interface Exchange {
   readonly parsed: object
   readonly identify: () => Identified | Promise<Identified>
   readonly crossSite: boolean
+  /**
+   * Makes the Transport of a stream.
+   *
+   * @default undefined: a {@link ResponseTransport}, whose stream begins at once
+   */
+  readonly transport?: () => ResponseTransport
 }
 
 /** Nothing is left to send: the response is a stream already, or the client has gone. */
@@ -51,7 +62,8 @@ export function checkHttpOptions(
   if (typeof comet?.connect !== 'function') {
     throw new CometError('INVALID_OPTION', 'The first argument must be a Comet.')
   }
-  if (typeof options?.identify !== 'function') {
+  checkOptions('The second argument (at least { identify })', options, ['identify', 'crossSite', ...own])
+  if (typeof options.identify !== 'function') {
     throw new CometError(
       'INVALID_OPTION',
       'Option identify must be a function that tells who a request is from.',
@@ -60,19 +72,21 @@ export function checkHttpOptions(
   if (options.crossSite !== undefined && typeof options.crossSite !== 'boolean') {
     throw new CometError('INVALID_OPTION', 'Option crossSite must be a boolean.')
   }
-  const known = ['identify', 'crossSite', ...own]
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) {
-    throw new CometError(
-      'INVALID_OPTION',
-      `Unknown option ${JSON.stringify(unknown)}. This adapter takes ${known.join(', ')}.`,
-    )
-  }
+}
+
+/** Makes the error for a middleware that another framework calls than the one it is for. */
+export function wrongFramework(adapter: 'cometExpress' | 'cometKoa'): CometError {
+  const framework = adapter === 'cometKoa' ? 'Koa' : 'Express'
+  return new CometError(
+    'INVALID_OPTION',
+    `${adapter} is for ${framework}. Use cometExpress (comet-sse/express) in Express, cometKoa (comet-sse/koa) in Koa, ` +
+      'and cometHandler (comet-sse/node) without a framework.',
+  )
 }
 
 /** Tells whether the client may see an error. A wrong answer of `identify` goes to the app's error handling instead. */
-export function isForClient(error: unknown): error is CometError {
-  return isCometError(error) && error.code !== 'INVALID_IDENTITY'
+export function isForClient(error: unknown): error is ClientError {
+  return isClientError(error) && error.code !== 'INVALID_IDENTITY'
 }
 
 /**

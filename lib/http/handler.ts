@@ -4,7 +4,9 @@ import { issuerOf } from '../ids.ts'
 import { type Answer, errorAnswer, send } from './answer.ts'
 import type { AdapterComet, Exchange, Taken } from './exchange.ts'
 import { takePacket } from './packet-request.ts'
+import { readSid } from './query.ts'
 import { openStream } from './stream-request.ts'
+import { turnOf } from './turn.ts'
 
 /** The result of a request. Undefined: the request is not for Comet. */
 type Outcome = Answer | Taken | undefined
@@ -26,26 +28,76 @@ export async function serve(comet: AdapterComet, exchange: Exchange): Promise<bo
  * Handles a request for the stream, or with a packet.
  *
  * @returns the answer, for the adapter to send
- * @throws what `identify` threw, or INVALID_IDENTITY (by rejecting); nothing was answered then
+ * @throws what `identify` threw, INVALID_IDENTITY, or what a hook on the head threw (by rejecting); nothing was
+ *   answered then
  */
-export function handle(comet: AdapterComet, exchange: Exchange): Outcome | Promise<Outcome> {
+export async function handle(comet: AdapterComet, exchange: Exchange): Promise<Outcome> {
+  const outcome = await route(comet, exchange)
+  // The app may have sent a head of its own meanwhile.
+  return outcome !== undefined && exchange.res.headersSent ? 'taken' : outcome
+}
+
+function route(comet: AdapterComet, exchange: Exchange): Outcome | Promise<Outcome> {
   const { req, url } = exchange
   // Only the first question mark separates path and query; the query may have more (RFC 3986, section 3.4).
   const queryAt = url.indexOf('?')
   const path = queryAt < 0 ? url : url.slice(0, queryAt)
   const sid = path.slice(1)
-  const isStream = sid === ''
+  const isMount = sid === ''
   const { method } = req
   // OPTIONS is left to the app's CORS middleware.
-  if (method === 'OPTIONS' || !(isStream || issuerOf(sid) !== undefined)) return undefined
-  const allowed = isStream ? 'GET' : 'POST'
+  if (method === 'OPTIONS' || !(isMount || issuerOf(sid) !== undefined)) return undefined
+  const query = new URLSearchParams(url.slice(path.length))
+  if (isMount && method === 'POST') return routeBySid(comet, exchange, query)
+  const allowed = isMount ? 'GET' : 'POST'
   if (method !== allowed) return refuse(new CometError('METHOD_NOT_ALLOWED'), { Allow: allowed })
-  const { headers } = req
-  if (headers['sec-fetch-site'] === 'cross-site' && !exchange.crossSite) {
-    return refuse(new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).'))
+  if (isForeign(exchange)) return refuse(crossSite())
+  return inTurn(exchange, () =>
+    isMount ? openStream(comet, exchange, req.headers, query) : takePacket(comet, exchange, sid),
+  )
+}
+
+/** Handles a request when its turn on its connection has come. One whose turn never comes is dropped. */
+function inTurn(exchange: Exchange, proceed: () => Promise<Outcome>): Promise<Outcome> {
+  const turn = turnOf(exchange.req, exchange.res)
+  return turn === true ? proceed() : turn.then((isNext) => (isNext ? proceed() : drop(exchange)))
+}
+
+function drop({ req }: Exchange): Taken {
+  debug('request dropped: a stream is before it on its connection')
+  // Node.js would stop to read the connection, and not see its end.
+  req.resume()
+  return 'taken'
+}
+
+/** Handles a packet to `<mount>?sid=<sid>`: a route of a framework may match the mount only. */
+function routeBySid(
+  comet: AdapterComet,
+  exchange: Exchange,
+  query: URLSearchParams,
+): Outcome | Promise<Outcome> {
+  let sid: string | undefined
+  try {
+    sid = readSid(query)
+  } catch (error) {
+    return refuse(error as CometError)
   }
-  if (!isStream) return takePacket(comet, exchange, sid)
-  return openStream(comet, exchange, headers, new URLSearchParams(url.slice(path.length)))
+  if (sid === undefined) {
+    const hint = 'A packet goes to <mount>/<sid>, or to <mount>?sid=<sid>.'
+    return refuse(new CometError('METHOD_NOT_ALLOWED', hint), { Allow: 'GET' })
+  }
+  if (isForeign(exchange)) return refuse(crossSite())
+  if (issuerOf(sid) === undefined) return refuse(new CometError('NO_SUCH_SESSION'))
+  const known = sid
+  return inTurn(exchange, () => takePacket(comet, exchange, known))
+}
+
+function isForeign({ req, crossSite }: Exchange): boolean {
+  return req.headers['sec-fetch-site'] === 'cross-site' && !crossSite
+}
+
+function crossSite(): CometError {
+  return new CometError('CROSS_SITE', 'Pages of other sites may not connect (option crossSite).')
 }
 
 function refuse(error: CometError, headers?: Record<string, string>): Answer {

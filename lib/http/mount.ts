@@ -29,3 +29,16 @@ export function below(mount: string, target: string): string | undefined {
   const rest = url.slice(mount.length)
   return rest === '' || rest.startsWith('/') || rest.startsWith('?') ? rest : undefined
 }
+
+/**
+ * Extracts the part of a request target below the mount, where a framework may have cut the same mount off before:
+ * `app.use('/comet', cometHandler(comet, { path: '/comet' }))`.
+ *
+ * @param cut what the framework has cut off
+ * @returns undefined for a target elsewhere
+ */
+export function belowTwice(mount: string, target: string, cut: string | undefined): string | undefined {
+  const url = below(mount, target)
+  if (url !== undefined || !cut?.endsWith(mount)) return url
+  return pathOf(target)
+}

@@ -33,11 +33,18 @@ async function answerPacket(
 ): Promise<Answer> {
   try {
     if (isNobody(identity)) throw new CometError('UNAUTHENTICATED')
+    // Before the body is read, which may take as long as the client likes.
+    await comet.checkSender({ sid, identity })
     const packet = await readJson(req, body, comet.limits.maxPacketBytes)
     return answerOf(await comet.receive({ sid, identity, packet }))
   } catch (error) {
     if (!isForClient(error)) throw error
     debug('packet to session %s refused: %s %j', sid, error.code, error.message)
-    return errorAnswer(error)
+    return errorAnswer(error, endsConnection(req, error) ? { Connection: 'close' } : {})
   }
+}
+
+/** Tells whether a connection over HTTP/1 has to end: the rest of a body that is late would be in the way. */
+function endsConnection(req: Request, { code }: CometError): boolean {
+  return code === 'BODY_TIMEOUT' && connectionOf(req) !== undefined
 }

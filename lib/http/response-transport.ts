@@ -1,13 +1,19 @@
-import type { Socket } from 'node:net'
 import type { Transport, TransportListener } from '../ports/transport.ts'
 import type { WriteBatch } from '../ports/write-batch.ts'
-import { connectionOf, isHttp2, isOver, type Request, type Response } from './messages.ts'
-import { mayBypassResponse } from './socket-bypass.ts'
+import type { Channel } from './channel.ts'
+import { endStream } from './end-stream.ts'
+import { Http1Channel } from './http1-channel.ts'
+import { Http2Channel } from './http2-channel.ts'
+import { type Connection, connectionOf, isHttp2, type Request, type Response } from './messages.ts'
 
-/** The time that an ended stream has to send its rest before its connection is cut, in milliseconds. */
+/** The time that an ended stream has to send its rest before it is cut, in milliseconds. */
 const LINGER_MS = 5_000
 
-const HEADERS = [
+/** The time between two looks at an ended stream, which the client may have reset, in milliseconds. */
+const LOOK_MS = 250
+
+/** The headers of every stream. */
+export const HEADERS = [
   ['Content-Type', 'text/event-stream'],
   // Compression, in the app or a proxy, would hold events back. `no-transform` forbids it.
   ['Cache-Control', 'no-cache, no-transform'],
@@ -18,43 +24,40 @@ const HEADERS = [
 /**
  * A Transport that is the body of an HTTP response.
  *
- * Where it may, it writes chunks to the socket, past the response (see {@link mayBypassResponse}): a chunk is encoded
- * once for all sessions, and going through the response costs more than the write itself.
- *
  * It reads as few properties of the response as possible: Express gives each response a hidden class of its own, so
  * that V8 cannot cache a lookup, and each costs a twentieth of a delivery (docs/performance.md).
  */
 export class ResponseTransport implements Transport {
   readonly #res: Response
-  readonly #connection: Socket | undefined
-  /** Whether the response waited behind another one on its connection (pipelining) when the stream was made. */
-  #isAwaited = false
+  readonly #channel: Channel
   #listener: TransportListener | undefined
   #writeTimeout = 0
-  /** Set when chunks go past the response. */
-  #socket: Socket | undefined
   /** Removes the listeners that wait for a drain. Set while they wait. */
   #release: (() => void) | undefined
   #linger: NodeJS.Timeout | undefined
   #over: boolean
+  /** Whether the head is the one of this stream. */
+  protected hasBegun = false
+  /** What made it impossible to send the head. The response was not answered then. */
+  failed: { readonly error: unknown } | undefined
 
-  constructor(req: Request, res: Response) {
+  /** @param closing aborted when the Comet closes */
+  constructor(req: Request, res: Response, closing: AbortSignal) {
     this.#res = res
-    this.#connection = connectionOf(req)
-    this.#over = isOver(this.#connection, res)
+    this.#channel = isHttp2(res)
+      ? new Http2Channel(res, closing, () => this.#onClose())
+      : new Http1Channel(connectionOf(req) as Connection, res)
+    this.#over = this.#channel.ended
     if (this.#over) return
     res.on('close', this.#onClose)
     res.on('error', ignore)
-    // A response that waits behind another one does not emit 'close' when the connection closes.
-    if (res.socket === null) {
-      this.#isAwaited = true
-      this.#connection?.once('close', this.#onClose)
-    }
   }
 
   get closed(): boolean {
     // The app may have ended the response. Bytes after its end would be taken for the next response.
-    return this.#over || isOver(this.#connection, this.#res)
+    if (this.#over || this.#channel.ended) return true
+    // The app has sent a head of its own.
+    return !this.hasBegun && this.#res.headersSent
   }
 
   listen(listener: TransportListener, writeTimeout: number): void {
@@ -64,118 +67,108 @@ export class ResponseTransport implements Transport {
   }
 
   open(first: WriteBatch): boolean {
-    const res = this.#res
-    for (const [name, value] of HEADERS) res.setHeader(name, value)
-    if (isHttp2(res)) {
-      res.stream.session?.setTimeout(0)
-      res.writeHead(200)
-      return this.#send(first)
+    if (this.closed) {
+      this.abandon()
+      return true
     }
-    const socket = this.#connection as Socket
-    // Node.js would add this header itself; setting it here lets `mayBypassResponse` check it.
-    if (res.req.httpVersion === '1.1') res.setHeader('Transfer-Encoding', 'chunked')
-    socket.setTimeout(0)
-    socket.setNoDelay(true)
-    // Corked, so that the head and the first bytes leave in one packet.
-    socket.cork()
-    res.writeHead(200)
-    res.flushHeaders()
-    if (mayBypassResponse(res, socket)) this.#socket = socket
-    const takesMore = this.#send(first)
-    socket.uncork()
-    return takesMore
+    this.hasBegun = true
+    try {
+      for (const [name, value] of HEADERS) this.#res.setHeader(name, value)
+      return this.#sent(this.#channel.start(first))
+    } catch (error) {
+      // A hook that a middleware has put on the head threw.
+      this.failed = { error }
+      this.#takeBack()
+      this.abandon()
+      return true
+    }
+  }
+
+  /** Ends the session, and leaves the response to the app. */
+  protected abandon(): void {
+    this.#onClose()
+  }
+
+  /** Leaves the response as it was before {@link open}, for the answer of the app's error handling. */
+  #takeBack(): void {
+    if (this.#res.headersSent) return
+    for (const [name] of HEADERS) this.#res.removeHeader(name)
+    for (const name of ['Connection', 'Transfer-Encoding']) this.#res.removeHeader(name)
   }
 
   write(batch: WriteBatch): boolean {
-    return !this.#isEnded() && this.#send(batch)
+    if (this.#over || this.#channel.isKnownToBeEnded) return this.#drop()
+    return this.#sent(this.#channel.send(batch))
   }
 
   end(): void {
     if (this.closed) return
-    const res = this.#res
-    this.#linger = setTimeout(() => this.destroy(), LINGER_MS)
-    this.#linger.unref()
-    // `server.close()` would wait for a connection that is kept alive, and for one whose client does not end its side.
-    // Over HTTP/2 GOAWAY tells the client to use another connection (RFC 9113, section 6.8).
-    if (isHttp2(res)) {
-      const { session } = res.stream
-      res.once('close', () => session?.close())
-    } else {
-      res.once('finish', () => this.#connection?.destroySoon())
-    }
-    res.end()
+    this.#cutLater()
+    this.#channel.prepareEnd()
+    endStream(this.#res, this.#channel.bypassesResponse)
   }
 
   destroy(): void {
-    if (isHttp2(this.#res)) this.#res.stream?.destroy()
-    // Not `res.destroy()`: a response that waits behind another one has no socket yet.
-    else this.#connection?.destroy()
-  }
-
-  /**
-   * Tells whether the stream is over, as `closed`, but may miss a response that the app ended in this very turn of the
-   * event loop. It avoids the lookup on the response, which behind Express is a twentieth of the whole write. A turn
-   * later, when the socket has sent all it had, the end was sent too and 'close' was emitted.
-   */
-  #isEnded(): boolean {
-    if (this.#over || this.#socket === undefined || this.#socket.writableLength > 0) return this.closed
-    return false
+    this.#channel.cut()
+    this.#onClose()
   }
 
   readonly #onClose = (): void => {
+    if (this.#over) return
     this.#over = true
-    clearTimeout(this.#linger)
+    clearInterval(this.#linger)
     this.#release?.()
-    if (this.#isAwaited) this.#connection?.off('close', this.#onClose)
+    this.#channel.leave()
     this.#listener?.onClose()
   }
 
-  #send(batch: WriteBatch): boolean {
-    const takesMore =
-      this.#socket === undefined ? this.#writeBody(batch.bytes) : writeTo(this.#socket, batch.chunk)
-    if (!takesMore) this.#awaitDrain()
-    return takesMore
+  /**
+   * Drops what was to be written. The app may have ended the response, which may not close for long, so the listener is
+   * told now: in a microtask, because the caller may be amid the delivery of an event.
+   */
+  #drop(): false {
+    if (!this.#over) queueMicrotask(this.#onClose)
+    return false
   }
 
-  #writeBody(bytes: Buffer): boolean {
-    const res = this.#res as Response & { flush?: () => void }
-    const takesMore = (res as { write(bytes: Buffer): boolean }).write(bytes)
-    // A compression middleware that ignores `no-transform` holds back what is not flushed.
-    if (typeof res.flush === 'function') res.flush()
+  /** Cuts the stream when its rest is not sent in time, or will never be. */
+  #cutLater(): void {
+    let looks = LINGER_MS / LOOK_MS
+    this.#linger = setInterval(() => {
+      looks -= 1
+      if (looks <= 0 || this.#channel.wasReset) this.destroy()
+    }, LOOK_MS)
+    this.#linger.unref()
+  }
+
+  #sent(takesMore: boolean): boolean {
+    if (!takesMore) this.#awaitDrain()
     return takesMore
   }
 
   /** Waits until everything written was sent, and watches for a stall meanwhile. */
   #awaitDrain(): void {
-    if (this.#release !== undefined) return
-    const res = this.#res
-    const source: NodeJS.EventEmitter = this.#socket ?? res
-    // A 'timeout' listener on the response keeps Node.js from cutting the connection.
-    const [timed, timer] = isHttp2(res) ? [res.stream, res.stream] : [res, this.#connection as Socket]
-    const onTimeout = () => this.#listener?.onStall()
+    if (this.#release !== undefined || this.#over) return
+    const { drained } = this.#channel
     const onDrain = () => {
       if (this.#release !== release || this.closed) return
       release()
       this.#listener?.onDrain()
     }
+    const unwatch = this.#channel.watchStall(this.#writeTimeout, () => {
+      // The session cannot end a response that the app has ended, and nothing else would cut it.
+      if (this.closed) this.destroy()
+      else this.#listener?.onStall()
+    })
     const release = () => {
       this.#release = undefined
-      source.off('drain', onDrain)
-      timed.off('timeout', onTimeout)
-      timer.setTimeout(0)
+      drained.off('drain', onDrain)
+      unwatch()
     }
     this.#release = release
-    source.on('drain', onDrain)
-    timed.on('timeout', onTimeout)
-    // Every byte that goes out restarts Node.js's socket timeout, so it fires for a write without progress only.
-    timer.setTimeout(this.#writeTimeout)
+    drained.on('drain', onDrain)
   }
 }
 
 /** Listens for 'error' and does nothing: 'close' follows. Without a listener the error would crash the app. */
 function ignore(): void {}
-
-/** Writes a chunk. A chunk that the kernel took at once needs no drain, however large it is. */
-function writeTo(socket: Socket, chunk: Buffer): boolean {
-  return socket.write(chunk) || socket.writableLength === 0
-}

@@ -1,18 +1,17 @@
 import { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Connection } from './messages.ts'
 
 /**
- * Tells whether the chunks of a response may be written to the socket, past the response, now that its head is out.
+ * Tells whether the chunks of a response may be written to its connection, past the response, now that its head is out.
  *
  * That is safe where the bytes that the response would write are known: the body is chunked (RFC 9112, section 7.1),
  * without a Content-Encoding, must not be transformed, and nobody has replaced `write`. The compression middleware has
  * replaced it, but writes as Node does where it does not compress.
  *
- * @returns false where the response must be used: for HTTP/1.0, for a response that waits behind another one on its
- *   connection (pipelining), and where any of the above does not hold
+ * @returns false where the response must be used: for HTTP/1.0, and where any of the above does not hold
  */
-export function mayBypassResponse(res: ServerResponse, socket: Socket): boolean {
-  if (res.socket !== socket) return false
+export function mayBypassResponse(res: ServerResponse, connection: Connection): boolean {
+  if (res.socket !== connection) return false
   const headers = res.getHeaders()
   return (
     headers['transfer-encoding'] === 'chunked' &&

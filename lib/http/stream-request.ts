@@ -1,9 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
+import type { ConnectRequest } from '../operations/connect.ts'
+import { isNobody } from '../session/identity.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
-import { type Answer, answerTemporary, errorAnswer } from './answer.ts'
+import { acceptsEventStream } from './accept.ts'
+import { type Answer, errorAnswer, temporaryAnswer } from './answer.ts'
 import { type AdapterComet, type Exchange, isForClient, type Taken } from './exchange.ts'
+import { ExpressSession } from './express-session.ts'
+import { isHttp2 } from './messages.ts'
+import { readStreamQuery, type StreamQuery } from './query.ts'
 import { ResponseTransport } from './response-transport.ts'
 
 /**
@@ -15,40 +21,57 @@ const connectBatcher = new ConnectBatcher()
 /**
  * Handles a request for the stream: opens the stream, or makes the answer that refuses it.
  *
- * @throws what `identify` threw, or INVALID_IDENTITY; nothing was answered then
+ * @throws what `identify` threw, INVALID_IDENTITY, or what a middleware's hook on the head threw; nothing was answered
+ *   then
  */
 export async function openStream(
   comet: AdapterComet,
-  { req, res, identify }: Exchange,
+  exchange: Exchange,
   headers: IncomingHttpHeaders,
   query: URLSearchParams,
 ): Promise<Answer | Taken> {
-  if (!/text\/event-stream|\*\/\*/i.test(headers.accept ?? '*/*')) {
-    return refuse(new CometError('NOT_ACCEPTABLE'))
-  }
-  await connectBatcher.join()
-  const identity = await identify()
-  const transport = new ResponseTransport(req, res)
-  const clientId = query.get('clientId')
-  const position = lastEventId(headers) ?? query.get('lastEventId')
+  if (!acceptsEventStream(headers.accept)) return refuse(new CometError('NOT_ACCEPTABLE'))
+  let asked: StreamQuery
   try {
-    await comet.connect({
-      identity,
-      transport,
-      rids: query.getAll('rid').filter((rid) => rid !== ''),
-      ...(clientId ? { clientId } : {}),
-      ...(position ? { position } : {}),
-      recent: countOf(query.get('recent')),
-      answersHeartbeats: query.get('hb') === '1',
-    })
+    asked = readStreamQuery(query)
+  } catch (error) {
+    return refuse(error as CometError)
+  }
+  const { lastEventId, ...rest } = asked
+  const position = lastEventIdOf(headers) ?? lastEventId
+  const session = ExpressSession.of(exchange.req, exchange.res)
+  const watch = comet.watchDisconnects()
+  try {
+    await connectBatcher.join()
+    const identity = await exchange.identify()
+    const request = { ...rest, identity, watch, ...(position === undefined ? {} : { position }) }
+    return await admit(comet, exchange, request, session)
+  } finally {
+    watch.end()
+  }
+}
+
+async function admit(
+  comet: AdapterComet,
+  { req, res, transport: makeTransport }: Exchange,
+  request: Omit<ConnectRequest, 'transport'>,
+  session: ExpressSession | undefined,
+): Promise<Answer | Taken> {
+  const transport = makeTransport?.() ?? new ResponseTransport(req, res, comet.closing)
+  try {
+    if (!isNobody(request.identity)) await session?.store((error) => comet.report(error))
+    await comet.connect({ ...request, transport })
   } catch (error) {
     // Nobody is left to be told.
     if (transport.closed) return 'taken'
     if (!isForClient(error)) throw error
     if (!error.temporary) return refuse(error)
     debug('session refused for now: %s %j', error.code, error.message)
-    answerTemporary(transport, error, comet.limits.retry)
+    // `server.close()` would wait for the connection. Over HTTP/2 the transport tells it to take no more requests.
+    const isLast = comet.closing.aborted && !isHttp2(res)
+    return temporaryAnswer(error, comet.limits.retry, request.position, isLast ? { Connection: 'close' } : {})
   }
+  if (transport.failed !== undefined) throw transport.failed.error
   return 'taken'
 }
 
@@ -60,11 +83,7 @@ function refuse(error: CometError): Answer {
 /**
  * Reads Last-Event-ID. EventSource sends it in UTF-8 (WHATWG HTML, section 9.2.3); Node.js decodes headers as Latin-1.
  */
-function lastEventId(headers: IncomingHttpHeaders): string | undefined {
+function lastEventIdOf(headers: IncomingHttpHeaders): string | undefined {
   const header = headers['last-event-id']
   return typeof header === 'string' && header !== '' ? Buffer.from(header, 'latin1').toString() : undefined
-}
-
-function countOf(text: string | null): number {
-  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : 0
 }

@@ -1,9 +1,13 @@
 import type {
   Admission,
   GraceTarget,
+  GrantedBy,
+  LocatedSession,
   MembershipOwner,
   PresenceSession,
+  PreviousConnection,
   SessionConnection,
+  SessionMembership,
 } from '../ports/presence.ts'
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { now } from '../util/clock.ts'
@@ -17,26 +21,22 @@ class PresentSession {
   readonly user: PresentUser
   readonly sid: string
   readonly clientId: string | undefined
-  /** The node and the connection that the session is on. A takeover changes both. */
+  /** The node and the connection that the session is on, and where that one started. A takeover changes them. */
   node: string
   connection: string
-  /** The session's memberships. Undefined until it enters its first room. */
-  rooms: Set<string> | undefined
+  start: string | undefined
+  /** The session's memberships by room. Undefined until it enters its first room. */
+  rooms: Map<string, GrantedBy> | undefined
   /** Set while the session is in grace; removes the session when it fires. */
   timer: NodeJS.Timeout | undefined
 
-  constructor(
-    user: PresentUser,
-    sid: string,
-    clientId: string | undefined,
-    node: string,
-    connection: string,
-  ) {
+  constructor(user: PresentUser, { connection, clientId, start }: PresenceSession, node: string) {
     this.user = user
-    this.sid = sid
+    this.sid = connection
     this.clientId = clientId
     this.node = node
     this.connection = connection
+    this.start = start
   }
 }
 
@@ -75,8 +75,13 @@ export class PresenceState {
   readonly sessions = new Map<string, PresentSession>()
 
   /** Adds a session, or moves the one that has the same user and `clientId` to the new connection. */
-  connect(arrival: PresenceSession, rooms: readonly string[], node: string, report: Report): Admission {
-    const { uid, connection, info, clientId } = arrival
+  connect(
+    arrival: PresenceSession,
+    rooms: readonly SessionMembership[],
+    node: string,
+    report: Report,
+  ): Admission {
+    const { uid, info } = arrival
     const step = new Step(uid)
     const user = this.users.get(uid) ?? new PresentUser(uid)
     if (user.size === 0) {
@@ -84,22 +89,16 @@ export class PresenceState {
       step.add(ONLINE)
     }
     user.info = info
-    const known = clientId === undefined ? undefined : user.clients?.get(clientId)
-    const previous =
-      known === undefined || known.timer !== undefined
-        ? undefined
-        : { node: known.node, connection: known.connection }
-    const session = known ?? this.#add(user, connection, clientId, node)
-    clearTimeout(session.timer)
-    session.timer = undefined
-    session.node = node
-    session.connection = connection
-    for (const rid of rooms) this.#enter(session, rid, step)
+    const known = arrival.clientId === undefined ? undefined : user.clients?.get(arrival.clientId)
+    const previous = known && connectionOf(known)
+    const session = known ?? this.#add(user, arrival, node)
+    if (known !== undefined) move(known, arrival, node)
+    for (const { rid, by } of rooms) this.#enter(session, rid, by, step)
     // First: a listener may call back and leave a room, which must not be in the answer then.
     report(step.events)
     return {
       sid: session.sid,
-      rooms: Array.from(session.rooms ?? []),
+      rooms: Array.from(session.rooms ?? [], ([rid, by]) => ({ rid, by })),
       memberships: Array.from(user.memberships ?? []),
       ...(previous === undefined ? {} : { previous }),
     }
@@ -114,7 +113,7 @@ export class PresenceState {
     user.delete(session)
     if (clientId !== undefined) user.clients?.delete(clientId)
     const step = new Step(user.uid)
-    for (const rid of rooms ?? []) this.#removeMembership(user, rid, step)
+    for (const rid of rooms?.keys() ?? []) this.#removeMembership(user, rid, step)
     if (user.size === 0) {
       for (const rid of user.memberships ?? []) this.#removeMembership(user, rid, step)
       this.users.delete(user.uid)
@@ -131,7 +130,7 @@ export class PresenceState {
   }
 
   /** Adds a membership. @returns false when the owner is not there */
-  enter(owner: MembershipOwner, rid: string, report: Report): boolean {
+  enter(owner: MembershipOwner, rid: string, by: GrantedBy, report: Report): boolean {
     const step = new Step(owner.uid)
     if (owner.sid === undefined) {
       const user = this.users.get(owner.uid)
@@ -142,7 +141,7 @@ export class PresenceState {
     } else {
       const session = this.sessionOf(owner)
       if (session === undefined) return false
-      this.#enter(session, rid, step)
+      this.#enter(session, rid, by, step)
     }
     report(step.events)
     return true
@@ -167,10 +166,24 @@ export class PresenceState {
     return left
   }
 
+  /** Tells who let the owner into a room. @returns undefined when it is no member */
+  membership(owner: MembershipOwner, rid: string): GrantedBy | undefined {
+    if (owner.sid !== undefined) return this.sessionOf(owner)?.rooms?.get(rid)
+    return this.users.get(owner.uid)?.memberships?.has(rid) ? 'app' : undefined
+  }
+
   /** Finds a session. @returns undefined when it is gone, or is on another connection now */
   sessionOf({ uid, sid, connection }: SessionConnection): PresentSession | undefined {
     const session = this.sessions.get(sid)
     return session?.connection === connection && session.user.uid === uid ? session : undefined
+  }
+
+  /** Finds a session by its sid, whatever connection it is on. */
+  locate(sid: string): LocatedSession | undefined {
+    const session = this.sessions.get(sid)
+    if (session === undefined) return undefined
+    const { user, node, connection, timer } = session
+    return { uid: user.uid, node, connection, connected: timer === undefined }
   }
 
   /** Finds the sessions in grace that a target names. */
@@ -192,8 +205,9 @@ export class PresenceState {
     return found
   }
 
-  #add(user: PresentUser, sid: string, clientId: string | undefined, node: string): PresentSession {
-    const session = new PresentSession(user, sid, clientId, node, sid)
+  #add(user: PresentUser, arrival: PresenceSession, node: string): PresentSession {
+    const session = new PresentSession(user, arrival, node)
+    const { sid, clientId } = session
     user.add(session)
     this.sessions.set(sid, session)
     if (clientId !== undefined) {
@@ -203,11 +217,11 @@ export class PresenceState {
     return session
   }
 
-  #enter(session: PresentSession, rid: string, step: Step): void {
-    session.rooms ??= new Set()
-    if (session.rooms.has(rid)) return
-    session.rooms.add(rid)
-    this.#addMembership(session.user, rid, step)
+  #enter(session: PresentSession, rid: string, by: GrantedBy, step: Step): void {
+    session.rooms ??= new Map()
+    const known = session.rooms.get(rid)
+    if (known !== 'app') session.rooms.set(rid, by)
+    if (known === undefined) this.#addMembership(session.user, rid, step)
   }
 
   #addMembership(user: PresentUser, rid: string, step: Step): void {
@@ -232,6 +246,19 @@ export class PresenceState {
     if (room?.size === 0) this.rooms.delete(rid)
     step.add(LEAVE_ROOM, rid)
   }
+}
+
+function connectionOf({ node, connection, start, timer }: PresentSession): PreviousConnection {
+  return { node, connection, start, connected: timer === undefined }
+}
+
+/** Moves a session to a new connection, and ends its grace. */
+function move(session: PresentSession, { connection, start }: PresenceSession, node: string): void {
+  clearTimeout(session.timer)
+  session.timer = undefined
+  session.node = node
+  session.connection = connection
+  session.start = start
 }
 
 /** Collects the transitions of one step. They share one time stamp. */

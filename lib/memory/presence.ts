@@ -16,16 +16,18 @@ export class MemoryPresence implements Presence {
       connect: async (session, rooms) => state.connect(session, rooms, node.id, report),
       disconnect: async (connection, grace) => {
         const session = state.sessionOf(connection)
-        if (session === undefined) return
+        if (session === undefined) return false
         if (grace <= 0) state.remove(session, report)
         else state.removeAfter(session, grace, (events) => reportTo(this.#successorOf(node))(events))
+        return true
       },
       endGrace: async (target) => {
         for (const session of state.inGrace(target)) state.remove(session, report)
       },
-      enter: async (owner, rid) => state.enter(owner, rid, report),
+      enter: async (owner, rid, by) => state.enter(owner, rid, by, report),
       leave: async (owner, rid) => state.leave(owner, rid, report),
-      locate: async (sid) => state.sessions.get(sid)?.node,
+      membership: async (owner, rid) => state.membership(owner, rid),
+      locate: async (sid) => state.locate(sid),
       isOnline: async (uid) => state.users.has(uid),
       members: async (rid) => Array.from(state.rooms.get(rid) ?? [], memberOf),
       count: async (rid) => state.rooms.get(rid)?.size ?? 0,

@@ -1,4 +1,5 @@
 import { History } from '../history/history.ts'
+
 import { ActivityFeed } from '../hooks/activity-feed.ts'
 import { Hooks } from '../hooks/hooks.ts'
 import { newNodeId } from '../ids.ts'
@@ -7,14 +8,21 @@ import type { BrokerConnection } from '../ports/broker.ts'
 import type { Command, ControllerConnection } from '../ports/controller.ts'
 import type { PresenceConnection } from '../ports/presence.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
+import { DisconnectLog } from '../session/disconnect-log.ts'
 import { Liveness } from '../session/liveness.ts'
+import { MembershipChanges } from '../session/membership-changes.ts'
+import { Newcomers } from '../session/newcomers.ts'
 import { Registry } from '../session/registry.ts'
 import type { Session, SessionContext } from '../session/session.ts'
 import { StayAwayTokens } from '../session/stay-away-token.ts'
 import { UplinkStates } from '../session/uplink-states.ts'
 import { Flusher } from '../stream/flusher.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
+import { TokenBuckets } from '../util/token-buckets.ts'
 import { Router } from './router.ts'
+
+/** The seconds whose bytes of past events a user may ask for at once: option `historyRate`. */
+const HISTORY_BURST = 16
 
 /**
  * The operations that the node's own parts start. They import the node, so the composition root (`Comet`) hands them
@@ -34,8 +42,9 @@ export class Node implements SessionContext {
   readonly hooks = new Hooks()
   readonly activity = new ActivityFeed(this.hooks)
   readonly registry = new Registry()
-  /** The sessions that are identified but not registered yet: `canEnter` is asked, or the batch is not full. */
-  readonly connecting = new Set<Session>()
+  readonly disconnects = new DisconnectLog()
+  readonly newcomers = new Newcomers()
+  readonly membershipChanges = new MembershipChanges()
   readonly connectBatcher = new ConnectBatcher()
   readonly flusher = new Flusher()
   readonly stayAwayTokens = new StayAwayTokens()
@@ -43,7 +52,10 @@ export class Node implements SessionContext {
   readonly presence: PresenceConnection
   readonly controller: ControllerConnection
   readonly history: History
+  readonly historyTokens: TokenBuckets
   readonly router: Router
+  /** The streams that users may open now, by uid: option `connectRate`. */
+  readonly connectTokens: TokenBuckets
   readonly liveness: Liveness
   readonly uplinkStates: UplinkStates
   /** See {@link CometStats}. */
@@ -78,7 +90,9 @@ export class Node implements SessionContext {
     })
     const compare = (a: string, b: string) => this.broker.compare(a, b)
     this.history = new History({ count, bytes, age }, compare, this.broker.position())
+    this.historyTokens = new TokenBuckets(options.historyRate, HISTORY_BURST * options.historyRate)
     this.router = new Router(this)
+    this.connectTokens = new TokenBuckets(options.connectRate / 60, 2 * options.maxSessionsPerUser)
     this.liveness = new Liveness(this)
     this.uplinkStates = new UplinkStates(options.packetRate)
   }

@@ -1,3 +1,4 @@
+import type { Skips } from '../history/cursor.ts'
 import type { History, Missed } from '../history/history.ts'
 import { unpooled } from '../history/history-entry.ts'
 import type { Hooks } from '../hooks/hooks.ts'
@@ -12,11 +13,14 @@ import { encodeBlock } from '../stream/sse.ts'
 /** The part of the node that the router uses. */
 interface RouterContext {
   readonly options: Pick<ResolvedOptions, 'keepHistory'>
-  readonly hooks: Pick<Hooks, 'report'>
+  readonly hooks: Pick<Hooks, 'report' | 'reportIfRejected'>
   readonly registry: Registry
   readonly history: History
   readonly counters: { delivered: number }
 }
+
+/** The memory that an item takes besides its frame, in bytes: its objects, and those of the frame. */
+const ITEM_BYTES = 300
 
 /** Decides which sessions of this node get an event, and delivers it to them. */
 export class Router {
@@ -47,31 +51,51 @@ export class Router {
         session.push(frame)
         continue
       }
-      item ??= this.#itemOf(delivery, unpooled(frame))
+      item ??= this.#passingItem(delivery, frame)
       session.addToReplay(item)
     }
   }
 
-  /** Makes the item of an event that the history does not store. */
-  #itemOf(delivery: Delivery, frame: Buffer): ReplayItem {
-    return { ordinal: this.#ordinal, target: targetIn(delivery), frame, ownBytes: frame.length }
-  }
-
   /** Finds what a session missed after a position, without the events whose option `except` names it. */
   missed(session: Session, position: string): Missed {
-    const { events, gaps } = this.#context.history.since(position, this.#targetsOf(session))
-    return { events: events.filter(({ except }) => !isExcepted(session, except)), gaps }
+    const skips: Skips = ({ except }) => isExcepted(session, except)
+    return this.#context.history.since(position, this.#targetsOf(session), skips)
+  }
+
+  /** Finds the targets of a session to which anything was published after a position; all, where nobody can tell. */
+  touched(session: Session, position: string | undefined): readonly Target[] {
+    const targets = Array.from(this.#targetsOf(session))
+    if (position === undefined) return targets
+    return targets.filter((target) => {
+      const { events, gaps } = this.#context.history.since(position, [target], () => false)
+      return gaps.length > 0 || events.next !== undefined
+    })
+  }
+
+  /** Makes an item of an event that the history does not store. It may wait for long. */
+  #passingItem(delivery: Delivery, frame: Buffer): ReplayItem {
+    const own = unpooled(frame)
+    return {
+      ordinal: this.#ordinal,
+      target: targetIn(delivery),
+      frame: own,
+      ownBytes: own.length + ITEM_BYTES,
+    }
   }
 
   #isStored({ uid, rid, transient }: Delivery): boolean {
-    const { keepHistory } = this.#context.options
+    const { options, hooks } = this.#context
+    const { keepHistory } = options
     if (transient) return false
     if (keepHistory === undefined || uid !== undefined || rid === undefined) return true
     try {
+      const answer: unknown = keepHistory({ rid })
+      if (answer === true || answer === false) return answer
       // Only `true` counts. An async `keepHistory` returns a promise, which is truthy; it must not count as a yes.
-      return keepHistory({ rid }) === true
+      hooks.reportIfRejected(answer)
+      return false
     } catch (error) {
-      this.#context.hooks.report(error)
+      hooks.report(error)
       return false
     }
   }

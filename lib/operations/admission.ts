@@ -1,11 +1,10 @@
 import { CometError, isCometError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
-import type { Admission } from '../ports/presence.ts'
+import type { Newcomer } from '../session/newcomers.ts'
 import type { Session } from '../session/session.ts'
 import type { StayAwayClient, StayAwayToken } from '../session/stay-away-token.ts'
-import { closeTakenOver } from './close.ts'
-import { requestAll, requestIssuer, requestNode } from './cluster-calls.ts'
-import type { TakenOver } from './cluster-commands.ts'
+import { closeSession } from './close.ts'
+import { requestAll, requestIssuer } from './cluster-calls.ts'
 
 /**
  * Tells whether a client that brings a stay-away token must stay away. The node that issued the token verifies it.
@@ -30,65 +29,85 @@ export async function mustStayAway(
 }
 
 /**
- * Makes room for one more session, by the limits of its user and of the node.
+ * Adds a session to those that wait to be let in. A later request of the same page replaces an earlier one, and one
+ * more than a user may have makes the user's oldest one wait somewhere else.
  *
- * @returns the user's oldest sessions, which must be closed for it
- * @throws CometError TOO_MANY_SESSIONS, UNAVAILABLE
+ * @throws CometError TOO_MANY_SESSIONS; UNAVAILABLE when the node is full, or a later request of the same page is there
  */
-export function enforceSessionLimits(node: Node, session: Session): readonly Session[] {
-  const { maxSessions, maxSessionsPerUser, onExcess } = node.options
-  const own = Array.from(node.registry.ofUser(session.uid))
-  // A session that this one takes over makes room by itself.
-  const others = own.filter(({ clientId }) => clientId === undefined || clientId !== session.clientId)
-  const excess = others.slice(0, Math.max(0, others.length - maxSessionsPerUser + 1))
-  if (excess.length > 0 && onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
-  const remaining = node.registry.sessionCount - own.length + others.length - excess.length
-  if (remaining >= maxSessions) throw new CometError('UNAVAILABLE', 'The server is at capacity.')
-  return excess
+export function addNewcomer(node: Node, session: Session): Newcomer {
+  const { maxSessionsPerUser, onExcess } = node.options
+  enforceSessionLimits(node, session)
+  // One that was turned away in this very turn is still among them.
+  const waiting = Array.from(node.newcomers.ofUser(session.uid)).filter(({ session: each }) => !each.closed)
+  for (const { session: other } of [...waiting, ...liveSessionsOf(node, session)]) {
+    if (isSamePage(session, other) && isEarlier(node, session, other)) {
+      throw new CometError('UNAVAILABLE', 'A later request of this page was served.')
+    }
+  }
+  const others = waiting.filter((newcomer) => !replaces(node, session, newcomer.session))
+  if (others.length >= maxSessionsPerUser) {
+    if (onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
+    const oldest = others[0] as Newcomer
+    turnAway(node, oldest, new CometError('UNAVAILABLE', 'The user opens too many streams at a time.'))
+  }
+  return node.newcomers.add(session)
 }
 
-/** Tells whether a later connection of the same client was registered while the app was asked about this one. */
-export function wasTakenOver({ registry }: Node, { uid, clientId, number }: Session): boolean {
-  if (clientId === undefined) return false
-  for (const other of registry.ofUser(uid)) {
-    if (other.clientId === clientId && other.number > number) return true
-  }
-  return false
+function* liveSessionsOf({ registry }: Node, { uid }: Session): Iterable<{ readonly session: Session }> {
+  for (const session of registry.ofUser(uid)) if (!session.clientGone) yield { session }
+}
+
+function isSamePage(session: Session, other: Session): boolean {
+  return session.clientId !== undefined && session.clientId === other.clientId
 }
 
 /**
- * Applies presence's answer to a session: its rooms, and on a takeover the sid of the previous connection, which is
- * closed.
+ * Tells whether a page made a request before another one that it made: a proxy may hold back a request until after the
+ * next one. A page's position never goes back.
  */
-export function applyAdmission(node: Node, session: Session, admission: Admission): void {
-  const { sid, rooms, memberships, previous } = admission
-  const { registry } = node
-  const { uid, dismissed } = session
-  session.present = true
-  session.dismissed = undefined
-  if (previous !== undefined) closePrevious(node, previous.node, { sid, connection: previous.connection })
-  if (session.closed) {
-    // It ended before presence answered. The caller tells presence so, by this sid.
-    session.sid = sid
-    return
-  }
-  // Presence may not know of a connection whose own admission failed on its way back.
-  const other = registry.get(sid)
-  if (other !== undefined && other !== session) closeTakenOver(node, other)
-  registry.rename(session, sid)
-  node.uplinkStates.keep(sid)
-  for (const rid of rooms) {
-    if (!dismissed?.has(rid)) registry.enter(session, rid)
-    // The user left the room before or after presence heard of this session; nobody can tell. Left is the safe answer.
-    else node.presence.leave(session, rid).catch((error) => node.hooks.report(error))
-  }
-  for (const rid of memberships) if (!dismissed?.has(rid)) registry.enterUser(uid, rid)
+function isEarlier({ broker }: Node, session: Session, other: Session): boolean {
+  if (session.start === undefined || other.start === undefined) return false
+  return (broker.compare(session.start, other.start) ?? 0) < 0
 }
 
-function closePrevious(node: Node, nodeId: string, previous: TakenOver): void {
-  // Here in the same step: until it is closed, the session would get every event twice.
-  if (nodeId === node.id) closeTakenOver(node, previous)
-  else {
-    requestNode(node, nodeId, 'closeTakenOver', previous).catch((error) => node.hooks.report(error))
-  }
+/** Closes the waiting session of the same page. Presence decides about one that it was told of. */
+function replaces(node: Node, session: Session, waiting: Session): boolean {
+  if (!isSamePage(session, waiting) || node.registry.has(waiting)) return false
+  closeSession(node, waiting, { code: 'TAKEN_OVER' })
+  return true
+}
+
+/** Ends the wait of a session: its request fails with the error. */
+export function turnAway(node: Node, newcomer: Newcomer, error: CometError): void {
+  newcomer.refusal = error
+  // Not told by a stream: the request is still there to be answered.
+  closeSession(node, newcomer.session, { code: 'GONE' })
+}
+
+/**
+ * Checks the limits for one more session of its user and of the node.
+ *
+ * @throws CometError TOO_MANY_SESSIONS, UNAVAILABLE
+ */
+export function enforceSessionLimits(node: Node, session: Session): void {
+  const { maxSessions, onExcess } = node.options
+  const own = Array.from(node.registry.ofUser(session.uid))
+  // A session that this one takes over makes room by itself.
+  const others = own.filter((other) => !isSamePage(session, other))
+  const excess = excessOf(node, others)
+  if (excess.length > 0 && onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
+  const remaining = node.registry.sessionCount - own.length + others.length - excess.length
+  if (remaining >= maxSessions) throw new CometError('UNAVAILABLE', 'The server is at capacity.')
+}
+
+/** Closes the oldest sessions of a user that has too many, now that one more was let in. */
+export function evictExcess(node: Node, session: Session): void {
+  const others = Array.from(node.registry.ofUser(session.uid)).filter((other) => other !== session)
+  for (const oldest of excessOf(node, others)) closeSession(node, oldest, { code: 'EVICTED' })
+}
+
+/** The sessions beyond what leaves place for one more, oldest first. Those that are not let in yet do not count. */
+function excessOf({ options }: Node, others: readonly Session[]): readonly Session[] {
+  const live = others.filter(({ opening }) => !opening)
+  return live.slice(0, Math.max(0, live.length - options.maxSessionsPerUser + 1))
 }

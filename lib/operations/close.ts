@@ -9,9 +9,11 @@ import type { TakenOver } from './cluster-commands.ts'
 export interface CloseCause {
   readonly code: CometCloseCode
   /** The text that the client gets. Default: the meaning of the code. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** Whether the client should reconnect by itself. Default: as the table of close codes says. */
-  readonly reconnect?: boolean
+  readonly reconnect?: boolean | undefined
+  /** Whether a client that should not reconnect gets a stay-away token. Default: true. */
+  readonly keepsAway?: boolean
 }
 
 /**
@@ -26,11 +28,11 @@ export async function closeSession(node: Node, session: Session, cause: CloseCau
   if (!session.close(code === 'GONE' ? undefined : encodeFarewell(node, session, cause))) return false
   session.ended = code
   debug('session %s of %j closed: %s', session.sid, session.uid, code)
-  node.registry.remove(session)
+  if (node.registry.remove(session)) node.closes[code] = (node.closes[code] ?? 0) + 1
+  node.newcomers.release(session)
   node.liveness.remove(session)
   const mayComeBack = session.clientId !== undefined && (code === 'TAKEN_OVER' || CLOSE_CODES[code].grace)
   node.uplinkStates.release(session.sid, mayComeBack ? node.options.offlineGrace : 0)
-  node.closes[code] = (node.closes[code] ?? 0) + 1
   await leavePresence(node, session)
   return true
 }
@@ -41,7 +43,8 @@ export async function leavePresence(node: Node, session: Session): Promise<void>
   if (!present || ended === undefined) return
   session.present = false
   try {
-    await node.presence.disconnect(session, CLOSE_CODES[ended].grace ? node.options.offlineGrace : 0)
+    const grace = CLOSE_CODES[ended].grace ? node.options.offlineGrace : 0
+    session.moved = !(await node.presence.disconnect(session, grace))
   } catch (error) {
     node.hooks.report(error)
   }
@@ -59,7 +62,10 @@ function encodeFarewell(node: Node, session: Session, cause: CloseCause): Buffer
     { code, reason, reconnect },
     {
       // For the connection and not the sid: it names this node, which can verify the token.
-      id: reconnect ? undefined : node.stayAwayTokens.issue(kind, session.connection, session),
+      id:
+        reconnect || cause.keepsAway === false
+          ? undefined
+          : node.stayAwayTokens.issue(kind, session.connection, session),
       // A client whose stream begins with its end has not been told yet.
       retry: session.opening ? node.reconnectDelay() : undefined,
     },

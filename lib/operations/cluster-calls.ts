@@ -41,11 +41,14 @@ export async function requestIssuer<T extends CommandType>(
   return await requestNode(node, issuer, type, request)
 }
 
+/** The number of nodes that are asked for a session, one after the other, while it moves from node to node. */
+const MOST_OWNERS = 3
+
 /**
  * Has the node that a session is on carry out a command. That is mostly the one that issued the sid; after a takeover
  * presence knows.
  *
- * @throws CometError NO_SUCH_SESSION, OWNER_UNREACHABLE, or what the node threw
+ * @throws CometError NO_SUCH_SESSION, OWNER_UNREACHABLE, UNAVAILABLE, or what the node threw
  */
 export async function requestOwner<T extends CommandType>(
   node: Node,
@@ -53,17 +56,29 @@ export async function requestOwner<T extends CommandType>(
   type: T,
   request: RequestOf<T>,
 ): Promise<AnswerOf<T>> {
-  if (node.registry.get(sid) !== undefined) return await requestNode(node, node.id, type, request)
-  const issuer = issuerOf(sid)
-  if (issuer === undefined) throw new CometError('NO_SUCH_SESSION')
-  return await requestNode(node, (await node.presence.locate(sid)) ?? issuer, type, request)
+  let owner = node.registry.get(sid) === undefined ? undefined : node.id
+  if (owner === undefined) {
+    const issuer = issuerOf(sid)
+    if (issuer === undefined) throw new CometError('NO_SUCH_SESSION')
+    owner = (await reach(() => node.presence.locate(sid)))?.node ?? issuer
+  }
+  for (let asked = 1; ; asked += 1) {
+    try {
+      return await requestNode(node, owner, type, request)
+    } catch (error) {
+      if (!isGone(error) || asked === MOST_OWNERS) throw error
+      // It may have been taken over on another node meanwhile.
+      const found = await reach(() => node.presence.locate(sid))
+      if (found === undefined || !found.connected || found.node === owner) throw error
+      owner = found.node
+    }
+  }
 }
 
 /**
  * Has every node carry out a command, this one first.
  *
- * @returns the answers. A node that failed, or did not answer in time, is left out; so is a malformed answer, which is
- *   reported
+ * @returns see {@link requestOthers}
  * @throws what this node threw
  */
 export async function requestAll<T extends CommandType>(
@@ -72,9 +87,23 @@ export async function requestAll<T extends CommandType>(
   request: RequestOf<T>,
 ): Promise<AnswerOf<T>[]> {
   const own = requestNode(node, node.id, type, request)
-  const others = node.controller.broadcast({ type, request }, node.options.commandTimeout)
-  const answers = [await own]
-  for (const answer of await others) {
+  const others = requestOthers(node, type, request)
+  return [await own, ...(await others)]
+}
+
+/**
+ * Has every other node carry out a command.
+ *
+ * @returns the answers. A node that failed, or did not answer in time, is left out; so is a malformed answer, which is
+ *   reported
+ */
+export async function requestOthers<T extends CommandType>(
+  node: Node,
+  type: T,
+  request: RequestOf<T>,
+): Promise<AnswerOf<T>[]> {
+  const answers: AnswerOf<T>[] = []
+  for (const answer of await node.controller.broadcast({ type, request }, node.options.commandTimeout)) {
     try {
       answers.push(readAnswer(type, answer))
     } catch (error) {
@@ -89,8 +118,22 @@ export async function orIfGone<T>(request: Promise<T>, answer: T): Promise<T> {
   try {
     return await request
   } catch (error) {
-    if (isCometError(error) && error.code === 'NO_SUCH_SESSION') return answer
+    if (isGone(error)) return answer
     throw error
+  }
+}
+
+/** Tells whether a command failed because there is no such session. */
+export function isGone(error: unknown): error is CometError {
+  return isCometError(error) && error.code === 'NO_SUCH_SESSION'
+}
+
+/** Asks presence. @throws CometError UNAVAILABLE when it fails */
+export async function reach<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (cause) {
+    throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
   }
 }
 

@@ -54,13 +54,13 @@ type UserRoom = { readonly uid: string; readonly rid: string }
 export interface ClusterCommands {
   /** Handles a packet, on the node that owns the session. Answers the JSON text of `onMessage`'s answer. */
   readonly uplink: { readonly request: IncomingPacket; readonly answer: string | undefined }
-  /** Puts a session into a room. Answers false when there is no such session. */
+  /** Puts a session into a room, for the app. Answers true. */
   readonly enter: { readonly request: SessionRoom; readonly answer: boolean }
   /** Takes a session out of a room. Answers false when it was not in the room by itself. */
   readonly leave: { readonly request: SessionRoom; readonly answer: boolean }
-  /** Routes a room to all sessions of a user on the node. Presence knows already. */
+  /** Tells that a user has become a member of a room. Presence knows already. */
   readonly enterUser: { readonly request: UserRoom; readonly answer: undefined }
-  /** Takes all sessions of a user on the node out of a room. Presence knows already. */
+  /** Tells that a user and all its sessions were taken out of a room. Presence knows already. */
   readonly leaveUser: { readonly request: UserRoom; readonly answer: undefined }
   /** Closes a connection that was taken over. */
   readonly closeTakenOver: { readonly request: TakenOver; readonly answer: undefined }
@@ -93,7 +93,7 @@ const packet = tagged({
   JOIN: { rid: text, since: text, recent: count },
   LEAVE: { rid: text },
   SEND: { evt: text, id: text },
-  BYE: {},
+  BYE: { connection: text },
 })
 
 /** The checks of requests, where they are handled, and of answers, where they were asked for. */

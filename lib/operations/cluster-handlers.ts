@@ -1,11 +1,13 @@
 import { CometError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
 import type { Command } from '../ports/controller.ts'
+import type { Session } from '../session/session.ts'
 import type { StayAwayClient } from '../session/stay-away-token.ts'
 import { closeTakenOver } from './close.ts'
+import { isGone, reach } from './cluster-calls.ts'
 import { type AnswerOf, COMMANDS, type CommandType, type RequestOf } from './cluster-commands.ts'
 import { disconnectHere } from './disconnect.ts'
-import { enterRoom, leaveRoom } from './rooms.ts'
+import { enterRoom, followExpulsion, followUser, leaveRoom } from './rooms.ts'
 import { receive } from './uplink.ts'
 
 /** What this node does for each command. */
@@ -13,19 +15,19 @@ const HANDLERS: {
   readonly [T in CommandType]: (node: Node, request: RequestOf<T>) => AnswerOf<T> | Promise<AnswerOf<T>>
 } = {
   uplink: receive,
-  enter: (node, { sid, rid }) => {
-    const session = node.registry.get(sid)
-    return session === undefined ? false : enterRoom(node, session, rid)
+  enter: (node, { sid, rid }) =>
+    onSession(node, sid, async (session) => {
+      if (await enterRoom(node, session, rid, 'app')) return true
+      throw new CometError('NO_SUCH_SESSION')
+    }),
+  leave: (node, { sid, rid }) => onSession(node, sid, (session) => leaveRoom(node, session, rid)),
+  enterUser: async (node, { uid, rid }) => {
+    await followUser(node, uid, rid)
+    return undefined
   },
-  leave: (node, { sid, rid }) => {
-    const session = node.registry.get(sid)
-    return session === undefined ? false : leaveRoom(node, session, rid)
-  },
-  enterUser: ({ registry }, { uid, rid }) => {
-    registry.enterUser(uid, rid)
-  },
-  leaveUser: ({ registry }, { uid, rid }) => {
-    registry.leaveUser(uid, rid)
+  leaveUser: async (node, { uid, rid }) => {
+    await followExpulsion(node, uid, rid)
+    return undefined
   },
   closeTakenOver: (node, takenOver) => {
     closeTakenOver(node, takenOver)
@@ -33,6 +35,34 @@ const HANDLERS: {
   verify: ({ stayAwayTokens }, { token, client }) => stayAwayTokens.verify(token, client),
   serves: (node, { client }) => serves(node, client),
   disconnect: disconnectHere,
+}
+
+/**
+ * Acts on a session of this node, for the app. A connection that is taking over the session has its sid only when
+ * presence has answered, which is awaited then.
+ *
+ * @throws CometError NO_SUCH_SESSION when it is not on this node, or not any more
+ */
+async function onSession<T>(node: Node, sid: string, act: (session: Session) => Promise<T>): Promise<T> {
+  try {
+    const session = node.registry.get(sid)
+    if (session !== undefined) return await act(session)
+  } catch (error) {
+    if (!isGone(error)) throw error
+  }
+  const successor = await successorOf(node, sid)
+  if (successor === undefined) throw new CometError('NO_SUCH_SESSION')
+  return await act(successor)
+}
+
+async function successorOf(node: Node, sid: string): Promise<Session | undefined> {
+  const found = await reach(() => node.presence.locate(sid))
+  if (found?.node !== node.id || !found.connected) return undefined
+  for (const newcomer of node.newcomers.ofUser(found.uid)) {
+    if (newcomer.session.connection === found.connection) await newcomer.whenAdmitted()
+  }
+  const session = node.registry.get(sid)
+  return session?.connection === found.connection ? session : undefined
 }
 
 /**

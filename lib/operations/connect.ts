@@ -1,16 +1,22 @@
 import { CometError } from '../errors.ts'
 import { newSid } from '../ids.ts'
 import type { Node } from '../node/node.ts'
+import type { Admission, SessionMembership } from '../ports/presence.ts'
 import type { Transport } from '../ports/transport.ts'
+import type { DisconnectWatch } from '../session/disconnect-log.ts'
+import { firstBlockFor } from '../session/first-block.ts'
 import { checkIdentity, type Identification, type Identified } from '../session/identity.ts'
+import { expulsionKey, type Watch } from '../session/membership-changes.ts'
+import type { Newcomer } from '../session/newcomers.ts'
 import { Session } from '../session/session.ts'
 import { parseStayAwayToken } from '../session/stay-away-token.ts'
 import { flat } from '../util/flat.ts'
 import { checkId } from '../util/validate.ts'
-import { applyAdmission, enforceSessionLimits, mustStayAway, wasTakenOver } from './admission.ts'
+import { addNewcomer, enforceSessionLimits, evictExcess, mustStayAway, turnAway } from './admission.ts'
 import { closeSession, leavePresence } from './close.ts'
-import { leaveRoom, mayEnter, refusal } from './rooms.ts'
+import { mayEnterAll, refusal } from './rooms.ts'
 import { startStream } from './start-stream.ts'
+import { applyAdmission, type GrantedRooms, limitRooms, settleRooms } from './takeover.ts'
 
 /** A client that asks for a stream. */
 export interface ConnectRequest {
@@ -47,52 +53,51 @@ export interface ConnectRequest {
    * @default false
    */
   readonly answersHeartbeats?: boolean
+  /**
+   * Made by `comet.watchDisconnects` when the request came: a `disconnect` of the user since then holds for this
+   * client, too.
+   *
+   * @default undefined: only a `disconnect` from now on does
+   */
+  readonly watch?: DisconnectWatch
 }
 
 /**
  * Admits a client. ONLINE and ENTER_ROOM are out before the stream starts with `comet.ready`; then come the events that
  * the client missed, and from there on it is live. A client that goes away meanwhile leaves nothing behind.
  *
- *     validate → authorize → enforceSessionLimits → register → joinPresence → limitRooms → startStream
- *     (the app may answer late in authorize; presence may answer late in joinPresence)
+ *     validate → authorize → register → joinPresence → settleRooms → startStream → evictExcess
+ *     (the app may answer late in authorize and settleRooms; presence may answer late in joinPresence)
  *
  * @returns settles when the stream has started, or need not start any more
  * @throws CometError when the client is not admitted; the transport is untouched then
  */
 export async function connect(node: Node, request: ConnectRequest): Promise<void> {
-  const { transport, position } = request
-  const newcomer = validate(node, request)
-  const { identity, session } = newcomer
-  const { entered, refused } = await authorize(node, newcomer, position)
-  // The client has gone, or the app disconnected it meanwhile.
-  if (transport.closed || session.closed) return
-  if (node.closing) throw new CometError('SHUTTING_DOWN')
-  const excess = enforceSessionLimits(node, session)
-
-  // From here on events reach the session, and whatever ends it takes the one close path.
-  const start = node.broker.position()
-  register(node, session, transport, identity.rooms, entered)
-  const joined = joinPresence(node, session, identity.info)
-  // After presence was asked: a user that exchanges its only session does not go offline in between.
-  for (const oldest of excess) closeSession(node, oldest, { code: 'EVICTED' })
-  const rooms = await joined
-  const tooMany =
-    rooms.length > node.options.maxRoomsPerSession ? await limitRooms(node, session, rooms, entered) : []
-  if (session.closed) return
-  startStream(node, session, {
-    position,
-    start,
-    refused: refused.concat(tooMany),
-    recent: request.recent ?? 0,
-  })
+  const { identity, rids, session } = validate(node, request)
+  const newcomer = addNewcomer(node, session)
+  const watch = node.membershipChanges.watch(session.uid)
+  try {
+    request.transport.listen(session, node.options.writeTimeout)
+    const disconnected = request.watch?.disconnected(session.uid)
+    if (disconnected !== undefined) closeSession(node, session, { ...disconnected, code: 'DISCONNECTED' })
+    if (session.closed) return
+    const allowed = await authorize(node, newcomer, { identity, rids, position: request.position })
+    if (session.closed || request.transport.closed) return
+    if (node.closing) throw new CometError('SHUTTING_DOWN')
+    enforceSessionLimits(node, session)
+    await admit(node, newcomer, request, identity, grant(node, watch, { identity, rids, allowed }), watch)
+  } finally {
+    watch.end()
+    node.newcomers.delete(newcomer)
+  }
   // The client may go with the first bytes.
   if (!session.closed) node.liveness.add(session, identity, request.answersHeartbeats === true)
 }
 
 const NONE: ReadonlySet<string> = new Set()
 
-/** A client whose request was validated. */
-interface Newcomer {
+/** What a client asked for, checked. */
+interface Validated {
   readonly identity: Identification
   /** The rooms that the client asks to enter. */
   readonly rids: ReadonlySet<string>
@@ -100,129 +105,168 @@ interface Newcomer {
   readonly session: Session
 }
 
-function validate(
-  node: Node,
-  { identity: identified, transport, rids, clientId: page }: ConnectRequest,
-): Newcomer {
+function validate(node: Node, request: ConnectRequest): Validated {
+  const { identity: identified, transport, rids, clientId: page, position } = request
   const { maxIdBytes } = node.options
   const identity = checkIdentity(identified, maxIdBytes)
   const asked = rids?.length ? new Set(rids.map((rid) => flat(checkId('rid', rid, maxIdBytes)))) : NONE
   const clientId = page === undefined ? undefined : flat(checkId('clientId', page, maxIdBytes))
   if (node.closing) throw new CometError('SHUTTING_DOWN')
-  return { identity, rids: asked, session: new Session(node, transport, newSid(node.id), identity, clientId) }
+  const { uid, anonymous } = identity
+  if (!anonymous && !node.connectTokens.take(uid)) throw new CometError('TOO_MANY_CONNECTS')
+  const session = new Session(node, transport, newSid(node.id), identity, clientId)
+  session.beginWith(firstBlockFor(position))
+  if (clientId !== undefined && position !== undefined) session.start = flat(position)
+  return { identity, rids: asked, session }
 }
 
-/** The rooms that a client asked for, by the answer of `canEnter`. */
-interface AuthorizedRooms {
-  readonly entered: readonly string[]
-  readonly refused: readonly string[]
-}
-
-const NO_ROOMS: AuthorizedRooms = { entered: [], refused: [] }
-
-/** Finds out whether the client may connect, and which rooms it may enter. Meanwhile `disconnect` can find it. */
+/**
+ * Finds out whether the client may connect, and which of the rooms that it asks for it may enter. Those of `identify`
+ * need no asking. Meanwhile `disconnect` can find it.
+ *
+ * @returns the rooms that `canEnter` allowed
+ */
 async function authorize(
   node: Node,
-  { identity, rids, session }: Newcomer,
-  position: string | undefined,
-): Promise<AuthorizedRooms> {
-  node.connecting.add(session)
-  try {
-    const token = position === undefined ? undefined : parseStayAwayToken(position)
-    if (token !== undefined && (await mustStayAway(node, token, session))) throw new CometError('STAY_AWAY')
-    const rooms = rids.size === 0 ? NO_ROOMS : await authorizeRooms(node, session, rids, identity)
-    await node.connectBatcher.join()
-    return rooms
-  } finally {
-    node.connecting.delete(session)
+  newcomer: Newcomer,
+  { identity, rids, position }: Pick<Validated, 'identity' | 'rids'> & Pick<ConnectRequest, 'position'>,
+): Promise<readonly string[]> {
+  const { session } = newcomer
+  const token = position === undefined ? undefined : parseStayAwayToken(position)
+  if (token !== undefined && (await newcomer.until(mustStayAway(node, token, session)))) {
+    throw new CometError('STAY_AWAY')
   }
+  let allowed: readonly string[] = []
+  const asked = toAsk(node, identity, rids)
+  if (asked.length > 0 && !session.closed) {
+    const applicant = { uid: session.uid, info: identity.info, session: session.toInfo() }
+    allowed = (await newcomer.until(mayEnterAll(node, applicant, asked))) ?? []
+  }
+  if (!session.closed) await newcomer.until(node.connectBatcher.join())
+  return allowed
 }
 
-async function authorizeRooms(
-  node: Node,
-  session: Session,
-  rids: ReadonlySet<string>,
-  { info, rooms }: Identification,
-): Promise<AuthorizedRooms> {
-  // The client went away while it was identified: the app need not be asked.
-  if (session.clientGone) return NO_ROOMS
-  const asked = Array.from(rids)
-  // The rooms of `identify` come first and need no asking.
+/** Finds the rooms that `canEnter` is asked about: there is place for them besides those of `identify`. */
+function toAsk(node: Node, { rooms }: Identification, rids: ReadonlySet<string>): readonly string[] {
+  if (rids.size === 0) return []
   const free = Math.max(0, node.options.maxRoomsPerSession - rooms.length)
-  const answers = await Promise.all(
-    asked.slice(0, free).map(async (rid) => ({ rid, ...(await mayEnter(node, session, rid, info)) })),
-  )
-  // Admitted without the room, the client would miss its events and not know. And a 403 would stop EventSource for
-  // good, which only a real no should do.
-  if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')
-  const entered = answers.filter(({ allowed }) => allowed).map(({ rid }) => rid)
-  const refused = asked.filter((rid) => !entered.includes(rid))
-  if (entered.length === 0) {
-    if (free === 0) throw new CometError('TOO_MANY_ROOMS')
+  return Array.from(rids)
+    .filter((rid) => !rooms.includes(rid))
+    .slice(0, free)
+}
+
+/**
+ * Sums up which rooms the session enters. A room that the app took the user out of meanwhile is not among them.
+ *
+ * @throws CometError ROOM_REFUSED, TOO_MANY_ROOMS when the client may enter none of the rooms that it asked for
+ */
+function grant(
+  node: Node,
+  watch: Watch,
+  { identity, rids, allowed }: Pick<Validated, 'identity' | 'rids'> & { readonly allowed: readonly string[] },
+): GrantedRooms {
+  const isOpen = (rid: string) => !watch.saw(expulsionKey(rid))
+  const rooms = identity.rooms.filter(isOpen)
+  const url = allowed.filter(isOpen)
+  const asked = Array.from(rids)
+  const refused = asked.filter((rid) => !url.includes(rid) && !rooms.includes(rid))
+  if (refused.length > 0 && refused.length === asked.length) {
+    if (identity.rooms.length >= node.options.maxRoomsPerSession) throw new CometError('TOO_MANY_ROOMS')
     throw refusal(node, refused)
   }
-  return { entered, refused }
+  return { identity: rooms, url, refused }
 }
 
-/** Makes the session reachable: from here on the router delivers to it. */
-function register(
-  { registry, counters, options }: Node,
-  session: Session,
-  transport: Transport,
-  rooms: readonly string[],
-  entered: readonly string[],
-): void {
-  registry.add(session)
-  for (const rid of rooms) registry.enter(session, rid)
-  for (const rid of entered) registry.enter(session, rid)
-  counters.connections += 1
-  transport.listen(session, options.writeTimeout)
+/** Lets a client in: makes its session known to the router and to presence, and starts its stream. */
+async function admit(
+  node: Node,
+  newcomer: Newcomer,
+  request: ConnectRequest,
+  { info }: Identification,
+  granted: GrantedRooms,
+  watch: Watch,
+): Promise<void> {
+  const { session } = newcomer
+  const { position, recent = 0 } = request
+  // From here on events reach the session.
+  const start = register(node, session, granted, position)
+  // Presence is asked in this step, and knows all that was changed before.
+  watch.restart()
+  const joined = joinPresence(node, newcomer, info, granted, watch)
+  await newcomer.until(joined)
+  // A session that has ended meanwhile is ended for presence, too, when this settles.
+  const { rooms, previous } = await joined
+  if (session.closed) return
+  const left: string[] = []
+  try {
+    const arrival = { newcomer, info, granted, watch }
+    left.push(...(await settleRooms(node, arrival, rooms)))
+    left.push(...(await limitRooms(node, arrival, rooms)))
+  } catch (error) {
+    // Its memberships stay for the grace, in which it may come back.
+    await closeSession(node, session, { code: 'GONE' })
+    throw error
+  }
+  if (session.closed) return
+  const refused = Array.from(new Set([...granted.refused, ...left])).filter((rid) => !session.rooms.has(rid))
+  startStream(node, session, { position, start, previous, refused, recent })
+  evictExcess(node, session)
 }
+
+/**
+ * Makes the session reachable: the router delivers to it.
+ *
+ * @returns the position from which on it does
+ */
+function register(
+  { registry, counters, broker }: Node,
+  session: Session,
+  { identity, url }: GrantedRooms,
+  position: string | undefined,
+): string {
+  const start = broker.position()
+  registry.add(session)
+  for (const rid of identity) registry.enter(session, rid)
+  for (const rid of url) registry.enter(session, rid)
+  counters.connections += 1
+  if (session.clientId !== undefined) {
+    const isKnown = position !== undefined && broker.compare(position, start) !== undefined
+    if (!isKnown) session.start = start
+  }
+  return start
+}
+
+const NO_ADMISSION: Pick<Admission, 'rooms' | 'previous'> = { rooms: [] }
 
 /**
  * Tells presence of the session. Presence may find that it takes over another, and which rooms its user is a member of.
  *
- * @returns the rooms of the session's own memberships, in the order it entered them
  * @throws CometError UNAVAILABLE when presence fails; the session is closed then
  */
-async function joinPresence(node: Node, session: Session, info: unknown): Promise<readonly string[]> {
-  if (session.anonymous) return []
-  if (wasTakenOver(node, session)) {
-    await closeSession(node, session, { code: 'TAKEN_OVER' })
-    return []
-  }
-  const { uid, connection, clientId } = session
+async function joinPresence(
+  node: Node,
+  newcomer: Newcomer,
+  info: unknown,
+  { identity, url }: GrantedRooms,
+  watch: Watch,
+): Promise<Pick<Admission, 'rooms' | 'previous'>> {
+  const { session } = newcomer
+  if (session.anonymous) return NO_ADMISSION
+  const { uid, connection, clientId, start } = session
+  const rooms: SessionMembership[] = []
+  for (const rid of identity) rooms.push({ rid, by: 'identity' })
+  for (const rid of url) rooms.push({ rid, by: 'url' })
   try {
-    const admission = await node.presence.connect(
-      { uid, connection, info, clientId },
-      Array.from(session.rooms),
-    )
-    applyAdmission(node, session, admission)
+    const admission = await node.presence.connect({ uid, connection, info, clientId, start }, rooms)
+    applyAdmission(node, session, admission, watch)
+    newcomer.markAdmitted()
     // It may have ended before presence knew of it.
     if (session.closed) await leavePresence(node, session)
-    return admission.rooms
+    return admission
   } catch (cause) {
-    await closeSession(node, session, { code: 'GONE' })
     node.hooks.report(cause)
-    throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
+    const error = new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
+    turnAway(node, newcomer, error)
+    throw error
   }
-}
-
-/**
- * Takes a session that has too many rooms, its own and those of the session it took over, out of the last of those
- * that it asked for.
- *
- * @returns the rooms that it left
- */
-async function limitRooms(
-  node: Node,
-  session: Session,
-  rooms: readonly string[],
-  entered: readonly string[],
-): Promise<readonly string[]> {
-  const tooMany = rooms.slice(node.options.maxRoomsPerSession).filter((rid) => entered.includes(rid))
-  for (const rid of tooMany) {
-    await leaveRoom(node, session, rid).catch((error) => node.hooks.report(error))
-  }
-  return tooMany
 }

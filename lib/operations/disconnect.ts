@@ -1,8 +1,29 @@
+import { CometError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
 import type { Session } from '../session/session.ts'
+import { kindOf } from '../util/kind-of.ts'
+import { checkOptions } from '../util/known-keys.ts'
 import { closeSession } from './close.ts'
 import { orIfGone, requestAll, requestOwner } from './cluster-calls.ts'
 import type { DisconnectOptions, RequestOf, SessionTarget } from './cluster-commands.ts'
+
+/**
+ * Checks the options of `comet.disconnect`.
+ *
+ * @throws CometError INVALID_OPTION
+ */
+export function checkDisconnectOptions(options: unknown): DisconnectOptions {
+  const { reason, reconnect } = checkOptions('The options of disconnect', options, ['reason', 'reconnect'])
+  if (reason !== undefined && typeof reason !== 'string') throw wrong('reason', 'a string', reason)
+  if (reconnect !== undefined && typeof reconnect !== 'boolean') {
+    throw wrong('reconnect', 'a boolean', reconnect)
+  }
+  return { ...(reason === undefined ? {} : { reason }), ...(reconnect === undefined ? {} : { reconnect }) }
+}
+
+function wrong(name: string, expected: string, value: unknown): CometError {
+  return new CometError('INVALID_OPTION', `Option ${name} must be ${expected}, not ${kindOf(value)}.`)
+}
 
 /** Disconnects sessions on all nodes, those in grace included. @returns how many streams were ended */
 export async function disconnect(
@@ -19,22 +40,36 @@ export async function disconnect(
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-/** Disconnects the sessions of a target on this node. @returns how many streams were ended */
+/**
+ * Disconnects the sessions of a target on this node, and the connections that are taking them over.
+ *
+ * @returns how many streams were ended
+ * @throws CometError NO_SUCH_SESSION when the target is a session that is not on this node
+ */
 export async function disconnectHere(
   node: Node,
   { target, options }: RequestOf<'disconnect'>,
 ): Promise<number> {
-  const ends = Array.from(sessionsOf(node, target), (session) =>
-    closeSession(node, session, { ...options, code: 'DISCONNECTED' }),
-  )
-  return (await Promise.all(ends)).filter(Boolean).length
+  const { reason, reconnect } = options
+  const cause = { code: 'DISCONNECTED', reason, reconnect } as const
+  if ('uid' in target) node.disconnects.note(target.uid, options)
+  const sessions = Array.from(sessionsOf(node, target))
+  if ('sid' in target && sessions.length === 0) throw new CometError('NO_SUCH_SESSION')
+  const ends = sessions.map(async (session) => {
+    if (!(await closeSession(node, session, cause))) return 0
+    if (!session.moved) return 1
+    const { sid } = session
+    const further = requestOwner(node, sid, 'disconnect', { target: { sid }, options })
+    return 1 + (await orIfGone(further, 0))
+  })
+  return (await Promise.all(ends)).reduce((sum, count) => sum + count, 0)
 }
 
-function* sessionsOf({ registry, connecting }: Node, target: SessionTarget): Iterable<Session> {
+function* sessionsOf({ registry, newcomers }: Node, target: SessionTarget): Iterable<Session> {
   if ('uid' in target) {
     yield* registry.ofUser(target.uid)
     // A client that was identified before the call, and is not registered yet, must not slip through.
-    for (const session of connecting) if (session.uid === target.uid && !session.clientGone) yield session
+    for (const { session } of newcomers.ofUser(target.uid)) if (!session.clientGone) yield session
   } else if ('rid' in target) {
     yield* registry.inRoom(target.rid)
   } else {

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { CometError } from '../errors.ts'
+import { asAppError, CometError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Envelope } from '../ports/broker.ts'
 import { stringifyMessage } from '../protocol/message.ts'
+import type { Target } from '../protocol/target.ts'
 import { now } from '../util/clock.ts'
+import { messageOf } from '../util/is-error.ts'
 import { kindOf } from '../util/kind-of.ts'
-import { checkId, checkTarget, checkUid, exceedsBytes, type Uid } from '../util/validate.ts'
+import { checkKeys } from '../util/known-keys.ts'
+import { checkRid, checkTarget, checkUid, exceedsBytes, type Rid, type Uid } from '../util/validate.ts'
 
 /** The events of an app by name, each with the type of its data. */
 export type EventMap = Record<string, unknown>
@@ -50,8 +53,8 @@ export type MessageInput<Events = EventMap> = Content<Events> & {
  * must not be undefined, null or empty: an event for one must not reach all by mistake.
  */
 export type PublishTarget =
-  | { readonly uid: Uid; readonly rid?: string }
-  | { readonly uid?: never; readonly rid: string }
+  | { readonly uid: Uid; readonly rid?: Rid }
+  | { readonly uid?: never; readonly rid: Rid }
   | { readonly uid?: never; readonly rid?: never }
 
 /** An event to publish: a text, which reaches clients unchanged except for line ends, or a Message. */
@@ -84,10 +87,26 @@ const MESSAGE_KEYS = ['server', 'event', 'data', 'id', 'time'] as const
  * @throws CometError as {@link toEnvelope}, or SHUTTING_DOWN
  */
 export async function publish(node: Node, event: unknown, options: unknown): Promise<void> {
-  const envelope = toEnvelope(event, options, node.options)
-  if (node.closed) throw new CometError('SHUTTING_DOWN', 'This Comet was closed.')
-  await node.broker.publish(envelope)
+  try {
+    const envelope = toEnvelope(event, options, node.options)
+    if (node.closed) throw new CometError('SHUTTING_DOWN', 'This Comet was closed.')
+    await node.broker.publish(envelope)
+  } catch (error) {
+    throw asAppError(error)
+  }
   node.counters.published += 1
+}
+
+const TARGET_KEYS = ['uid', 'rid'] as const
+
+/**
+ * Checks a target without an event: `{ user: 'alice' }` must not mean the world.
+ *
+ * @throws CometError INVALID_TARGET
+ */
+export function checkPublishTarget(target: unknown, maxIdBytes: number): Target {
+  const checked = checkKeys('The target', target, TARGET_KEYS, 'INVALID_TARGET')
+  return targetOf(checked, maxIdBytes) as Target
 }
 
 /**
@@ -100,8 +119,13 @@ export function toEnvelope(
   publishOptions: unknown,
   options: ResolvedOptions,
 ): Envelope {
-  const event = checkObject('The event', publication, EVENT_KEYS)
-  const { except, transient = false } = checkObject('The options of publish', publishOptions, OPTION_KEYS)
+  const event = checkKeys('The event', publication, EVENT_KEYS, 'INVALID_EVENT')
+  const { except, transient = false } = checkKeys(
+    'The options of publish',
+    publishOptions,
+    OPTION_KEYS,
+    'INVALID_EVENT',
+  )
   if (typeof transient !== 'boolean') {
     throw new CometError('INVALID_EVENT', `Option transient must be a boolean, not ${kindOf(transient)}.`)
   }
@@ -124,11 +148,11 @@ export function targetOf(event: object, maxIdBytes: number): { uid?: string; rid
   try {
     return {
       ...('uid' in event ? { uid: checkUid('uid', event.uid, maxIdBytes) } : {}),
-      ...('rid' in event ? { rid: checkId('rid', event.rid, maxIdBytes) } : {}),
+      ...('rid' in event ? { rid: checkRid('rid', event.rid, maxIdBytes) } : {}),
     }
   } catch (cause) {
     const hint = 'To publish to the world, leave uid and rid out.'
-    throw new CometError('INVALID_TARGET', `${(cause as Error).message}. ${hint}`, { cause })
+    throw new CometError('INVALID_TARGET', `${messageOf(cause)}. ${hint}`, { cause })
   }
 }
 
@@ -143,7 +167,7 @@ function encodeEvt(evt: unknown, options: ResolvedOptions): string {
 }
 
 function completeMessage(evt: unknown, options: ResolvedOptions) {
-  const message = checkObject('evt, unless it is a string,', evt, MESSAGE_KEYS)
+  const message = checkKeys('evt, unless it is a string,', evt, MESSAGE_KEYS, 'INVALID_EVENT')
   const { server = options.server, event, data, id = randomUUID(), time = now() } = message
   return { server, event, data: encodeData(data), id, time } as Parameters<typeof stringifyMessage>[0]
 }
@@ -154,32 +178,7 @@ function encodeData(data: unknown): string | undefined {
     const text = JSON.stringify(data)
     if (text !== undefined) return text
   } catch (cause) {
-    throw new CometError('INVALID_EVENT', `evt.data is not JSON: ${(cause as Error).message}`, { cause })
+    throw new CometError('INVALID_EVENT', `evt.data is not JSON: ${messageOf(cause)}`, { cause })
   }
   throw new CometError('INVALID_EVENT', `evt.data is not JSON, but ${kindOf(data)}.`)
-}
-
-/** Checks that a value is a plain object with known keys: `{ user: 'alice' }` must not be published to everybody. */
-function checkObject(name: string, value: unknown, known: readonly string[]): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new CometError('INVALID_EVENT', `${name} must be an object, not ${kindOf(value)}.`)
-  }
-  const keys = Object.keys(value)
-  const unknown = keys.find((key) => !known.includes(key))
-  if (unknown !== undefined) {
-    throw new CometError(
-      'INVALID_EVENT',
-      `${name} may have ${known.join(', ')}, but not ${JSON.stringify(unknown)}.`,
-    )
-  }
-  // A Date, a Map or a Promise has no keys of its own: what it holds would be lost.
-  if (keys.length === 0 && !isPlain(value)) {
-    throw new CometError('INVALID_EVENT', `${name} must be a plain object, not a ${value.constructor?.name}.`)
-  }
-  return value as Record<string, unknown>
-}
-
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

@@ -1,7 +1,14 @@
-import { CometError, isCometError } from '../errors.ts'
+import { CometError, isClientError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
-import type { Session } from '../session/session.ts'
-import { requestAll } from './cluster-calls.ts'
+import type { GrantedBy } from '../ports/presence.ts'
+import { expulsionKey, sessionKey, userKey } from '../session/membership-changes.ts'
+import type { Session, SessionInfo } from '../session/session.ts'
+import { reach, requestOthers } from './cluster-calls.ts'
+
+// Two stores know who is in a room: presence decides, and routing (the Registry) follows it. On one node presence's
+// steps have the order of the calls, so routing changes in the step that calls presence; an answer changes it only
+// where no later call of this node was about the same membership (MembershipChanges). What another node changed, a
+// command announces; this node then asks presence, in the order of its own calls.
 
 /** What `canEnter` said of one room. */
 interface Permission {
@@ -10,24 +17,46 @@ interface Permission {
   readonly failed: boolean
 }
 
+/** The client that asks to enter a room. Without the session itself: an app that never answers must not hold it. */
+export interface Applicant {
+  readonly uid: string
+  readonly info: unknown
+  readonly session: SessionInfo
+}
+
 /** Asks `canEnter` whether a client may enter a room. Without it, or when it throws, the room stays closed. */
 export async function mayEnter(
-  node: Node,
-  session: Session,
+  { options: { canEnter }, hooks }: Pick<Node, 'options' | 'hooks'>,
+  { uid, info, session }: Applicant,
   rid: string,
-  info: unknown,
 ): Promise<Permission> {
-  const { canEnter } = node.options
   if (canEnter === undefined) return { allowed: false, failed: false }
-  const { uid } = session
   try {
-    const request = { uid, rid, session: session.toInfo(), ...(info === undefined ? {} : { info }) }
+    const request = { uid, rid, session, ...(info === undefined ? {} : { info }) }
     return { allowed: (await canEnter(request)) === true, failed: false }
   } catch (error) {
-    if (isCometError(error)) return { allowed: false, failed: false }
-    node.hooks.report(error)
+    // One about what the app did, such as a wrong call of Comet, is no answer.
+    if (isClientError(error)) return { allowed: false, failed: false }
+    hooks.report(error)
     return { allowed: false, failed: true }
   }
+}
+
+/**
+ * Asks `canEnter` about several rooms of a request for a stream.
+ *
+ * @returns the rooms that the client may enter
+ * @throws CometError UNAVAILABLE when it failed: admitted without the room, the client would miss its events and not
+ *   know, and a 403 would stop EventSource for good, which only a real no should do
+ */
+export async function mayEnterAll(
+  node: Pick<Node, 'options' | 'hooks'>,
+  applicant: Applicant,
+  rids: readonly string[],
+): Promise<readonly string[]> {
+  const answers = await Promise.all(rids.map((rid) => mayEnter(node, applicant, rid)))
+  if (answers.some(({ failed }) => failed)) throw new CometError('UNAVAILABLE', 'canEnter failed.')
+  return rids.filter((_, at) => answers[at]?.allowed)
 }
 
 /** Makes the error for rooms that may not be entered. It names the option when that is the reason. */
@@ -43,22 +72,30 @@ export function refusal(node: Node, rids: readonly string[]): CometError {
 /**
  * Puts a session of this node into a room, for the app or the client.
  *
- * @returns false when the session is gone
+ * @returns false when the session is gone, or on another connection now
  * @throws CometError UNAVAILABLE when presence fails; the session is not in the room then
  */
-export async function enterRoom(node: Node, session: Session, rid: string): Promise<boolean> {
+export async function enterRoom(node: Node, session: Session, rid: string, by: GrantedBy): Promise<boolean> {
   if (session.closed) return false
-  if (session.rooms.has(rid)) return true
-  // Routing first, in the same step: presence may take its time, and a leave that comes meanwhile must find it.
-  node.registry.enter(session, rid)
+  const wasIn = session.rooms.has(rid)
+  route(node, session, rid)
   if (session.anonymous) return true
-  try {
-    const entered = await node.presence.enter(session, rid)
-    if (!entered) node.registry.leave(session, rid)
-    return entered
-  } catch (cause) {
+  const watch = node.membershipChanges.watch(session.uid)
+  const undo = () => {
+    if (wasIn || watch.saw(sessionKey(session, rid)) || watch.saw(expulsionKey(rid))) return false
     node.registry.leave(session, rid)
-    throw new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
+    return true
+  }
+  try {
+    const entered = await reach(() => node.presence.enter(session, rid, by))
+    if (!entered) undo()
+    return entered
+  } catch (error) {
+    // Presence may have taken it before it failed.
+    if (undo()) node.presence.leave(session, rid).catch((failure) => node.hooks.report(failure))
+    throw error
+  } finally {
+    watch.end()
   }
 }
 
@@ -66,27 +103,104 @@ export async function enterRoom(node: Node, session: Session, rid: string): Prom
  * Takes a session of this node out of a room.
  *
  * @returns false when the session itself was not in the room
- * @throws CometError NO_SUCH_SESSION when it is on another connection now, which is still in the room
+ * @throws CometError NO_SUCH_SESSION when it is on another connection now, which is still in the room; UNAVAILABLE
  */
 export async function leaveRoom(node: Node, session: Session, rid: string): Promise<boolean> {
-  if (!node.registry.leave(session, rid)) return false
-  if (session.anonymous || (await node.presence.leave(session, rid))) return true
-  throw new CometError('NO_SUCH_SESSION')
+  const wasIn = unroute(node, session, rid)
+  if (session.anonymous) return wasIn
+  if (await reach(() => node.presence.leave(session, rid))) return true
+  if (wasIn && !(await isCurrent(node, session))) throw new CometError('NO_SUCH_SESSION')
+  return false
 }
 
 /** Makes a user a member of a room on all nodes. @returns false when the user is not online */
 export async function enterUser(node: Node, uid: string, rid: string): Promise<boolean> {
-  if (!(await node.presence.enter({ uid }, rid))) return false
-  await requestAll(node, 'enterUser', { uid, rid })
-  return true
+  const { registry, membershipChanges } = node
+  const wasIn = registry.isMember(uid, rid)
+  registry.enterUser(uid, rid)
+  membershipChanges.note(uid, userKey(rid))
+  const watch = membershipChanges.watch(uid)
+  let entered = false
+  try {
+    entered = await reach(() => node.presence.enter({ uid }, rid, 'app'))
+  } finally {
+    if (!entered && !wasIn && !watch.saw(userKey(rid))) registry.endMembership(uid, rid)
+    watch.end()
+  }
+  if (entered) await requestOthers(node, 'enterUser', { uid, rid })
+  return entered
 }
 
 /** Takes a user and all its sessions out of a room on all nodes. @returns false when it was not in the room */
 export async function leaveUser(node: Node, uid: string, rid: string): Promise<boolean> {
-  // Here at once: what the app publishes right after must not reach the user. Elsewhere after presence, which until
-  // then may tell a session that is just admitted to enter the room.
-  node.registry.leaveUser(uid, rid)
-  const left = await node.presence.leave({ uid }, rid)
-  await requestAll(node, 'leaveUser', { uid, rid })
+  // At once: what the app publishes right after must not reach the user.
+  const { registry, membershipChanges } = node
+  registry.leaveUser(uid, rid)
+  membershipChanges.note(uid, userKey(rid))
+  membershipChanges.note(uid, expulsionKey(rid))
+  for (const session of registry.ofUser(uid)) membershipChanges.note(uid, sessionKey(session, rid))
+  const left = await reach(() => node.presence.leave({ uid }, rid))
+  await requestOthers(node, 'leaveUser', { uid, rid })
   return left
+}
+
+/** Another node changed a user's own membership. Only presence knows what came last. */
+export async function followUser({ registry, membershipChanges, presence }: Node, uid: string, rid: string) {
+  if (!registry.hasUser(uid)) return
+  const watch = membershipChanges.watch(uid)
+  try {
+    const isMember = (await reach(() => presence.membership({ uid }, rid))) !== undefined
+    if (!watch.claim(userKey(rid))) return
+    if (isMember) registry.enterUser(uid, rid)
+    else registry.endMembership(uid, rid)
+  } finally {
+    watch.end()
+  }
+}
+
+/** Another node took a user out of a room. */
+export async function followExpulsion(node: Node, uid: string, rid: string): Promise<void> {
+  node.membershipChanges.note(uid, expulsionKey(rid))
+  const sessions = Array.from(node.registry.ofUser(uid))
+  await Promise.all([
+    followUser(node, uid, rid),
+    ...sessions.map((session) => followSession(node, session, rid)),
+  ])
+}
+
+/**
+ * Settles whether a session is in a room that its user was taken out of, or was put into again since: presence knows.
+ * The client's own entries do not count, because `canEnter` may have allowed them before the user was taken out.
+ */
+export async function followSession(node: Node, session: Session, rid: string): Promise<void> {
+  if (session.anonymous) {
+    unroute(node, session, rid)
+    return
+  }
+  // Presence does not know it yet. Its admission settles it.
+  if (!session.present) return
+  const watch = node.membershipChanges.watch(session.uid)
+  try {
+    const by = await reach(() => node.presence.membership(session, rid))
+    if (session.closed || !watch.claim(sessionKey(session, rid))) return
+    if (by === 'app' || by === 'identity') node.registry.enter(session, rid)
+    else if (by === undefined) node.registry.leave(session, rid)
+    else await leaveRoom(node, session, rid)
+  } finally {
+    watch.end()
+  }
+}
+
+function route({ registry, membershipChanges }: Node, session: Session, rid: string): void {
+  registry.enter(session, rid)
+  membershipChanges.note(session.uid, sessionKey(session, rid))
+}
+
+function unroute({ registry, membershipChanges }: Node, session: Session, rid: string): boolean {
+  membershipChanges.note(session.uid, sessionKey(session, rid))
+  return registry.leave(session, rid)
+}
+
+async function isCurrent({ presence }: Node, { sid, connection }: Session): Promise<boolean> {
+  return (await reach(() => presence.locate(sid)))?.connection === connection
 }

@@ -1,10 +1,14 @@
 import { debug } from '../diagnostics.ts'
 import type { Missed } from '../history/history.ts'
 import type { Node } from '../node/node.ts'
+import type { PreviousConnection } from '../ports/presence.ts'
+import { type Target, targetKey } from '../protocol/target.ts'
 import type { Session } from '../session/session.ts'
-import { controlItem } from '../stream/replay.ts'
 import { encodeControl, encodeGap } from '../stream/sse.ts'
-import { recentItemsOf } from './past.ts'
+import { recentEventsOf } from './past.ts'
+
+/** The version of the control events that a client may meet. */
+const VERSION = 1
 
 /** Where a stream starts. */
 export interface StreamStart {
@@ -12,30 +16,35 @@ export interface StreamStart {
   readonly position: string | undefined
   /** The position from which on events reach the session. */
   readonly start: string
+  /** The connection that the session was on before. */
+  readonly previous: PreviousConnection | undefined
   readonly refused: readonly string[]
   readonly recent: number
 }
-
-const NOTHING_MISSED: Missed = { events: [], gaps: [] }
 
 /** Starts the stream. What the client missed is determined in the same step, so that nothing falls in between. */
 export function startStream(
   node: Node,
   session: Session,
-  { position, start, refused, recent }: StreamStart,
+  { position, start, previous, refused, recent }: StreamStart,
 ): void {
-  const { events, gaps } = position === undefined ? NOTHING_MISSED : node.router.missed(session, position)
-  const past = position === undefined ? recentItemsOf(node, session, session.rooms, recent) : []
-  // Past events carry no id. This heartbeat sets it after the last one, so that a client that is cut before asks for
-  // all of them again.
-  if (past.length > 0) past.push(controlItem(encodeControl('heartbeat', {}, { id: start })))
-  const isBehind = session.resume([...past, ...events])
+  const isNew = position === undefined
+  const missed = missedBy(node, session, { position, start, previous, recent })
+  const { past, leftOut } = recentEventsOf(node, session, isNew ? recent : 0, start)
+  const gaps = distinct([
+    ...unknownTo(node, session, { position, previous }),
+    ...(missed?.gaps ?? []),
+    ...leftOut,
+  ])
+  const isBehind = session.resume(past, missed?.events)
   const ready = {
+    version: VERSION,
     sid: session.sid,
+    connection: session.connection,
     uid: session.uid,
     rooms: Array.from(node.registry.roomsOf(session)),
     refused,
-    recovered: position !== undefined && gaps.length === 0,
+    recovered: !isNew && gaps.length === 0,
     heartbeat: node.options.heartbeatInterval,
   }
   // A client that is cut during the replay must come back for the rest, so its id is the position it had. With a gap
@@ -44,11 +53,44 @@ export function startStream(
   const blocks = [
     encodeControl('ready', ready, {
       retry: node.reconnectDelay(),
-      id: gaps.length > 0 || past.length > 0 ? undefined : id,
+      id: gaps.length > 0 || past !== undefined ? undefined : id,
     }),
   ]
   if (gaps.length > 0) blocks.push(encodeGap(gaps, { id: isBehind ? undefined : id }))
   debug('session %s of %j opened: rooms %j, recovered %s', ready.sid, ready.uid, ready.rooms, ready.recovered)
   if (gaps.length > 0) debug('session %s has a gap: %j', ready.sid, gaps)
   session.open(blocks)
+}
+
+/** What is missed by a client, as far as the history has it. */
+function missedBy(
+  node: Node,
+  session: Session,
+  { position, start, previous, recent }: Omit<StreamStart, 'refused'>,
+): Missed | undefined {
+  if (position !== undefined) return node.router.missed(session, position)
+  // A newcomer missed nothing, but of the rooms that it entered later than it was registered: those that only presence
+  // knew of. Its recent events end where its session starts.
+  const isInMore = node.registry.roomsOf(session).size > session.rooms.size
+  const mayHaveMissed = recent > 0 || previous !== undefined || isInMore
+  return mayHaveMissed ? node.router.missed(session, start) : undefined
+}
+
+/**
+ * Finds the targets of which nobody can tell what the client got: it took over its session without a position. What was
+ * written to the previous connection may not have been received, so they are those to which anything was published since
+ * that connection started. It cannot be sent again, either, because the client may have it.
+ */
+function unknownTo(
+  node: Node,
+  session: Session,
+  { position, previous }: Pick<StreamStart, 'position' | 'previous'>,
+): readonly Target[] {
+  if (position !== undefined || previous === undefined) return []
+  return node.router.touched(session, previous.start)
+}
+
+function distinct(targets: readonly Target[]): readonly Target[] {
+  if (targets.length < 2) return targets
+  return Array.from(new Map(targets.map((target) => [targetKey(target), target])).values())
 }

@@ -1,13 +1,16 @@
-import { CometError, isCometError } from '../errors.ts'
+import { CometError, isClientError } from '../errors.ts'
 import type { ClientMessage } from '../hooks/hooks.ts'
 import type { Node } from '../node/node.ts'
 import type { Packet } from '../protocol/packet.ts'
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
+import { expulsionKey, sessionKey } from '../session/membership-changes.ts'
 import type { Session } from '../session/session.ts'
 import type { UplinkState } from '../session/uplink-states.ts'
 import { now } from '../util/clock.ts'
 import { checkId } from '../util/validate.ts'
+import { isOwnedBy } from './check-sender.ts'
 import { closeSession } from './close.ts'
+import { isGone, reach, requestOwner } from './cluster-calls.ts'
 import type { IncomingPacket } from './cluster-commands.ts'
 import { type JoinPacket, pastOfRoom } from './past.ts'
 import { enterRoom, leaveRoom, mayEnter, refusal } from './rooms.ts'
@@ -22,17 +25,23 @@ import { enterRoom, leaveRoom, mayEnter, refusal } from './rooms.ts'
 export async function receive(node: Node, incoming: IncomingPacket): Promise<string | undefined> {
   const session = node.registry.get(incoming.sid)
   if (session === undefined) throw new CometError('NO_SUCH_SESSION')
-  // An anonymous client has a different uid in each request, so any anonymous client that knows the sid is the owner.
-  const isOwn = session.anonymous ? incoming.anonymous : session.uid === incoming.uid
-  if (!isOwn) throw new CometError('NOT_YOUR_SESSION')
-  const { packetRate } = node.options
+  if (!isOwnedBy(session, incoming)) throw new CometError('NOT_YOUR_SESSION')
+  const { packetRate, maxBufferedBytes } = node.options
   const state = node.uplinkStates.of(session.sid)
   if (!state.take(packetRate)) throw new CometError('TOO_MANY_PACKETS')
   // HB and BYE skip the queue, which a slow `canEnter` or `onMessage` may hold up: a late HB would let a client that is
   // alive be closed as SILENT, and a BYE must take effect at once.
   const { type } = incoming.packet
   if (type === 'HB' || type === 'BYE') return await handle(node, session, state, incoming)
-  return await state.enqueue(() => handle(node, session, state, incoming), 2 * packetRate)
+  const work = () => handle(node, session, state, incoming)
+  return await state.enqueue(work, 2 * packetRate, bytesOf(incoming.packet), maxBufferedBytes)
+}
+
+/** Counts the bytes of a packet's texts in UTF-8. */
+function bytesOf(packet: Packet): number {
+  let bytes = 0
+  for (const text of Object.values(packet)) if (typeof text === 'string') bytes += Buffer.byteLength(text)
+  return bytes
 }
 
 async function handle(
@@ -49,7 +58,7 @@ async function handle(
     case 'HB':
       return undefined
     case 'BYE':
-      await closeSession(node, session, { code: 'BYE' })
+      await sayBye(node, session, packet.connection)
       return undefined
     case 'SEND':
       return await takeMessage(node, session, state, packet)
@@ -61,6 +70,48 @@ async function handle(
       else await join(node, session, packet, info)
       return undefined
   }
+}
+
+/**
+ * Ends a session whose client leaves. A page may send its BYE when it goes, and the next page may connect before the
+ * BYE arrives: one that names another connection has no effect, and one that names none does not keep the client away.
+ */
+async function sayBye(node: Node, session: Session, connection: string): Promise<void> {
+  if (connection !== '' && connection !== session.connection) return
+  await closeSession(node, session, { code: 'BYE', keepsAway: connection !== '' })
+}
+
+/**
+ * Hands a packet to the node that owns the session.
+ *
+ * @returns see {@link receive}
+ * @throws CometError OWNER_UNREACHABLE, or what {@link receive} throws
+ */
+export async function forward(node: Node, incoming: IncomingPacket): Promise<string | undefined> {
+  const { sid, packet } = incoming
+  try {
+    return await requestOwner(node, sid, 'uplink', incoming)
+  } catch (error) {
+    if (packet.type !== 'BYE' || !isGone(error)) throw error
+    await endGrace(node, incoming, packet.connection, error)
+    return undefined
+  }
+}
+
+/** Ends the grace of a session whose client says BYE. @throws what the owner threw, when there is no such session */
+async function endGrace(
+  node: Node,
+  { sid, uid }: IncomingPacket,
+  named: string,
+  gone: CometError,
+): Promise<void> {
+  const session = await reach(() => node.presence.locate(sid))
+  if (session === undefined || session.connected) throw gone
+  if (session.uid !== uid) throw new CometError('NOT_YOUR_SESSION')
+  sayHeard(node, uid)
+  const { connection } = session
+  if (named !== '' && named !== connection) return
+  await reach(() => node.presence.disconnect({ uid, sid, connection }, 0))
 }
 
 /**
@@ -76,13 +127,37 @@ async function join(node: Node, session: Session, packet: JoinPacket, info: unkn
   checkId('join.rid', rid, node.options.maxIdBytes)
   if (session.rooms.has(rid)) return
   if (session.rooms.size >= node.options.maxRoomsPerSession) throw new CometError('TOO_MANY_ROOMS')
-  const { allowed, failed } = await mayEnter(node, session, rid, info)
-  if (failed) throw new CometError('INTERNAL', 'canEnter failed.')
-  if (!allowed) throw refusal(node, [rid])
-  if (session.closed) throw new CometError('NO_SUCH_SESSION')
+  await authorize(node, session, rid, info)
+  // The app may have put it there meanwhile.
+  if (session.rooms.has(rid)) return
   // No await between this and entering: no event must fall between the room's past and what follows.
   session.replay(pastOfRoom(node, session, packet))
-  if (!(await enterRoom(node, session, rid))) throw new CometError('NO_SUCH_SESSION')
+  if (!(await enterRoom(node, session, rid, 'join'))) throw new CometError('NO_SUCH_SESSION')
+}
+
+/**
+ * Asks the app whether a session may enter a room. Its yes is void when it took the session or the user out of the room
+ * meanwhile.
+ *
+ * @throws CometError INTERNAL, ROOM_REFUSED, NO_SUCH_SESSION
+ */
+async function authorize(node: Node, session: Session, rid: string, info: unknown): Promise<void> {
+  const { uid } = session
+  const watch = node.membershipChanges.watch(uid)
+  try {
+    const { allowed, failed } = await mayEnter(node, { uid, info, session: session.toInfo() }, rid)
+    if (failed) throw new CometError('INTERNAL', 'canEnter failed.')
+    if (!allowed) throw refusal(node, [rid])
+    if (session.closed) throw new CometError('NO_SUCH_SESSION')
+    if (session.rooms.has(rid)) return
+    if (watch.saw(expulsionKey(rid)) || watch.saw(sessionKey(session, rid))) throw expelled(rid)
+  } finally {
+    watch.end()
+  }
+}
+
+function expelled(rid: string): CometError {
+  return new CometError('ROOM_REFUSED', `The app took the user out of room ${JSON.stringify(rid)} meanwhile.`)
 }
 
 /** Leaves a room, or every room when none is named, as JOIN with an empty `rid` does in the protocol. */
@@ -117,7 +192,7 @@ async function askApp(node: Node, message: ClientMessage): Promise<string | unde
     const answer = await node.options.onMessage?.(message)
     return answer === undefined ? undefined : JSON.stringify(answer)
   } catch (cause) {
-    if (isCometError(cause)) throw cause
+    if (isClientError(cause)) throw cause
     node.hooks.report(cause)
     throw new CometError('INTERNAL', 'onMessage failed.', { cause })
   }

@@ -14,6 +14,18 @@ export interface SessionConnection {
  */
 export type MembershipOwner = SessionConnection | { readonly uid: string; readonly sid?: never }
 
+/**
+ * Who let a session into a room: `identify`, which named it; the app by `canEnter`, for a client that asked by URL
+ * (`?rid=`) or by JOIN; or the app by `comet.enter`.
+ */
+export type GrantedBy = 'identity' | 'url' | 'join' | 'app'
+
+/** A room of a session, and who let it in. */
+export interface SessionMembership {
+  readonly rid: string
+  readonly by: GrantedBy
+}
+
 /** A session that connects. */
 export interface PresenceSession {
   readonly uid: string
@@ -23,18 +35,40 @@ export interface PresenceSession {
   readonly info?: unknown
   /** The name that the page gave itself (`?clientId=`), the same on all its connections. */
   readonly clientId?: string | undefined
+  /** The position from which on the connection brings events. The takeover of the session learns it. */
+  readonly start?: string | undefined
+}
+
+/** The connection that a session was on before a takeover. */
+export interface PreviousConnection {
+  readonly node: string
+  readonly connection: string
+  /** The {@link PresenceSession.start} of that connection. */
+  readonly start?: string | undefined
+  /** Whether it was connected still, and must be closed. False: it was in grace. */
+  readonly connected: boolean
 }
 
 /** The answer of presence to a session that connects. */
 export interface Admission {
   /** The session's sid: the connection's id, or the sid of the session that it took over. */
   readonly sid: string
-  /** The rooms of the session's memberships: those it came with, and those of the session that it took over. */
-  readonly rooms: readonly string[]
+  /** The session's memberships: those it came with, and those of the session that it took over. */
+  readonly rooms: readonly SessionMembership[]
   /** The rooms of its user's memberships. */
   readonly memberships: readonly string[]
-  /** The connection that was taken over, which must be closed. Undefined when it was in grace, or there was none. */
-  readonly previous?: { readonly node: string; readonly connection: string }
+  /** The connection that was taken over. Undefined when there was none. */
+  readonly previous?: PreviousConnection
+}
+
+/** A session as presence knows it. */
+export interface LocatedSession {
+  readonly uid: string
+  /** The node that the session is on, or was on when its grace began. */
+  readonly node: string
+  readonly connection: string
+  /** False: the session is in grace. */
+  readonly connected: boolean
 }
 
 /** A user in a room. */
@@ -57,24 +91,32 @@ export interface PresenceHandler {
 }
 
 /**
- * What presence implements and a node calls. Each method is one atomic step. Steps take effect in the order of the
- * calls.
+ * What presence implements and a node calls. Each method is one atomic step. The steps of one node take effect in the
+ * order of its calls; their answers may come late, and in any order.
  */
 export interface PresenceConnection {
   /**
    * Adds a session that is a member of `rooms`. It takes over the session of the same user and `clientId`, connected or
-   * in grace, if there is one: its sid and memberships.
+   * in grace, if there is one: its sid and memberships. Where it is a member already, see {@link enter}.
    */
-  connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission>
+  connect(session: PresenceSession, rooms: readonly SessionMembership[]): Promise<Admission>
   /**
-   * Ends a connection. The session and its memberships stay for `grace` milliseconds; with 0 they end at once. Does
-   * nothing when the connection was taken over.
+   * Ends a connection. The session and its memberships stay for `grace` milliseconds; with 0 they end at once, also
+   * those of a session in grace.
+   *
+   * @returns false when there was no such connection, or it was taken over; nothing happened then
    */
-  disconnect(session: SessionConnection, grace: number): Promise<void>
+  disconnect(session: SessionConnection, grace: number): Promise<boolean>
   /** Ends the grace of the sessions that a target names: a user's, those in a room, or one. */
   endGrace(target: GraceTarget): Promise<void>
-  /** Adds a membership. @returns false when the owner is not there, or its connection was taken over */
-  enter(owner: MembershipOwner, rid: string): Promise<boolean>
+  /**
+   * Adds a membership. To one that is there nothing happens, but that `by` is the latest one. The app's stays the
+   * app's.
+   *
+   * @param by who let the session in. For a user's own membership always `'app'`
+   * @returns false when the owner is not there, or its connection was taken over
+   */
+  enter(owner: MembershipOwner, rid: string, by: GrantedBy): Promise<boolean>
   /**
    * Takes a session out of the room `rid`. Without `sid`: takes the user and all its sessions out of it.
    *
@@ -82,11 +124,13 @@ export interface PresenceConnection {
    */
   leave(owner: MembershipOwner, rid: string): Promise<boolean>
   /**
-   * Finds the node that a session is on, or was on when its grace began.
+   * Tells who let the owner into a room.
    *
-   * @returns undefined when there is no such session
+   * @returns undefined when it is no member, it is not there, or its connection was taken over
    */
-  locate(sid: string): Promise<string | undefined>
+  membership(owner: MembershipOwner, rid: string): Promise<GrantedBy | undefined>
+  /** Finds a session, connected or in grace. @returns undefined when there is no such session */
+  locate(sid: string): Promise<LocatedSession | undefined>
   /** Tells whether a user is between ONLINE and OFFLINE, grace included. */
   isOnline(uid: string): Promise<boolean>
   /** Lists the users in a room, in the order they entered. */

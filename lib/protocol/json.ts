@@ -1,4 +1,4 @@
-import { CometError } from '../errors.ts'
+import { asAppError, CometError, callOfApp } from '../errors.ts'
 import { kindOf } from '../util/kind-of.ts'
 
 const INT64_MIN = -(2n ** 63n)
@@ -25,7 +25,9 @@ export interface JsonObject {
  * @throws CometError INVALID_JSON, INVALID_FIELD
  */
 export function parseObject(what: string, text: string): JsonObject {
-  if (typeof text !== 'string') throw invalid(what, `must be given as a string, not ${kindOf(text)}`)
+  if (typeof text !== 'string') {
+    throw asAppError(invalid(what, `must be given as a string, not ${kindOf(text)}`))
+  }
   let members: unknown
   try {
     members = JSON.parse(text)
@@ -84,6 +86,14 @@ type FieldEncoder = (name: string, value: unknown) => string | undefined
  * @throws CometError INVALID_FIELD
  */
 export function stringifyFields<Name extends string>(
+  what: string,
+  encoders: Record<Name, FieldEncoder>,
+  object: { readonly [name in Name]?: unknown },
+): string {
+  return callOfApp(() => encodeFields(what, encoders, object))
+}
+
+function encodeFields<Name extends string>(
   what: string,
   encoders: Record<Name, FieldEncoder>,
   object: { readonly [name in Name]?: unknown },

@@ -7,15 +7,15 @@ export type Packet =
   | { readonly type: 'JOIN'; readonly rid: string; readonly since: string; readonly recent: number }
   | { readonly type: 'LEAVE'; readonly rid: string }
   | { readonly type: 'SEND'; readonly evt: string; readonly id: string }
-  | { readonly type: 'BYE' }
+  | { readonly type: 'BYE'; readonly connection: string }
 
 /** The packet types that the Go service's JSON may give as a number (protocol: enum values). */
 const NUMBERS: Record<number, string> = { 0: 'HB', 2: 'JOIN' }
 
 /**
  * Checks a packet that was parsed from JSON: `{"type":"HB"}`, `{"type":"JOIN","join":{"rid":"r1"}}`,
- * `{"type":"LEAVE","leave":{"rid":"r1"}}`, `{"type":"SEND","send":{"evt":"hi","id":"1"}}`, `{"type":"BYE"}`. A missing
- * type means HB. Ignores unknown fields.
+ * `{"type":"LEAVE","leave":{"rid":"r1"}}`, `{"type":"SEND","send":{"evt":"hi","id":"1"}}`,
+ * `{"type":"BYE","bye":{"connection":"c1"}}` or `{"type":"BYE"}`. A missing type means HB. Ignores unknown fields.
  *
  * @throws CometError INVALID_FIELD
  */
@@ -25,8 +25,9 @@ export function parsePacket(value: unknown): Packet {
   const type: unknown = typeof given === 'number' ? NUMBERS[given] : given
   switch (type) {
     case 'HB':
-    case 'BYE':
       return { type }
+    case 'BYE':
+      return { type, connection: stringField(bodyOf(packet, type), 'connection') }
     case 'JOIN': {
       const body = bodyOf(packet, type)
       const recent = body.members.recent ?? 0

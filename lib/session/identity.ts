@@ -2,18 +2,18 @@ import { CometError, isCometError } from '../errors.ts'
 import { newSecret } from '../ids.ts'
 import { flat } from '../util/flat.ts'
 import { kindOf } from '../util/kind-of.ts'
-import { checkId, checkUid, type Uid } from '../util/validate.ts'
+import { checkRid, checkUid, type Rid, type Uid } from '../util/validate.ts'
 
 /** The identity of a client, in full. */
 export interface Identity {
   /** The user. An integer is taken in decimal. */
   readonly uid: Uid
   /**
-   * The rooms that the session enters from the start. `canEnter` is not asked about them.
+   * The rooms that the session enters from the start. Integers are taken in decimal. `canEnter` is not asked about them.
    *
    * @default []
    */
-  readonly rooms?: readonly string[]
+  readonly rooms?: readonly Rid[]
   /**
    * When the identity expires, in milliseconds since January 1, 1970 UTC (a JWT's `exp` is in seconds). The stream is
    * closed then; the client reconnects and is identified again.
@@ -64,7 +64,7 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
     if (Array.isArray(identified) || !('uid' in identified)) {
       const found = Array.isArray(identified)
         ? 'an array'
-        : `an object with ${Object.keys(identified).join(', ')}`
+        : `an object with ${Object.keys(identified).join(', ')} (of an id that is an object, give String(id))`
       throw new TypeError(`it must be a uid, { uid, … }, { anonymous: true } or nothing, not ${found}`)
     }
     if (!Array.isArray(rooms)) throw new TypeError(`rooms must be an array of room ids, not ${kindOf(rooms)}`)
@@ -72,7 +72,7 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
       uid: flat(checkUid('uid', uid, maxIdBytes)),
       anonymous: false,
       expiresAt: expiresAt === undefined ? undefined : checkExpiry(expiresAt),
-      rooms: rooms.map((rid) => flat(checkId('rooms', rid, maxIdBytes))),
+      rooms: Array.from(new Set(rooms.map((rid) => flat(checkRid('rooms', rid, maxIdBytes))))),
       info: info === undefined ? undefined : copyInfo(info),
     }
   } catch (cause) {

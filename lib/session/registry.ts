@@ -35,12 +35,30 @@ export class Registry {
     return this.#sessions.get(sid)
   }
 
+  has(session: Session): boolean {
+    return this.#sessions.get(session.sid) === session
+  }
+
   all(): Iterable<Session> {
     return this.#sessions.values()
   }
 
   ofUser(uid: string): Iterable<Session> {
     return this.#users.get(uid)?.members ?? []
+  }
+
+  hasUser(uid: string): boolean {
+    return this.#users.has(uid)
+  }
+
+  /** Tells whether a user is a member of a room itself. */
+  isMember(uid: string, rid: string): boolean {
+    return this.#users.get(uid)?.memberships?.has(rid) ?? false
+  }
+
+  /** The rooms of a user's own memberships. */
+  membershipsOf(uid: string): Iterable<string> {
+    return this.#users.get(uid)?.memberships ?? []
   }
 
   inRoom(rid: string): Iterable<Session> {
@@ -74,20 +92,21 @@ export class Registry {
     session.sid = sid
   }
 
-  /** Idempotent. */
-  remove(session: Session): void {
-    if (this.#sessions.get(session.sid) !== session) return
+  /** @returns false when the session was not registered, or not any more */
+  remove(session: Session): boolean {
+    if (!this.has(session)) return false
     this.#sessions.delete(session.sid)
     for (const rid of this.roomsOf(session)) this.#take(session, rid)
     const user = this.#users.get(session.uid)
     user?.delete(session)
     if (user?.size === 0) this.#users.delete(session.uid)
+    return true
   }
 
   /** Puts a session into a room. Does nothing for a session that is not registered, or not any more. */
   enter(session: Session, rid: string): void {
     // Not by the sid alone: another session may have taken it over.
-    if (this.#sessions.get(session.sid) !== session) return
+    if (!this.has(session)) return
     session.addRoom(rid)
     this.#put(session, rid)
   }
@@ -95,6 +114,7 @@ export class Registry {
   /** @returns false when the session itself was not in the room */
   leave(session: Session, rid: string): boolean {
     const left = session.deleteRoom(rid)
+    session.dropRoom(rid)
     if (!this.#users.get(session.uid)?.memberships?.has(rid)) this.#take(session, rid)
     return left
   }
@@ -105,20 +125,20 @@ export class Registry {
     if (user === undefined) return
     user.memberships ??= new Set()
     user.memberships.add(rid)
-    for (const session of user.members) {
-      session.dismissed?.delete(rid)
-      this.#put(session, rid)
-    }
+    for (const session of user.members) this.#put(session, rid)
   }
 
   /** Takes all sessions of a user out of a room, whether they or the user entered it. */
   leaveUser(uid: string, rid: string): void {
+    this.endMembership(uid, rid)
+    for (const session of this.ofUser(uid)) this.leave(session, rid)
+  }
+
+  /** Ends a user's own membership of a room. The sessions that entered the room themselves stay in it. */
+  endMembership(uid: string, rid: string): void {
     const user = this.#users.get(uid)
-    user?.memberships?.delete(rid)
-    for (const session of user?.members ?? []) {
-      if (!session.present && !session.anonymous) session.dismiss(rid)
-      this.leave(session, rid)
-    }
+    if (!user?.memberships?.delete(rid)) return
+    for (const session of user.members) if (!session.rooms.has(rid)) this.#take(session, rid)
   }
 
   #put(session: Session, rid: string): void {

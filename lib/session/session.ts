@@ -45,9 +45,6 @@ export interface Expiry extends Timed {
 
 const NONE: ReadonlySet<string> = new Set()
 
-/** The number of sessions that were made in this process. */
-let made = 0
-
 /**
  * A connected client: its stream, user and rooms. Optional parts are allocated on first use to keep idle sessions
  * small (0.8 kB, see docs/performance.md).
@@ -61,15 +58,15 @@ export class Session extends Stream {
   readonly uid: string
   readonly anonymous: boolean
   readonly clientId: string | undefined
-  /** Higher than that of every session that was made before in this process. */
-  readonly number: number
   /** Whether presence knows of the session. */
   present = false
+  /** Whether it was on another connection already when presence was told of its end. */
+  moved = false
   /**
-   * The rooms that the user left while presence had not answered yet: the answer must not put the session back into
-   * them. Undefined when there are none.
+   * The position from which on the connection brings events; until it is registered the one that the client brought.
+   * Undefined without a `clientId`: nobody can take over the session.
    */
-  dismissed: Set<string> | undefined
+  start: string | undefined
   /** Set and read by Liveness only. */
   timers: LivenessTimers | undefined
   /** Why the session ended; undefined while it goes on. */
@@ -89,8 +86,6 @@ export class Session extends Stream {
     this.uid = uid
     this.anonymous = anonymous
     this.clientId = clientId
-    made += 1
-    this.number = made
   }
 
   /** The rooms that the session itself entered, in order. */
@@ -107,12 +102,6 @@ export class Session extends Stream {
   /** For the Registry only. */
   deleteRoom(rid: string): boolean {
     return this.#rooms?.delete(rid) ?? false
-  }
-
-  /** For the Registry only. */
-  dismiss(rid: string): void {
-    this.dismissed ??= new Set()
-    this.dismissed.add(rid)
   }
 
   toInfo(): SessionInfo {

@@ -7,6 +7,13 @@ const REMEMBERED = 64
 /** The most characters that the remembered answers of a session may have together. */
 const REMEMBERED_LENGTH = 65_536
 
+/** A packet that waits for its turn. */
+interface WaitingPacket {
+  readonly bytes: number
+  start(): void
+  reject(error: CometError): void
+}
+
 /** The packets of one session: their order, their rate, and the answers to the latest SENDs. */
 export class UplinkState implements Timed {
   readonly sid: string
@@ -15,9 +22,10 @@ export class UplinkState implements Timed {
   slot: number | undefined
   /** How long a takeover may come, and since when. Set while it may. */
   grace: { readonly since: number; readonly milliseconds: number } | undefined
-  /** Settles when the last packet was handled. */
-  #tail: Promise<unknown> = Promise.resolve()
-  #waiting = 0
+  /** The packets that wait for the one that is handled, in order. */
+  readonly #waiting = new Set<WaitingPacket>()
+  #waitingBytes = 0
+  #isHandling = false
   #answerLength = 0
   #tokens: number
   /** When the token bucket was filled last, on the clock of `performance.now()`. */
@@ -43,21 +51,53 @@ export class UplinkState implements Timed {
   }
 
   /**
-   * Runs `work` after all that was enqueued before has settled.
+   * Runs `work` after all that was enqueued before has settled, or rejects when the session ends before.
    *
-   * @throws CometError TOO_MANY_PACKETS when `limit` others wait already
+   * @param bytes the size of the packet, which is in memory while it waits
+   * @throws CometError TOO_MANY_PACKETS when `limit` others are not done yet, or those that wait would have more than
+   *   `maxBytes`; NO_SUCH_SESSION when the session ends
    */
-  async enqueue<T>(work: () => Promise<T>, limit: number): Promise<T> {
-    if (this.#waiting >= limit) {
-      throw new CometError('TOO_MANY_PACKETS', 'Too many packets wait for one that takes long.')
+  async enqueue<T>(
+    work: () => Promise<T>,
+    limit: number,
+    bytes = 0,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): Promise<T> {
+    if (this.#isHandling) {
+      if (this.#waiting.size + 1 >= limit || this.#waitingBytes + bytes > maxBytes) {
+        throw new CometError('TOO_MANY_PACKETS', 'Too many packets wait for one that takes long.')
+      }
+      await this.#turn(bytes)
     }
-    this.#waiting += 1
-    const done = this.#tail.then(work)
-    this.#tail = done.then(
-      () => this.#waiting--,
-      () => this.#waiting--,
-    )
-    return await done
+    this.#isHandling = true
+    try {
+      return await work()
+    } finally {
+      const next = this.#takeFirst()
+      if (next === undefined) this.#isHandling = false
+      else next.start()
+    }
+  }
+
+  /** Rejects the packets that wait: their session has ended. The one that is handled goes on. */
+  rejectWaiting(): void {
+    for (let packet = this.#takeFirst(); packet !== undefined; packet = this.#takeFirst()) {
+      packet.reject(new CometError('NO_SUCH_SESSION'))
+    }
+  }
+
+  /** Settles when it is this packet's turn. `#isHandling` stays true from one turn to the next. */
+  #turn(bytes: number): Promise<void> {
+    this.#waitingBytes += bytes
+    return new Promise((start, reject) => this.#waiting.add({ bytes, start, reject }))
+  }
+
+  #takeFirst(): WaitingPacket | undefined {
+    const [first] = this.#waiting
+    if (first === undefined) return undefined
+    this.#waiting.delete(first)
+    this.#waitingBytes -= first.bytes
+    return first
   }
 
   /** Remembers the answer to a SEND, and forgets the oldest ones beyond the bounds. */
@@ -109,10 +149,11 @@ export class UplinkStates {
     if (state !== undefined) this.#wheel.delete(state)
   }
 
-  /** Drops the state of a session that ended. @param grace milliseconds during which a takeover may come */
+  /** Drops the state of a session that ended, and rejects its packets that wait. @param grace milliseconds during which a takeover may come */
   release(sid: string, grace: number): void {
     const state = this.#states.get(sid)
     if (state === undefined) return
+    state.rejectWaiting()
     const since = performance.now()
     state.grace = { since, milliseconds: grace }
     if (grace > 0) this.#wheel.set(state, since + grace)
@@ -122,6 +163,7 @@ export class UplinkStates {
   /** Drops all states, and stops the timer. */
   close(): void {
     this.#wheel.clear()
+    for (const state of this.#states.values()) state.rejectWaiting()
     this.#states.clear()
   }
 }

@@ -24,25 +24,41 @@ export function controlItem(frame: Buffer, target: Target = {}): ReplayItem {
 /** The size of the pieces that a replay is written in, in bytes. */
 const PIECE_BYTES = 65_536
 
-/** The most events that may be published during one replay: a reference to each takes memory, too. */
-const MOST_ADDED = 16_384
+/** The most events that may be published during one replay: what is left of an evicted one takes about 250 bytes. */
+const MOST_ADDED = 8_192
+
+/** Items that are prepared as they are read. They take little memory until then. */
+export interface ReplaySource {
+  /** The ordinal of the next item. Undefined when nothing is left. */
+  readonly next: number | undefined
+  /** Takes the next item. Undefined when nothing is left. */
+  take(): ReplayItem | undefined
+}
+
+/** The past events of rooms that a client asked for. */
+export interface PastSource extends ReplaySource {
+  /** Leaves out what is left of a room. */
+  dropRoom(rid: string): void
+}
 
 /**
- * The frames that a session gets before it is live: first what it missed, then what was published meanwhile, in order.
+ * The frames that a session gets before it is live: the past events that it asked for when it connected, what it missed,
+ * and what was published meanwhile, in order. The past of a room that it joins meanwhile comes in its turn.
  *
- * Items only refer to the history. When an event is evicted before its turn comes, a gap names its target in its place.
+ * Nothing here holds an event. When one is evicted before its turn comes, a gap names its target in its place.
  */
 export class Replay {
-  #items: ReplayItem[] = []
+  #past: PastSource | undefined
+  #missed: ReplaySource | undefined
+  #items: (ReplayItem | PastSource)[] = []
   #next = 0
-  /** The highest ordinal among the missed events. Every higher one was published during the replay. */
-  #missedUpTo = 0
   /** Counts of the items that were published during the replay and still wait. */
   #added = 0
   #addedBytes = 0
 
   get isEmpty(): boolean {
-    return this.#next === this.#items.length
+    const isEmpty = (source: ReplaySource | undefined) => source?.next === undefined
+    return isEmpty(this.#past) && isEmpty(this.#missed) && this.#next === this.#items.length
   }
 
   /** Tells whether too much was published during the replay. @param maxBytes the limit for bytes of its own */
@@ -50,15 +66,10 @@ export class Replay {
     return this.#addedBytes > maxBytes || this.#added > MOST_ADDED
   }
 
-  /** Puts the missed events where they belong among those that were added so far. Called once, before `take`. */
-  begin(missed: readonly ReplayItem[]): void {
-    if (missed.length > 0) {
-      const all = Array.from(new Set([...missed, ...this.#items]))
-      this.#items = all.sort((a, b) => a.ordinal - b.ordinal)
-    }
-    this.#missedUpTo = this.#items.at(-1)?.ordinal ?? 0
-    this.#added = 0
-    this.#addedBytes = 0
+  /** Puts past events, and then the missed ones, before what was added so far. Called once, before `take`. */
+  begin(past: PastSource | undefined, missed: ReplaySource | undefined): void {
+    this.#past = past
+    this.#missed = missed
   }
 
   /** Adds an event that was published during the replay. */
@@ -69,17 +80,26 @@ export class Replay {
   }
 
   /** Adds past events that the client asked for. They do not count as published during the replay. */
-  addPast(items: readonly ReplayItem[]): void {
-    for (const item of items) this.#items.push(item)
+  addPast(past: PastSource): void {
+    this.#items.push(past)
+  }
+
+  /** Drops the past events of a room that wait. */
+  dropRoom(rid: string): void {
+    this.#past?.dropRoom(rid)
+    for (const item of this.#items) if (isPast(item)) item.dropRoom(rid)
+    const waiting = this.#items.slice(this.#next)
+    this.#items = waiting.filter((item) => !isPast(item) || item.next !== undefined)
+    this.#next = 0
   }
 
   /**
    * Takes the next piece to write.
    *
    * @param onGap called with the targets of each gap that the piece has
-   * @returns undefined when nothing is left
+   * @returns its frames; none when nothing is left
    */
-  take(onGap?: (targets: readonly Target[]) => void): Buffer | undefined {
+  take(onGap?: (targets: readonly Target[]) => void): Buffer[] {
     const frames: Buffer[] = []
     // One gap per target is enough, until the client gets an event of that target again.
     const lost = new Set<string>()
@@ -89,13 +109,10 @@ export class Replay {
       onGap?.(gaps)
       frames.push(encodeGap(gaps.splice(0)))
     }
-    for (let size = 0; size < PIECE_BYTES && !this.isEmpty; this.#next += 1) {
-      const item = this.#items[this.#next] as ReplayItem
-      const { frame, target, ordinal, ownBytes } = item
-      if (ordinal > this.#missedUpTo) {
-        this.#added -= 1
-        this.#addedBytes -= ownBytes
-      }
+    for (let size = 0; size < PIECE_BYTES; ) {
+      const item = this.#takeItem()
+      if (item === undefined) break
+      const { frame, target } = item
       if (frame === undefined) {
         const key = targetKey(target)
         if (!lost.has(key)) gaps.push(target)
@@ -109,7 +126,33 @@ export class Replay {
     }
     flushGaps()
     this.#dropTaken()
-    return frames.length > 1 ? Buffer.concat(frames) : frames[0]
+    return frames
+  }
+
+  #takeItem(): ReplayItem | undefined {
+    const past = this.#past?.take()
+    if (past !== undefined) return past
+    for (;;) {
+      const item = this.#items[this.#next]
+      const missed = this.#missed?.next
+      if (missed !== undefined && (item === undefined || isPast(item) || missed <= item.ordinal)) {
+        // An event that was missed may have been published after the stream was made, too.
+        if (item !== undefined && !isPast(item) && missed === item.ordinal) this.#takeAdded(item)
+        return this.#missed?.take()
+      }
+      if (item === undefined) return undefined
+      if (!isPast(item)) return this.#takeAdded(item)
+      const next = item.take()
+      if (next !== undefined) return next
+      this.#next += 1
+    }
+  }
+
+  #takeAdded(item: ReplayItem): ReplayItem {
+    this.#next += 1
+    this.#added -= 1
+    this.#addedBytes -= item.ownBytes
+    return item
   }
 
   /** Drops the taken items once they are half of all: moving the rest costs no more than taking them did. */
@@ -118,4 +161,8 @@ export class Replay {
     this.#items = this.#items.slice(this.#next)
     this.#next = 0
   }
+}
+
+function isPast(item: ReplayItem | PastSource): item is PastSource {
+  return 'take' in item
 }

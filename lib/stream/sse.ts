@@ -18,16 +18,39 @@ export interface Block {
 /**
  * Encodes a block. A client gets `data` unchanged except for line ends: each line starts with one space after the
  * colon, which parsers strip, and a block with an empty `data` still dispatches an event.
+ *
+ * `id:` comes last. Some clients take it when they read its line, and not with the event: cut before the end of the
+ * block, they would claim an event that they never got.
  */
 export function encodeBlock({ event, id, retry, data }: Block): Buffer {
-  let text = ''
-  if (retry !== undefined) text += `retry: ${retry}\n`
-  if (event !== undefined) text += `event: ${event}\n`
-  if (id !== undefined) text += `id: ${id}\n`
+  let text = event === undefined ? '' : `event: ${event}\n`
   if (!data.includes('\n') && !data.includes('\r')) text += `data: ${data}\n`
   else for (const line of data.split(LINE_END)) text += `data: ${line}\n`
+  if (retry !== undefined) text += `retry: ${retry}\n`
+  if (id !== undefined) text += `id: ${id}\n`
   return Buffer.from(`${text}\n`)
 }
+
+/** The positions that may be written into `comet.none`: no character of them has a meaning in any format. */
+const SAFE_ID = /^[\w.:-]{1,256}$/
+
+/**
+ * Encodes `comet.none`, a block without data, which a client ignores that obeys the standard.
+ *
+ * WebKit and `eventsource` 2 keep half a block when a connection breaks, and add the next stream to it. The empty
+ * comment ends the line that was cut, and the name takes the rest away from every listener. The position is there
+ * because the line that was cut may have been an `id:`.
+ *
+ * @param position the position that the client brought. Undefined: it brought none
+ * @returns undefined when the position cannot be written
+ */
+export function encodeNone(position: string | undefined): Buffer | undefined {
+  if (position === undefined) return NONE
+  return SAFE_ID.test(position) ? Buffer.from(`${NONE_FIELDS}id: ${position}\n\n`) : undefined
+}
+
+const NONE_FIELDS = ':\nevent: comet.none\n'
+const NONE = Buffer.from(`${NONE_FIELDS}\n`)
 
 /** Encodes a control event: a named block `comet.<name>` with JSON data. */
 export function encodeControl(

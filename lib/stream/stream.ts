@@ -1,9 +1,9 @@
 import type { Transport, TransportListener } from '../ports/transport.ts'
-import { WriteBatch } from '../ports/write-batch.ts'
+import { LARGE_BYTES, WriteBatch } from '../ports/write-batch.ts'
 import type { Target } from '../protocol/target.ts'
 import type { Flusher } from './flusher.ts'
 import type { PendingFrames } from './pending-frames.ts'
-import { Replay, type ReplayItem } from './replay.ts'
+import { type PastSource, Replay, type ReplayItem, type ReplaySource } from './replay.ts'
 import { encodeControl } from './sse.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -23,7 +23,7 @@ const BARE_HEARTBEAT = new WriteBatch([encodeControl('heartbeat', {})])
 
 /**
  * One client's outgoing frames, in order: first the replay, then live frames, at most one write per turn of the event
- * loop. Nothing here throws.
+ * loop, unless frames are large. Nothing here throws, but `open`.
  */
 export abstract class Stream implements TransportListener {
   protected readonly context: StreamContext
@@ -38,6 +38,8 @@ export abstract class Stream implements TransportListener {
   /** Whether the stream is about to be closed with SLOW. */
   #isTooSlow = false
   #state: 'opening' | 'open' | 'closed' = 'opening'
+  /** Undefined once it is written. */
+  #firstBlock: Buffer | undefined
   #isGone = false
   #onGone: (() => void) | undefined
 
@@ -95,27 +97,48 @@ export abstract class Stream implements TransportListener {
   }
 
   /** Sends past events at the pace of the reader. What is published meanwhile comes after them. */
-  replay(items: readonly ReplayItem[]): void {
-    if (this.#state === 'closed' || items.length === 0 || this.clientGone) return
+  replay(past: PastSource): void {
+    if (this.#state === 'closed' || past.next === undefined || this.clientGone) return
     if (this.live) this.flush()
     this.#replay ??= new Replay()
-    this.#replay.addPast(items)
+    this.#replay.addPast(past)
     this.#continueReplay()
   }
 
+  /** Drops the past events of a room that wait, which the session has left. What was published meanwhile stays. */
+  dropRoom(rid: string): void {
+    this.#replay?.dropRoom(rid)
+  }
+
   /**
-   * Puts the missed events before those that were published since the stream was made. Called once, before `open`.
+   * Puts past events, and then the missed ones, before those that were published since the stream was made. Called once,
+   * before `open`.
    *
-   * @returns false when there are none of either
+   * @returns false when there are none of them
    */
-  resume(missed: readonly ReplayItem[]): boolean {
-    this.#replay?.begin(missed)
+  resume(past: PastSource | undefined, missed: ReplaySource | undefined): boolean {
+    this.#replay?.begin(past, missed)
     return this.#replay?.isEmpty === false
   }
 
-  /** Accepts the client: writes `first` with the first piece of the replay. Only the first call counts. */
+  /** Sets the block that the stream begins with, whether it is opened or closed at once. Called before either. */
+  beginWith(block: Buffer | undefined): void {
+    this.#firstBlock = block
+  }
+
+  /**
+   * Accepts the client: writes `first` with the first piece of the replay. Only the first call counts.
+   *
+   * @throws what a transport throws that does not keep to its contract; the session is ended then
+   */
   open(first: readonly Buffer[]): void {
-    if (this.#state === 'opening') this.#start(first, this.#takePiece())
+    if (this.#state !== 'opening') return
+    try {
+      this.#start([...first, ...this.#takePiece()])
+    } catch (error) {
+      this.end('GONE')
+      throw error
+    }
   }
 
   /** Writes the pending frames. For the Flusher. */
@@ -125,9 +148,7 @@ export abstract class Stream implements TransportListener {
     this.#pending = undefined
     if (batch === undefined) return
     this.#write(batch)
-    if (this.#writeQueue !== undefined && this.#writeQueue.excess > this.context.options.maxBufferedBytes) {
-      this.#endSlow()
-    }
+    if (this.#writeQueue?.exceeds(this.context.options.maxBufferedBytes)) this.#endSlow()
   }
 
   /**
@@ -141,8 +162,14 @@ export abstract class Stream implements TransportListener {
     let farewell = last
     if (this.#state === 'opening' && farewell !== undefined) {
       const piece = this.#takePiece()
-      this.#start(piece === undefined ? [farewell] : [], piece)
-      if (piece === undefined) farewell = undefined
+      try {
+        this.#start(piece.length === 0 ? [farewell] : piece)
+      } catch {
+        // Nothing was sent, and the session ends anyway.
+      }
+      if (piece.length === 0) farewell = undefined
+      // The transport may have found that it is over.
+      if (this.closed) return false
     }
     const takesMore = this.#state === 'open' && !this.clientGone
     // Before the transport is ended, which may call onClose at once.
@@ -150,7 +177,7 @@ export abstract class Stream implements TransportListener {
     if (takesMore) {
       // What waits in the queue is dropped: the reader may never read on, and gets it when it resumes.
       const batch = this.#writeQueue === undefined ? this.#pending?.batch() : undefined
-      if (batch !== undefined) this.#transport.write(batch)
+      for (const part of batch?.parts ?? []) this.#transport.write(part)
       if (farewell !== undefined) this.#transport.write(new WriteBatch([farewell]))
       this.#transport.end()
     }
@@ -179,6 +206,10 @@ export abstract class Stream implements TransportListener {
   onDrain(): void {
     // A client that reads is alive. Its answers to heartbeats may wait behind what is still on its way.
     this.markAlive()
+    if (this.#owesHeartbeat && this.#state === 'open') {
+      this.#owesHeartbeat = false
+      if (!this.#transport.write(BARE_HEARTBEAT)) return
+    }
     if (this.#writeQueue?.drain(this.#transport)) this.#writeQueue = undefined
     this.#continueReplay()
   }
@@ -187,30 +218,46 @@ export abstract class Stream implements TransportListener {
     this.end('SLOW')
   }
 
-  #takePiece(): Buffer | undefined {
-    return this.#replay?.take((targets) => this.onGap(targets))
+  #takePiece(): readonly Buffer[] {
+    return this.#replay?.take((targets) => this.onGap(targets)) ?? []
   }
 
-  #start(first: readonly Buffer[], firstPiece: Buffer | undefined): void {
+  /** @param frames at least one */
+  #start(frames: readonly Buffer[]): void {
     this.#state = 'open'
-    const batch = new WriteBatch(firstPiece === undefined ? first : [...first, firstPiece])
-    if (!this.#transport.open(batch)) this.#writeQueue = new WriteQueue()
+    const [opening, ...rest] = new WriteBatch(
+      this.#firstBlock === undefined ? frames : [this.#firstBlock, ...frames],
+    ).parts
+    this.#firstBlock = undefined
+    const queue = new WriteQueue(rest)
+    try {
+      if (!this.#transport.open(opening as WriteBatch) || !queue.drain(this.#transport))
+        this.#writeQueue = queue
+    } catch (error) {
+      // As before: without a head, the transport is left untouched.
+      if (!this.closed) this.#state = 'opening'
+      throw error
+    }
     this.#continueReplay()
   }
 
   #write(batch: WriteBatch): void {
     if (this.#writeQueue !== undefined) this.#writeQueue.add(batch)
+    else if (batch.length >= LARGE_BYTES && batch.parts.length > 1) this.#writeParts(batch.parts)
     else if (!this.#transport.write(batch)) this.#writeQueue = new WriteQueue()
+  }
+
+  #writeParts(parts: readonly WriteBatch[]): void {
+    const queue = new WriteQueue(parts)
+    if (!queue.drain(this.#transport)) this.#writeQueue = queue
   }
 
   /** Writes the replay piece by piece, until the transport is busy or the stream is live. */
   #continueReplay(): void {
     while (this.#replay !== undefined && this.#state === 'open' && this.#writeQueue === undefined) {
-      if (this.#owesHeartbeat) this.#write(BARE_HEARTBEAT)
-      this.#owesHeartbeat = false
       const piece = this.#takePiece()
-      if (piece === undefined) this.#replay = undefined
-      else this.#write(new WriteBatch([piece]))
+      if (piece.length === 0) this.#replay = undefined
+      else this.#write(new WriteBatch(piece))
     }
   }
 

@@ -4,6 +4,9 @@ import { kindOf } from './kind-of.ts'
 /** A user's id: a string, or an integer, which becomes its decimal text. */
 export type Uid = string | number | bigint
 
+/** A room's id: a string, or an integer, which becomes its decimal text. */
+export type Rid = string | number | bigint
+
 /** CR, LF and NUL cannot stand in a field of an event stream (WHATWG HTML, section 9.2.6). */
 const FORBIDDEN = /[\r\n\0]/
 
@@ -27,8 +30,21 @@ export function checkId(name: string, value: unknown, maxBytes: number, limit = 
 
 /** Checks a uid as {@link checkId} does; it may also be an integer. */
 export function checkUid(name: string, value: unknown, maxBytes: number): string {
+  return checkIdOrInteger(name, value, maxBytes)
+}
+
+/** Checks a rid that the app gives, as {@link checkId} does; it may also be an integer. */
+export function checkRid(name: string, value: unknown, maxBytes: number): string {
+  return checkIdOrInteger(name, value, maxBytes)
+}
+
+function checkIdOrInteger(name: string, value: unknown, maxBytes: number): string {
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
     throw invalidId(name, `must be a safe integer, not ${value}`)
+  }
+  // Such as an ObjectId of MongoDB.
+  if (kindOf(value) === 'an object') {
+    throw invalidId(name, 'must be a string or an integer, not an object: give String(id)')
   }
   const text = typeof value === 'number' || typeof value === 'bigint' ? value.toString() : value
   return checkId(name, text, maxBytes)
@@ -68,8 +84,7 @@ export function checkTarget<K extends Key>(
 }
 
 function checkKey(key: Key, value: unknown, maxIdBytes: number): string {
-  if (key === 'uid') return checkUid(key, value, maxIdBytes)
-  return key === 'sid' ? checkSid(value) : checkId(key, value, maxIdBytes)
+  return key === 'sid' ? checkSid(value) : checkIdOrInteger(key, value, maxIdBytes)
 }
 
 /** Tells whether a text has more than `maxBytes` bytes in UTF-8. Runs in browsers, too: it needs no Buffer. */

@@ -87,10 +87,12 @@ describe('EventSource in Chromium after the end of its session', function () {
     await until(async () => (await see(page)).state === 2, 'closed', PAGE_MS)
   const gets = async (page: Page, evt: string) =>
     await until(async () => (await eventsOf(page, 'message')).includes(evt), `sent ${evt}`, PAGE_MS)
-  /** Sends BYE, as a page may do when it is left. */
+  /** Sends BYE, as a page may do when its user signs out. It names the connection that it means. */
   const sendBye = async (page: Page) => {
-    const bye = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"type":"BYE"}' }
-    const url = `/comet/${await sidOf(page)}?u=alice`
+    const { sid, connection } = JSON.parse(String((await eventsOf(page, 'comet.ready'))[0]))
+    const body = JSON.stringify({ type: 'BYE', bye: { connection } })
+    const bye = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+    const url = `/comet/${sid}?u=alice`
     equal(
       await page.evaluate(`fetch(${JSON.stringify(url)}, ${JSON.stringify(bye)}).then((r) => r.status)`),
       204,

@@ -8,6 +8,9 @@ const alice = { uid: 'alice', sid: 'a1', connection: 'a1' }
 const alice2 = { uid: 'alice', sid: 'a2', connection: 'a2' }
 const bob = { uid: 'bob', sid: 'b1', connection: 'b1' }
 
+/** Rooms that a client asked for by URL. */
+const rooms = (...rids: string[]) => rids.map((rid) => ({ rid, by: 'url' as const }))
+
 /**
  * Defines tests of the promises of the Presence port. Every implementation must pass them.
  *
@@ -57,16 +60,16 @@ export function presenceContract(
 
     it('reports ONLINE and the rooms in their order, with one time, before connect resolves', async () => {
       const { presence, events, reported } = join('n')
-      await presence.connect(alice, ['den', 'attic', 'den'])
+      await presence.connect(alice, rooms('den', 'attic', 'den'))
       assert.equal(new Set(events.map(({ time }) => time)).size, 1)
       assert.deepEqual(reported(), ['ONLINE alice', 'ENTER_ROOM alice den', 'ENTER_ROOM alice attic'])
     })
 
     it('reports only new rooms of a second session', async () => {
       const { presence, reported } = join('n')
-      await presence.connect(alice, ['den'])
+      await presence.connect(alice, rooms('den'))
       reported()
-      await presence.connect(alice2, ['den', 'attic'])
+      await presence.connect(alice2, rooms('den', 'attic'))
       assert.deepEqual(reported(), ['ENTER_ROOM alice attic'])
       await presence.disconnect(alice, 0)
       assert.deepEqual(reported(), [])
@@ -76,8 +79,8 @@ export function presenceContract(
 
     it('reports the LEAVE_ROOMs right before OFFLINE, with one time', async () => {
       const { presence, events, reported } = join('n')
-      await presence.connect(alice, ['den'])
-      await presence.enter({ uid: 'alice' }, 'attic')
+      await presence.connect(alice, rooms('den'))
+      await presence.enter({ uid: 'alice' }, 'attic', 'app')
       reported()
       await presence.disconnect(alice, 0)
       assert.equal(new Set(events.map(({ time }) => time)).size, 1)
@@ -87,7 +90,7 @@ export function presenceContract(
     it('keeps the memberships of a session in grace, and ends them with the grace', async () => {
       await withGrace(async (grace, namespace) => {
         const { presence, reported } = join('n', namespace)
-        await presence.connect(alice, ['den'])
+        await presence.connect(alice, rooms('den'))
         reported()
         const isInGrace = await disconnect(presence, alice, grace)
         const kept = [await presence.isOnline('alice'), await presence.count('den'), reported()]
@@ -102,10 +105,10 @@ export function presenceContract(
     it('reports nothing when the user is back on another node within the grace', async () => {
       await withGrace(async (grace, namespace) => {
         const [one, two] = [join('n1', namespace), join('n2', namespace)]
-        await one.presence.connect(alice, ['den'])
+        await one.presence.connect(alice, rooms('den'))
         one.reported()
         const isInGrace = await disconnect(one.presence, alice, grace)
-        await two.presence.connect(alice2, ['den'])
+        await two.presence.connect(alice2, rooms('den'))
         if (!isInGrace()) return false
         // Bob's grace begins later: when it is over, so is that of Alice's first session.
         await one.presence.connect(bob, [])
@@ -120,7 +123,7 @@ export function presenceContract(
     it('reports the end of a grace to the surviving node when its own node has left', async () => {
       await withGrace(async (grace, namespace) => {
         const [one, two] = [join('n1', namespace), join('n2', namespace)]
-        await one.presence.connect(alice, ['den'])
+        await one.presence.connect(alice, rooms('den'))
         const isInGrace = await disconnect(one.presence, alice, grace)
         await one.presence.close()
         if (!isInGrace()) return false
@@ -133,7 +136,7 @@ export function presenceContract(
 
     it('ends all graces when the last node leaves', async () => {
       const { presence, reported } = join('n')
-      await presence.connect(alice, ['den'])
+      await presence.connect(alice, rooms('den'))
       await presence.disconnect(alice, 60_000)
       reported()
       await presence.close()
@@ -147,8 +150,8 @@ export function presenceContract(
     ] as const) {
       it(`ends the grace of a ${what} and of nobody else with endGrace`, async () => {
         const { presence, reported } = join('n')
-        await presence.connect(alice, ['den'])
-        await presence.connect(bob, ['attic'])
+        await presence.connect(alice, rooms('den'))
+        await presence.connect(bob, rooms('attic'))
         await presence.disconnect(alice, 60_000)
         await presence.disconnect(bob, 60_000)
         reported()
@@ -160,7 +163,7 @@ export function presenceContract(
 
     it('ends no live session with endGrace', async () => {
       const { presence, reported } = join('n')
-      await presence.connect(alice, ['den'])
+      await presence.connect(alice, rooms('den'))
       reported()
       await presence.endGrace({ uid: 'alice' })
       await presence.endGrace({ sid: 'a1' })
@@ -170,10 +173,10 @@ export function presenceContract(
 
     it('counts memberships: a room is left with the last one', async () => {
       const { presence, reported } = join('n')
-      await presence.connect(alice, ['den'])
+      await presence.connect(alice, rooms('den'))
       await presence.connect(alice2, [])
-      await presence.enter(alice2, 'den')
-      await presence.enter({ uid: 'alice' }, 'den')
+      await presence.enter(alice2, 'den', 'app')
+      await presence.enter({ uid: 'alice' }, 'den', 'app')
       reported()
       assert.equal(await presence.leave(alice, 'den'), true)
       assert.equal(await presence.leave(alice, 'den'), false)
@@ -185,9 +188,9 @@ export function presenceContract(
 
     it('ends every membership when the user leaves a room', async () => {
       const { presence, reported } = join('n')
-      await presence.connect(alice, ['den'])
-      await presence.connect(alice2, ['den'])
-      await presence.enter({ uid: 'alice' }, 'den')
+      await presence.connect(alice, rooms('den'))
+      await presence.connect(alice2, rooms('den'))
+      await presence.enter({ uid: 'alice' }, 'den', 'app')
       reported()
       assert.equal(await presence.leave({ uid: 'alice' }, 'den'), true)
       assert.deepEqual(reported(), ['LEAVE_ROOM alice den'])
@@ -197,7 +200,7 @@ export function presenceContract(
     it('keeps the membership of a user for later sessions until OFFLINE', async () => {
       const { presence } = join('n')
       await presence.connect(alice, [])
-      assert.equal(await presence.enter({ uid: 'alice' }, 'den'), true)
+      assert.equal(await presence.enter({ uid: 'alice' }, 'den', 'app'), true)
       assert.deepEqual((await presence.connect(alice2, [])).memberships, ['den'])
       await presence.disconnect(alice, 0)
       await presence.disconnect(alice2, 0)
@@ -206,18 +209,18 @@ export function presenceContract(
 
     it('refuses a membership to a user or session that is not online', async () => {
       const { presence, reported } = join('n')
-      assert.equal(await presence.enter({ uid: 'alice' }, 'den'), false)
+      assert.equal(await presence.enter({ uid: 'alice' }, 'den', 'app'), false)
       await presence.connect(alice, [])
       reported()
-      assert.equal(await presence.enter(alice2, 'den'), false)
+      assert.equal(await presence.enter(alice2, 'den', 'app'), false)
       assert.equal(await presence.leave({ uid: 'bob' }, 'den'), false)
       assert.deepEqual(reported(), [])
     })
 
     it('lists members in the order they entered, with the newest info', async () => {
       const [one, two] = [join('n1'), join('n2')]
-      await one.presence.connect({ ...bob, info: { name: 'Bob' } }, ['den'])
-      await two.presence.connect(alice, ['den'])
+      await one.presence.connect({ ...bob, info: { name: 'Bob' } }, rooms('den'))
+      await two.presence.connect(alice, rooms('den'))
       await two.presence.connect({ ...alice2, info: { name: 'Alice' } }, [])
       assert.deepEqual(await one.presence.members('den'), [
         { uid: 'bob', info: { name: 'Bob' } },
@@ -229,7 +232,7 @@ export function presenceContract(
 
     it('separates namespaces', async () => {
       const [one, other] = [join('n1'), join('n2', 'other')]
-      await one.presence.connect(alice, ['den'])
+      await one.presence.connect(alice, rooms('den'))
       assert.equal(await other.presence.isOnline('alice'), false)
       assert.equal(await other.presence.count('den'), 0)
     })
@@ -240,25 +243,35 @@ export function presenceContract(
 
       it('takes over the sid and rooms of a session in grace, and reports nothing', async () => {
         const [one, two] = [join('n1'), join('n2')]
-        await one.presence.connect(page, ['den'])
-        await one.presence.enter(page, 'attic')
+        await one.presence.connect({ ...page, start: '5' }, rooms('den'))
+        await one.presence.enter(page, 'attic', 'join')
         await one.presence.disconnect(page, 60_000)
         one.reported()
-        assert.deepEqual(await two.presence.connect(again, ['den']), {
+        assert.deepEqual(await two.presence.connect(again, rooms('den')), {
           sid: 'a1',
-          rooms: ['den', 'attic'],
+          rooms: [
+            { rid: 'den', by: 'url' },
+            { rid: 'attic', by: 'join' },
+          ],
           memberships: [],
+          previous: { node: 'n1', connection: 'a1', start: '5', connected: false },
         })
         assert.deepEqual([one.reported(), two.reported()], [[], []])
-        assert.equal(await one.presence.locate('a1'), 'n2')
+        assert.deepEqual(await one.presence.locate('a1'), {
+          uid: 'alice',
+          node: 'n2',
+          connection: 'a2',
+          connected: true,
+        })
       })
 
       it('names the previous connection of a live takeover, whose end has no effect', async () => {
         const [one, two] = [join('n1'), join('n2')]
-        await one.presence.connect(page, ['den'])
+        await one.presence.connect({ ...page, start: '5' }, rooms('den'))
         const { sid, previous } = await two.presence.connect(again, [])
-        assert.deepEqual([sid, previous], ['a1', { node: 'n1', connection: 'a1' }])
-        await one.presence.disconnect(page, 0)
+        assert.equal(sid, 'a1')
+        assert.deepEqual(previous, { node: 'n1', connection: 'a1', start: '5', connected: true })
+        assert.equal(await one.presence.disconnect(page, 0), false)
         assert.equal(await two.presence.isOnline('alice'), true)
         await two.presence.disconnect({ ...again, sid }, 0)
         assert.equal(await two.presence.isOnline('alice'), false)
@@ -267,46 +280,92 @@ export function presenceContract(
 
       it('obeys the connection that took over, and no longer the previous one, also on one node', async () => {
         const { presence, reported } = join('n')
-        await presence.connect(page, ['den'])
+        await presence.connect(page, rooms('den'))
         const taken = { ...again, sid: (await presence.connect(again, [])).sid }
         reported()
-        assert.equal(await presence.enter(page, 'attic'), false)
+        assert.equal(await presence.enter(page, 'attic', 'app'), false)
         assert.equal(await presence.leave(page, 'den'), false)
         await presence.disconnect(page, 0)
         assert.deepEqual(reported(), [])
-        assert.equal(await presence.enter(taken, 'attic'), true)
+        assert.equal(await presence.enter(taken, 'attic', 'app'), true)
         assert.equal(await presence.leave(taken, 'den'), true)
         assert.deepEqual(reported(), ['ENTER_ROOM alice attic', 'LEAVE_ROOM alice den'])
         const third = await presence.connect({ ...page, connection: 'a3' }, [])
         assert.deepEqual(third, {
           sid: 'a1',
-          rooms: ['attic'],
+          rooms: [{ rid: 'attic', by: 'app' }],
           memberships: [],
-          previous: { node: 'n', connection: 'a2' },
+          previous: { node: 'n', connection: 'a2', start: undefined, connected: true },
         })
+      })
+
+      it('keeps who let a session into a room: the latest grant counts, but what the app granted stays', async () => {
+        const { presence } = join('n')
+        await presence.connect(page, [{ rid: 'den', by: 'identity' }, ...rooms('attic', 'hall')])
+        assert.equal(await presence.enter(page, 'hall', 'app'), true)
+        const taken = await presence.connect(again, [
+          { rid: 'attic', by: 'identity' },
+          { rid: 'hall', by: 'identity' },
+          ...rooms('cellar'),
+        ])
+        assert.deepEqual(taken.rooms, [
+          { rid: 'den', by: 'identity' },
+          { rid: 'attic', by: 'identity' },
+          { rid: 'hall', by: 'app' },
+          { rid: 'cellar', by: 'url' },
+        ])
+        const now = { ...again, sid: taken.sid }
+        assert.equal(await presence.membership(now, 'cellar'), 'url')
+        assert.equal(await presence.membership(page, 'cellar'), undefined)
+      })
+
+      it('ends the grace of a session at once when its last connection is disconnected again', async () => {
+        const { presence, reported } = join('n')
+        await presence.connect(page, rooms('den'))
+        await presence.disconnect(page, 60_000)
+        assert.equal((await presence.locate('a1'))?.connected, false)
+        reported()
+        assert.equal(await presence.disconnect({ ...page, connection: 'another' }, 0), false)
+        assert.deepEqual(reported(), [])
+        assert.equal(await presence.disconnect(page, 0), true)
+        assert.deepEqual(reported(), ['LEAVE_ROOM alice den', 'OFFLINE alice'])
+        assert.equal(await presence.disconnect(page, 0), false)
       })
 
       it('takes over no session of another user or of another page', async () => {
         const { presence } = join('n')
-        await presence.connect(page, ['den'])
+        await presence.connect(page, rooms('den'))
         assert.equal((await presence.connect({ ...bob, clientId: 'page' }, [])).sid, 'b1')
         assert.equal((await presence.connect({ ...alice2, clientId: 'other' }, [])).sid, 'a2')
         assert.equal((await presence.connect({ uid: 'alice', connection: 'a3' }, [])).sid, 'a3')
       })
     })
 
+    it('tells who let a user or a session into a room', async () => {
+      const { presence } = join('n')
+      await presence.connect(alice, rooms('den'))
+      await presence.enter({ uid: 'alice' }, 'attic', 'app')
+      const of = async (rid: string) => [
+        await presence.membership(alice, rid),
+        await presence.membership({ uid: 'alice' }, rid),
+      ]
+      assert.deepEqual(await of('den'), ['url', undefined])
+      assert.deepEqual(await of('attic'), [undefined, 'app'])
+      assert.equal(await presence.membership({ uid: 'bob' }, 'den'), undefined)
+    })
+
     it('reports a transition only to the node that caused it', async () => {
       const [one, two] = [join('n1'), join('n2')]
       await one.presence.connect(alice, [])
       assert.deepEqual([one.reported(), two.reported()], [['ONLINE alice'], []])
-      await two.presence.enter({ uid: 'alice' }, 'den')
+      await two.presence.enter({ uid: 'alice' }, 'den', 'app')
       assert.deepEqual([one.reported(), two.reported()], [[], ['ENTER_ROOM alice den']])
     })
 
     it('never reports a later transition with an earlier time', async () => {
       const { presence, events } = join('n')
       for (let round = 0; round < 50; round += 1) {
-        await presence.connect(alice, ['den'])
+        await presence.connect(alice, rooms('den'))
         await presence.disconnect(alice, 0)
       }
       const times = events.map(({ time }) => time)

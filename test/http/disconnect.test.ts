@@ -106,4 +106,26 @@ describe('Comet.disconnect before the stream has begun', () => {
       assert.equal(app.comet.stats().sessions, 0)
     })
   })
+
+  it('holds for a client whose identify has not answered yet', async () => {
+    const gate = new Gate()
+    const identify = async () => {
+      await gate.pass()
+      return 'alice'
+    }
+    await withApp(nodeHttp, { identify }, async (app) => {
+      const client = startStream(app)
+      await gate.arrival()
+      await app.comet.disconnect({ uid: 'alice' }, { reason: 'signed out' })
+      gate.open()
+      const stream = await client.opened
+      assert.equal(await stream.ended, true)
+      assert.deepEqual(JSON.parse(String(stream.blocks[0]?.data)), {
+        code: 'DISCONNECTED',
+        reason: 'signed out',
+        reconnect: false,
+      })
+      assert.equal((await connect(app, '')).ready.uid, 'alice')
+    })
+  })
 })

@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000
 /** The ways in which a client is told to stay away, each of the user of that name. */
 const endings = {
   DISCONNECTED: ({ comet }: TestApp, sid: string) => comet.disconnect({ sid }, { reason: 'banned' }),
-  BYE: (app: TestApp, sid: string) => postPacket(app, 'BYE', sid, { type: 'BYE' }),
+  BYE: (app: TestApp, sid: string) => postPacket(app, 'BYE', sid, { type: 'BYE', bye: { connection: sid } }),
   EVICTED: (app: TestApp) => connect(app, 'EVICTED'),
   TAKEN_OVER: (app: TestApp) => connect(app, 'TAKEN_OVER', { path: '?clientId=page' }),
 } as const
@@ -27,9 +27,9 @@ describe('EventSource', () => {
 
   beforeEach(() => {
     clock = FakeTimers.install({
-      toFake: ['performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'],
+      toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
       // In the past: time stamps of the process never go back, not even after these tests.
-      now: Date.now() - 100 * HOUR_MS,
+      now: Date.now() - 24 * HOUR_MS,
     })
   })
   afterEach(async () => {

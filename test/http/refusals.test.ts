@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { MemoryBroker, type Presence } from '../../lib/index.ts'
 import { nodeHttp, startApp, type TestApp, withApp } from '../support/apps.ts'
-import { openStream, request, type Send } from '../support/clients.ts'
+import { connect, openStream, request, type Send } from '../support/clients.ts'
+import { Gate } from '../support/inbox.ts'
 import '../support/process-guard.ts'
 
 const SID = 'AAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA'
@@ -22,12 +23,12 @@ const CROSS_SITE = { status: 403, code: 'CROSS_SITE' }
 
 const ofStream: Refusal[] = [
   { title: 'a client that is not identified', send: {}, status: 401, code: 'UNAUTHENTICATED' },
-  {
-    title: 'a client that does not accept an event stream',
-    send: { headers: { ...alice, accept: 'text/html, application/json' } },
+  ...['text/html, application/json', 'text/event-stream;q=0', 'text/event-stream-foo'].map((accept) => ({
+    title: `a client that accepts ${accept}`,
+    send: { headers: { ...alice, accept } },
     status: 406,
     code: 'NOT_ACCEPTABLE',
-  },
+  })),
   {
     title: 'a page of another site',
     send: { headers: { ...alice, 'sec-fetch-site': 'cross-site' } },
@@ -201,6 +202,53 @@ describe('GET stream that cannot be served now', () => {
       assert.ok(retry >= 1_000)
       assert.deepEqual(app.errors.map(String), ['Error: the database is away'])
       assert.equal(app.comet.stats().connections, 0)
+    })
+  })
+
+  it('ends at once, with a retry ten times as long, for a user who opens streams too fast', async () => {
+    await withApp(
+      nodeHttp,
+      { comet: { connectRate: 1, maxSessionsPerUser: 2, retry: 1_000 } },
+      async (app) => {
+        for (let count = 0; count < 4; count += 1) (await connect(app, 'alice')).destroy()
+        const { code, retry } = await temporary(app)
+        assert.equal(code, 'TOO_MANY_CONNECTS')
+        assert.ok(retry >= 10_000 && retry <= 12_500, `retry ${retry}`)
+        const bob = await connect(app, 'bob')
+        bob.destroy()
+      },
+    )
+  })
+
+  it('is answered when the Comet closes while canEnter has not answered, so that the server can close', async () => {
+    const gate = new Gate()
+    const canEnter = async () => {
+      await gate.pass()
+      return true
+    }
+    await withApp(nodeHttp, { comet: { canEnter } }, async (app) => {
+      const waiting = temporary(app, { path: '?rid=lobby' })
+      await gate.arrival()
+      await app.comet.close()
+      assert.equal((await waiting).code, 'SHUTTING_DOWN')
+    })
+  })
+
+  it('is answered for the oldest that waits for canEnter when the user opens one more', async () => {
+    const gate = new Gate()
+    const canEnter = async () => {
+      await gate.pass()
+      return true
+    }
+    await withApp(nodeHttp, { comet: { canEnter, maxSessionsPerUser: 1 } }, async (app) => {
+      const waiting = temporary(app, { path: '?rid=lobby' })
+      await gate.arrival()
+      const next = openStream(app, { path: '?rid=lobby', headers: alice })
+      assert.equal((await waiting).code, 'UNAVAILABLE')
+      gate.open()
+      const stream = await next
+      assert.equal((await stream.next()).event, 'comet.ready')
+      stream.destroy()
     })
   })
 })

@@ -34,10 +34,16 @@ describe('GET stream', () => {
     const { retry = 0 } = first
     assert.ok(retry >= 1_500 && retry <= 2_500, `retry ${retry}`)
     assert.match(ready.sid, /^[\w-]{11}\.[\w-]{22}$/)
-    assert.deepEqual(
-      { ...ready, sid: '' },
-      { sid: '', uid: 'alice', rooms: [], refused: [], recovered: false, heartbeat: 15_000 },
-    )
+    const { sid, connection, ...rest } = ready
+    assert.equal(connection, sid)
+    assert.deepEqual(rest, {
+      version: 1,
+      uid: 'alice',
+      rooms: [],
+      refused: [],
+      recovered: false,
+      heartbeat: 15_000,
+    })
   })
 
   it('spreads the retry, so that clients do not reconnect together', async () => {
@@ -143,7 +149,13 @@ describe('GET stream', () => {
   })
 
   describe('Accept', () => {
-    for (const accept of ['text/event-stream', '*/*', 'text/html, */*;q=0.1', 'TEXT/Event-Stream']) {
+    for (const accept of [
+      'text/event-stream',
+      '*/*',
+      'text/*',
+      'text/html, */*;q=0.1',
+      'TEXT/Event-Stream',
+    ]) {
       it(`may be ${accept}`, async () => {
         const { status, destroy } = await connect(app, 'alice', { headers: { accept } })
         destroy()

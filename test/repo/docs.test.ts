@@ -160,7 +160,16 @@ describe('docs/reliability.md', () => {
 })
 
 /** Words in capitals that are no codes of Comet. */
-const OTHER_CAPITALS = ['GET', 'POST', 'OPTIONS', 'COMET_WORKERS', 'COMET_REQUIRE_ALL', 'PORT', 'HOST']
+const OTHER_CAPITALS = [
+  'GET',
+  'POST',
+  'OPTIONS',
+  'COMET_WORKERS',
+  'COMET_MOUNT',
+  'COMET_REQUIRE_ALL',
+  'PORT',
+  'HOST',
+]
 const CODES = new Set<string>([
   ...OTHER_CAPITALS,
   ...Object.keys(ERRORS),
@@ -169,7 +178,7 @@ const CODES = new Set<string>([
   ...['HB', 'JOIN', 'LEAVE', 'SEND', 'BYE'],
 ])
 /** The names of the stream's own events. */
-const EVENTS = ['ready', 'gap', 'heartbeat', 'close']
+const EVENTS = ['none', 'ready', 'gap', 'heartbeat', 'close']
 const MEMBERS = new Set([...Object.getOwnPropertyNames(exported.Comet.prototype), ...EVENTS])
 
 // The changelog names what there was, too.

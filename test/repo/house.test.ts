@@ -103,7 +103,7 @@ describe('the house', () => {
 })
 
 /** The words that give a number its meaning. */
-const UNITS = /\b(milliseconds|bytes|events|packets|rooms|sessions)\b/
+const UNITS = /\b(milliseconds|bytes|events|packets|rooms|sessions|streams)\b/
 
 function faultsOf(option: ts.PropertySignature, source: ts.SourceFile): string[] {
   const name = option.name.getText(source)

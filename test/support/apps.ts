@@ -8,6 +8,7 @@ import { cometExpress } from '../../adapters/express.ts'
 import { cometKoa } from '../../adapters/koa.ts'
 import { cometHandler } from '../../adapters/node.ts'
 import { Comet, type CometOptions, type Identified } from '../../lib/index.ts'
+import { ANY_RATE } from './comets.ts'
 import { until } from './inbox.ts'
 
 // The older majors are installed under an alias, for which there are no types.
@@ -112,7 +113,7 @@ function adapter(name: string, kind: Adapter['kind'], build: Build, isHttp2 = fa
 
 export async function startApp(adapter: Adapter, options: AppOptions = {}): Promise<TestApp> {
   const { kind, build, http2: isHttp2 } = adapter
-  const comet = options.comet instanceof Comet ? options.comet : new Comet(options.comet)
+  const comet = options.comet instanceof Comet ? options.comet : new Comet({ ...ANY_RATE, ...options.comet })
   const errors: unknown[] = []
   const failures: unknown[] = kind === 'node' ? errors : []
   comet.on('error', (error) => errors.push(error))

@@ -121,7 +121,9 @@ export async function connect(target: Target, user: string, send: Omit<Send, 'me
 
 /** What `comet.ready` says. */
 export interface Ready {
+  readonly version: number
   readonly sid: string
+  readonly connection: string
   readonly uid: string
   readonly rooms: string[]
   readonly refused: string[]

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Clock } from '@sinonjs/fake-timers'
 import { Comet, MemoryBroker, UserActivityEvent } from '../../lib/index.ts'
 import { show } from './activity-rules.ts'
+import { ANY_RATE } from './comets.ts'
 import { MemoryTransport } from './memory-transport.ts'
 import { PresenceModel } from './presence-model.ts'
 
@@ -31,7 +32,12 @@ interface Client {
   readonly node: Comet
   readonly transport: MemoryTransport
   /** Set while `canEnter` decides: when it will answer, and the rooms that the client will be in then. */
-  pending?: { readonly due: number; readonly rooms: string[]; readonly connected: Promise<void> }
+  pending?: {
+    readonly due: number
+    readonly asked: readonly string[]
+    rooms: string[]
+    readonly connected: Promise<void>
+  }
 }
 
 const ROOMS = ['lobby', 'den', 'hall', 'slow']
@@ -53,7 +59,15 @@ export class PresenceChurn {
       rid !== 'slow' || new Promise<boolean>((resolve) => setTimeout(resolve, SLOW, true))
     this.#nodes = Array.from(
       { length: nodes },
-      () => new Comet({ broker, canEnter, offlineGrace: GRACE, heartbeatInterval: 0, packetRate: 10_000 }),
+      () =>
+        new Comet({
+          broker,
+          canEnter,
+          offlineGrace: GRACE,
+          heartbeatInterval: 0,
+          packetRate: 10_000,
+          ...ANY_RATE,
+        }),
     )
     for (const node of this.#nodes) {
       node.on('activity', (event) => this.log.push(event))
@@ -113,7 +127,13 @@ export class PresenceChurn {
       const uid = pick(USERS, step.user)
       const rid = room(step.room)
       if (step.op === 'enterUser') assert.equal(await node.enter({ uid }, rid), model.enterUser(uid, rid))
-      else assert.equal(await node.leave({ uid }, rid), model.leaveUser(uid, rid))
+      else {
+        assert.equal(await node.leave({ uid }, rid), model.leaveUser(uid, rid))
+        // It is void, too, for those that are not let in yet.
+        for (const { uid: its, pending } of this.#clients) {
+          if (its === uid && pending) pending.rooms = pending.rooms.filter((each) => each !== rid)
+        }
+      }
     }
     return []
   }
@@ -126,8 +146,11 @@ export class PresenceChurn {
     const identity = uid === undefined ? ({ anonymous: true } as const) : { uid, rooms }
     const connected = node.connect({ identity, transport, rids: asked })
     const all = [...new Set([...rooms, ...asked])]
-    if (asked.includes('slow')) {
-      client.pending = { due: this.#clock.now + SLOW, rooms: all, connected }
+    // What identify names need not be asked for.
+    if (asked.includes('slow') && !rooms.includes('slow')) {
+      // It may be refused when its time has come. That is checked then.
+      connected.catch(() => {})
+      client.pending = { due: this.#clock.now + SLOW, asked, rooms: all, connected }
       return []
     }
     await connected
@@ -216,8 +239,13 @@ export class PresenceChurn {
           for (const client of this.#clients) {
             const { pending, transport } = client
             if (pending?.due !== due.due || transport.closed) continue
-            await pending.connected
-            this.#begun(client, pending.rooms)
+            if (pending.asked.some((rid) => pending.rooms.includes(rid))) {
+              await pending.connected
+              this.#begun(client, pending.rooms)
+            } else {
+              await assert.rejects(pending.connected, { code: 'ROOM_REFUSED' })
+              transport.drop()
+            }
           }
           return []
         })

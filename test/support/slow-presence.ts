@@ -18,8 +18,10 @@ export function answerLate(presence: Presence, delay: () => Promise<unknown>): P
         ...connection,
         connect: (session, rooms) => late(connection.connect(session, rooms)),
         disconnect: (session, grace) => late(connection.disconnect(session, grace)),
-        enter: (owner, rid) => late(connection.enter(owner, rid)),
+        enter: (owner, rid, by) => late(connection.enter(owner, rid, by)),
         leave: (owner, rid) => late(connection.leave(owner, rid)),
+        membership: (owner, rid) => late(connection.membership(owner, rid)),
+        locate: (sid) => late(connection.locate(sid)),
       }
     },
   }

@@ -1,4 +1,5 @@
 import net, { type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { type Block, eventParser } from './event-parser.ts'
 import { Inbox, within } from './inbox.ts'
@@ -19,8 +20,8 @@ export interface RawResponse {
 }
 
 /** A client that says and hears bytes, for what well-behaved ones would not do. */
-export interface SocketClient {
-  readonly socket: Socket
+export interface SocketClient<Kind extends Duplex = Socket> {
+  readonly socket: Kind
   /** All that came, as it came. */
   bytes(): string
   /** Sends text as it is, CR and LF included. */
@@ -44,9 +45,19 @@ export function head(...lines: string[]): string {
 /** @param options.lingers never ends its own side, as a client that is asleep */
 export async function openSocket(
   { port }: { readonly port: number },
-  { lingers = false }: { lingers?: boolean } = {},
+  options: { lingers?: boolean } = {},
 ): Promise<SocketClient> {
   const socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
+  const client = speakOver(socket, options)
+  await within(new Promise((resolve) => socket.once('connect', resolve)), 'connecting')
+  return client
+}
+
+/** Makes a client of a connection that is there: a socket, or a Duplex in memory. */
+export function speakOver<Kind extends Duplex>(
+  socket: Kind,
+  { lingers = false }: { lingers?: boolean } = {},
+): SocketClient<Kind> {
   const responses = new Inbox<RawResponse>()
   const reader = new Reader((response) => responses.push(response))
   let bytes = ''
@@ -71,7 +82,6 @@ export async function openSocket(
       resolve()
     })
   })
-  await within(new Promise((resolve) => socket.once('connect', resolve)), 'connecting')
   return {
     socket,
     bytes: () => bytes,

@@ -87,10 +87,11 @@ export class StreamReader {
   #take(line: string): void {
     if (line.startsWith('event: ')) this.#name = line.slice(7)
     else if (line.startsWith('id: ')) this.#id = line.slice(4)
-    else if (!line.startsWith('data: ')) return
-    else if (this.#name === '') this.numbers.push(Number.parseInt(line.slice(6), 10))
-    else this.controls.push({ name: this.#name, data: line.slice(6) })
-    if (!line.startsWith('data: ')) return
+    else if (line.startsWith('data: ') && this.#name === '')
+      this.numbers.push(Number.parseInt(line.slice(6), 10))
+    else if (line.startsWith('data: ')) this.controls.push({ name: this.#name, data: line.slice(6) })
+    // The empty line ends a block.
+    if (line !== '') return
     this.lastEventId = this.#id ?? this.lastEventId
     this.#name = ''
     this.#id = undefined

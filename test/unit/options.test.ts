@@ -16,6 +16,7 @@ const NUMBERS = {
   maxIdBytes: [256, 1],
   packetRate: [20, 1],
   maxSessionsPerUser: [16, 1],
+  connectRate: [120, 1],
   maxSessions: [2_147_483_647, 1],
   maxRoomsPerSession: [64, 0],
   maxBufferedBytes: [1_048_576, 1],
@@ -24,6 +25,7 @@ const NUMBERS = {
   historyEvents: [1_000, 0],
   historyBytes: [67_108_864, 0],
   historyAge: [300_000, 1],
+  historyRate: [1_048_576, 1],
 } as const
 
 /** Values that are refused, and what the error calls them. */
@@ -80,12 +82,20 @@ describe('CometOptions', () => {
       ...{ maxEventBytes: 1, maxPacketBytes: 1, maxIdBytes: 1, packetRate: 1 },
       ...{
         maxSessionsPerUser: 1,
+        connectRate: 1,
         onExcess: 'reject',
         maxSessions: 1,
         maxRoomsPerSession: 0,
         maxBufferedBytes: 1,
       },
-      ...{ writeTimeout: 1, maxConnectionAge: 0, historyEvents: 0, historyBytes: 0, historyAge: 1 },
+      ...{
+        writeTimeout: 1,
+        maxConnectionAge: 0,
+        historyEvents: 0,
+        historyBytes: 0,
+        historyAge: 1,
+        historyRate: 1,
+      },
       keepHistory: () => true,
     } satisfies Required<CometOptions>
     const resolved = resolveOptions(given)
@@ -110,8 +120,20 @@ describe('CometOptions', () => {
   })
 
   it('are refused when one is unknown, such as a misspelt one', () => {
-    for (const name of ['offlinegrace', 'canenter', '', 'constructor', 'toString', '__proto__ ']) {
+    for (const name of ['', 'toString', '__proto__ ', 'color']) {
       const message = `There is no option ${JSON.stringify(name)}.`
+      assert.throws(() => resolve({ [name]: undefined }), { code: 'INVALID_OPTION', message })
+    }
+  })
+
+  it('are refused with the nearest name when one is misspelt', () => {
+    for (const [name, nearest] of [
+      ['offlinegrace', 'offlineGrace'],
+      ['canenter', 'canEnter'],
+      ['maxSesions', 'maxSessions'],
+      ['brokr', 'broker'],
+    ] as const) {
+      const message = `There is no option "${name}". Did you mean ${nearest}?`
       assert.throws(() => resolve({ [name]: undefined }), { code: 'INVALID_OPTION', message })
     }
   })

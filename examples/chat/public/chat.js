@@ -12,6 +12,8 @@ const clientId = newId()
 let source
 /** The id of this page's session, to which packets are sent. @type {string | undefined} */
 let sid
+/** The id of the stream that the session is on now. @type {string | undefined} */
+let connection
 /** The rooms that the session is in. @type {Set<string>} */
 let rooms = new Set()
 /**
@@ -45,6 +47,7 @@ function connect() {
   source.addEventListener('comet.ready', ({ data }) => {
     const ready = JSON.parse(data)
     sid = ready.sid
+    connection = ready.connection
     rooms = new Set(ready.rooms)
     view.say('')
     // After a reconnect the session is still in its room, and the events that the page missed follow.
@@ -181,9 +184,9 @@ function typing() {
   tell({ room, typing: true }).catch(() => {})
 }
 
-/** Sends BYE, so that the others see at once that the user left. A page that only disappears may be a reload. */
+/** Sends BYE, so that the others see at once that the user left. A page that disappears sends none: it may be a reload. */
 async function signOut() {
-  await send({ type: 'BYE' }).catch(() => {})
+  await send({ type: 'BYE', bye: { connection } }).catch(() => {})
   quit('')
 }
 

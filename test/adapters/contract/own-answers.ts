@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { CometError } from '../../../lib/index.ts'
-import { type TestApp, untilSessions } from '../../support/apps.ts'
-import { connect, head, openSocket, postPacket, type Send, startStream } from '../../support/clients.ts'
-import { Gate, until } from '../../support/inbox.ts'
+import { type TestApp, takeFailures, untilSessions } from '../../support/apps.ts'
+import {
+  connect,
+  head,
+  openSocket,
+  postPacket,
+  request,
+  type Send,
+  startStream,
+} from '../../support/clients.ts'
+import { Gate, until, within } from '../../support/inbox.ts'
 import type { Contract } from './part.ts'
 
 /** What an app answers to Comet after it has answered the client by itself. */
@@ -69,6 +77,68 @@ export function ownAnswers({ adapter, start }: Contract): void {
     })
   })
 
+  describe('A head that cannot be sent', () => {
+    it('of a stream whose response the app has begun meanwhile: the response is left alone, and no session stays', async () => {
+      for (const stage of ['identify', 'canEnter']) {
+        const begin = (at: string) => {
+          if (at === stage) response().writeHead(200, { 'content-type': 'text/plain' }).write('mine')
+        }
+        const app = await start({
+          identify: () => {
+            begin('identify')
+            return 'alice'
+          },
+          comet: {
+            offlineGrace: 0,
+            canEnter: () => {
+              begin('canEnter')
+              return true
+            },
+          },
+        })
+        const response = responseOf(app)
+        const { opened } = startStream(app, { path: '?rid=lobby' })
+        const stream = await opened
+        await untilSessions(app, 0)
+        await until(async () => !(await app.comet.isOnline('alice')), 'offline')
+        await app.comet.publish({ uid: 'alice', evt: 'too late' })
+        response().end()
+        assert.equal(await stream.ended, true)
+        assert.equal(stream.text(), 'mine')
+      }
+    })
+
+    it('because a middleware throws: its error takes the path of errors, and no session stays', async () => {
+      const app = await start({ comet: { offlineGrace: 0, maxSessions: 1, canEnter: () => true } })
+      const failure = new Error('a hook on the head failed')
+      let fails = true
+      app.server.prependListener('request', (_: unknown, res: ServerResponse) => {
+        const { writeHead } = res
+        res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+          if (!fails || args[0] !== 200) return writeHead.apply(res, args)
+          fails = false
+          throw failure
+        }) as typeof writeHead
+      })
+      for (const path of ['?rid=lobby', '']) {
+        fails = true
+        const answer = await request(app, { path, headers: { 'x-user': 'alice' } })
+        assert.equal(answer.status, 500)
+        assert.notEqual(answer.headers['content-type'], 'text/event-stream')
+        assert.deepEqual(takeFailures(app), [failure])
+        await untilSessions(app, 0)
+        await until(async () => !(await app.comet.isOnline('alice')), 'offline')
+      }
+      const stays = await connect(app, 'alice')
+      // The temporary answer has a head, too.
+      fails = true
+      assert.equal((await request(app, { headers: { 'x-user': 'bob' } })).status, 500)
+      assert.deepEqual(takeFailures(app), [failure])
+      assert.equal(app.comet.stats().sessions, 1)
+      stays.destroy()
+    })
+  })
+
   describe('A stream that the app ends by itself', () => {
     it('ends its session, and is not written to any more', async () => {
       const acts: ((res: ServerResponse, publish: () => void) => void)[] = [
@@ -105,7 +175,7 @@ export function ownAnswers({ adapter, start }: Contract): void {
 
     if (adapter.http2) return
 
-    it('leaves its connection in order for the next request', async () => {
+    it('ends its connection, as its head has said', async () => {
       const app = await start()
       const response = responseOf(app)
       const client = await openSocket(app)
@@ -115,10 +185,9 @@ export function ownAnswers({ adapter, start }: Contract): void {
       response().end()
       app.comet.disconnect({ uid: 'alice' }, { reason: 'too late' })
       await untilSessions(app, 0)
-      client.send(head('GET /elsewhere HTTP/1.1', 'Host: x'))
-      assert.equal((await client.response()).status, adapter.passed)
+      await within(client.closed, 'the end of the connection')
+      assert.ok(client.bytes().endsWith('0\r\n\r\n'))
       assert.ok(!client.bytes().includes('too late'))
-      client.destroy()
     })
   })
 }

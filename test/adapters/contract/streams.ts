@@ -38,9 +38,11 @@ export function streams({ adapter, start }: Contract): void {
         assert.equal(headers[name], undefined)
       assert.equal(blocks[0]?.event, 'comet.ready')
       assert.ok(first.id && first.retry)
-      const { sid, ...rest } = ready
+      const { sid, connection, ...rest } = ready
       assert.match(sid, /^[\w-]{11}\.[\w-]{22}$/)
+      assert.equal(connection, sid)
       assert.deepEqual(rest, {
+        version: 1,
         uid: 'alice',
         rooms: ['lobby'],
         refused: ['vault'],

@@ -28,6 +28,7 @@ cometExpress(comet, {
     return { anonymous: true }
   },
 })
+cometExpress(comet, { identify: () => ({ uid: 1, rooms: [1, 2n, 'lobby'] }) })
 // @ts-expect-error
 cometExpress(comet, { identify: (req) => req.usr })
 // @ts-expect-error

@@ -58,6 +58,8 @@ const refuses = new Comet({
   },
 })
 same<CometError['code'], CometErrorCode>(true)
+// Undefined for an error about what the app did.
+same<CometError['status'], number | undefined>(true)
 // @ts-expect-error
 new CometError('NO_SUCH_CODE')
 
@@ -67,7 +69,11 @@ export async function presence(): Promise<void> {
   const left: boolean = await comet.leave({ sid: 'sid' }, 'lobby')
   const ended: number = await comet.disconnect({ rid: 'lobby' }, { reason: 'closing time', reconnect: true })
   const online: boolean = await comet.isOnline(42)
-  const members: Member[] = await comet.members('lobby')
+  const members: Member[] = await comet.members(42)
+  await comet.enter({ uid: 42 }, 7)
+  await comet.leave({ uid: 42n }, 7n)
+  await comet.disconnect({ rid: 7 })
+  comet.history({ rid: 7 }, { limit: 1 })
   const stats: CometStats = comet.stats()
   comet.heard('alice')
   await comet.ready

@@ -11,6 +11,8 @@ import {
   type Delivery,
   type Envelope,
   type GraceTarget,
+  type GrantedBy,
+  type LocatedSession,
   type Member,
   type MembershipOwner,
   MemoryBroker,
@@ -18,7 +20,9 @@ import {
   type PresenceConnection,
   type PresenceHandler,
   type PresenceSession,
+  type PreviousConnection,
   type SessionConnection,
+  type SessionMembership,
   type Transport,
   UserActivityEvent,
 } from 'comet-sse'
@@ -40,16 +44,20 @@ class MyBroker implements Broker {
 class MyPresence implements Presence {
   join(node: PresenceHandler): PresenceConnection {
     return {
-      async connect(session: PresenceSession, rooms: readonly string[]): Promise<Admission> {
+      async connect(session: PresenceSession, rooms: readonly SessionMembership[]): Promise<Admission> {
         const { uid, connection } = session
         node.onActivity([new UserActivityEvent({ type: UserActivityEvent.Type.ONLINE, uid, time: 1n })])
-        return { sid: connection, rooms, memberships: [] }
+        const previous: PreviousConnection = { node: 'n', connection, start: session.start, connected: true }
+        return { sid: connection, rooms, memberships: [], previous }
       },
-      async disconnect(_session: SessionConnection, _grace: number) {},
+      disconnect: async (_session: SessionConnection, _grace: number) => true,
       async endGrace(_target: GraceTarget) {},
-      enter: async (owner: MembershipOwner, rid: string) => owner.uid === rid,
+      enter: async (owner: MembershipOwner, rid: string, by: GrantedBy) => owner.uid === rid && by === 'app',
       leave: async ({ sid }, _rid) => sid === undefined,
-      locate: async (_sid: string) => undefined,
+      membership: async (_owner: MembershipOwner, _rid: string): Promise<GrantedBy> => 'join',
+      locate: async (_sid: string): Promise<LocatedSession> => {
+        return { uid: 'alice', node: 'n', connection: 'c', connected: false }
+      },
       isOnline: async (_uid) => true,
       members: async (_rid): Promise<Member[]> => [{ uid: 'alice', info: {} }],
       count: async (_rid) => 1,

@@ -5,6 +5,7 @@ import {
   type Message,
   parseEvent,
   type parseMessage,
+  type Rid,
   type Uid,
 } from 'comet-sse'
 import { same } from './same.js'
@@ -19,6 +20,8 @@ comet.publish({ uid: 'alice', evt: 'opaque text' })
 comet.publish({ uid: 42, evt: '' })
 comet.publish({ uid: 42n, rid: 'lobby', evt: '' })
 comet.publish({ rid: 'lobby', evt: { event: 'chat', data: { text: 'hello' } } })
+comet.publish({ rid: 42, evt: '' })
+comet.publish({ rid: 42n as Rid, evt: '' })
 comet.publish({ evt: { event: 'tick', data: 'text', id: '1', server: 'here', time: 1n } })
 comet.publish({ evt: '' }, { except: { uid: 'bob' }, transient: true })
 comet.publish({ evt: '' }, { except: { sid: 'sid' } })

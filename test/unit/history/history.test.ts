@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
+import type { HistoryCursor } from '../../../lib/history/cursor.ts'
 import { History } from '../../../lib/history/history.ts'
+import { HistoryEntry } from '../../../lib/history/history-entry.ts'
 import type { Target } from '../../../lib/protocol/target.ts'
 import { encodeBlock } from '../../../lib/stream/sse.ts'
 import { runs } from '../../support/tier.ts'
@@ -47,6 +49,15 @@ describe('History', () => {
       encodeBlock({ id: String(position), data: evt }),
       position,
     )
+  /** Reads a cursor to its end. */
+  function read(events: HistoryCursor): HistoryEntry[] {
+    const entries: HistoryEntry[] = []
+    for (let item = events.take(); item !== undefined; item = events.take()) {
+      assert.ok(item instanceof HistoryEntry)
+      entries.push(item)
+    }
+    return entries
+  }
   const positions = (events: readonly { position: string }[]) =>
     events.map(({ position }) => Number(position))
 
@@ -123,7 +134,7 @@ describe('History', () => {
       const missed = history.since(String(since), TARGETS)
       const after = model.events.filter(({ position }) => position > since)
       assert.deepEqual(
-        positions(missed.events),
+        positions(read(missed.events)),
         after.filter((event) => event.kept).map(({ position }) => position),
       )
       for (const target of TARGETS) {
@@ -150,7 +161,7 @@ describe('History', () => {
     for (let position = 2; position < 20; position += 1) append(history, {}, position, 'tick')
     const { events, gaps } = history.since('0', TARGETS)
     assert.deepEqual(gaps, [{}])
-    assert.deepEqual(positions(events), [1, 16, 17, 18, 19])
+    assert.deepEqual(positions(read(events)), [1, 16, 17, 18, 19])
   })
 
   it('goes by the newest loss of all for a target that has no record any more', () => {
@@ -166,7 +177,8 @@ describe('History', () => {
   it('names all targets for a position of another order', () => {
     const history = new History({ count: COUNT, bytes: 1_000_000, age: AGE }, compare, '0')
     append(history, { uid: 'a' }, 1, 'kept')
-    assert.deepEqual(history.since('nonsense', TARGETS), { events: [], gaps: TARGETS })
+    const { events, gaps } = history.since('nonsense', TARGETS)
+    assert.deepEqual([read(events), gaps], [[], TARGETS])
   })
 
   it('returns the published frame, small or large, on every call', () => {

@@ -130,4 +130,25 @@ describe('CometOptions.maxRoomsPerSession on a takeover', () => {
     assert.deepEqual([third?.rooms, third?.refused], [['2', '1'], ['3']])
     assert.equal(await comet.count('3'), 0)
   })
+
+  it('reports no error when the session is taken over while it leaves those beyond the limit', async () => {
+    const { make, holdBack } = makeSlow({ maxRoomsPerSession: 1 })
+    const { comet } = make()
+    const errors: Error[] = []
+    comet.on('error', (error) => errors.push(error))
+    const first = connect(comet, { clientId: 'page', rids: ['1'] })
+    await first.connected
+    const admission = holdBack()
+    const second = connect(comet, { clientId: 'page', rids: ['2'] })
+    await admission.arrival()
+    const leaving = holdBack()
+    admission.open()
+    await leaving.arrival()
+    const third = connect(comet, { clientId: 'page' })
+    await third.connected
+    leaving.open()
+    await second.connected
+    assert.deepEqual([errors, second.transport.closed, third.transport.closed], [[], true, false])
+    assert.equal(comet.stats().sessions, 1)
+  })
 })

@@ -28,9 +28,11 @@ describe('Comet.connect', () => {
       'ENTER_ROOM alice den',
       'first byte',
     ])
-    const { sid, ...ready } = transport.control('ready') ?? {}
+    const { sid, connection, ...ready } = transport.control('ready') ?? {}
     assert.equal(typeof sid, 'string')
+    assert.equal(connection, sid)
     assert.deepEqual(ready, {
+      version: 1,
       uid: 'alice',
       rooms: ['home', 'den'],
       refused: ['vault'],
@@ -47,6 +49,45 @@ describe('Comet.connect', () => {
       alice.events.map(({ event, data }) => (event === undefined ? data : event)),
       ['comet.ready', 'welcome'],
     )
+  })
+
+  it('ends the session, and rejects, when the transport fails to open', async () => {
+    const { comet, reported } = makeComet({ offlineGrace: 0, canEnter: () => true })
+    const failure = new Error('no head')
+    const transport = new MemoryTransport()
+    transport.open = () => {
+      throw failure
+    }
+    await assert.rejects(comet.connect({ identity: 'alice', transport, rids: ['den'] }), failure)
+    assert.deepEqual(comet.dump(), { sessions: [], rooms: [] })
+    assert.deepEqual(comet.stats().closes, { GONE: 1 })
+    await until(() => reported.length === 4)
+    assert.deepEqual(reported, [
+      'ONLINE alice',
+      'ENTER_ROOM alice den',
+      'LEAVE_ROOM alice den',
+      'OFFLINE alice',
+    ])
+    assert.equal(transport.closed, false)
+  })
+
+  it('ends a session once when its transport turns out to be over, or fails, as the app ends it', async () => {
+    for (const fails of [true, false]) {
+      const { comet } = makeComet()
+      comet.on('online', ({ uid }) => void comet.disconnect({ uid }))
+      const transport = new MemoryTransport()
+      transport.open = () => {
+        if (fails) throw new Error('no head')
+        transport.drop()
+        return true
+      }
+      await comet.connect({ identity: 'alice', transport })
+      assert.deepEqual(comet.dump().sessions, [])
+      assert.equal(
+        Object.values(comet.stats().closes).reduce((sum, count) => sum + count),
+        1,
+      )
+    }
   })
 
   it('ends a session that an "online" hook disconnects: the client is told, and nothing of it is left', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import {
   type CometError,
+  type CometOptions,
   type Controller,
   MemoryBroker,
   type Presence,
@@ -24,9 +25,9 @@ function fragilePresence(): { presence: Presence; broken: Set<keyof PresenceConn
 describe('When presence fails, Comet', () => {
   afterEach(closeComets)
 
-  function make() {
+  function make(options: CometOptions = {}) {
     const { presence, broken } = fragilePresence()
-    const { comet } = makeComet({ broker: new MemoryBroker(), presence })
+    const { comet } = makeComet({ broker: new MemoryBroker(), presence, ...options })
     const errors: string[] = []
     comet.on('error', ({ message }) => errors.push(message))
     return { comet, broken, errors }
@@ -41,6 +42,17 @@ describe('When presence fails, Comet', () => {
     assert.deepEqual(comet.dump(), { sessions: [], rooms: [] })
     assert.deepEqual([transport.opened, transport.closed], [false, false])
     assert.ok(errors.includes('connect: connection lost'))
+  })
+
+  it('evicts no live session for a newcomer that it cannot let in', async () => {
+    const { comet, broken } = make({ maxSessionsPerUser: 1, connectRate: 1_000_000 })
+    const first = await connect(comet, 'alice')
+    broken.add('connect')
+    await assert.rejects(connect(comet, 'alice'), { code: 'UNAVAILABLE' })
+    assert.equal(first.closed, false)
+    broken.clear()
+    await connect(comet, 'alice')
+    assert.equal(first.control('close')?.code, 'EVICTED')
   })
 
   it('does not put a session into a room that presence does not know of', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
 import type { CometError } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
@@ -49,6 +50,31 @@ describe('Limits', () => {
     const first = await page()
     const second = await page()
     assert.deepEqual([first.closed, second.closed], [true, false])
+  })
+
+  it('connectRate: a burst of twice maxSessionsPerUser, then one stream for each part of a minute', async () => {
+    const clock = FakeTimers.install({ toFake: ['performance'] })
+    try {
+      let asked = 0
+      const canEnter = () => ++asked > 0
+      const { comet } = makeComet({ maxSessionsPerUser: 2, connectRate: 6, canEnter })
+      for (let count = 0; count < 4; count += 1) await connect(comet, 'alice', 'den')
+      const refused = () =>
+        assert.rejects(connect(comet, 'alice', 'den'), (error: CometError) => {
+          return error.code === 'TOO_MANY_CONNECTS' && error.temporary && error.status === 503
+        })
+      await refused()
+      assert.equal(asked, 4)
+      await connect(comet, 'bob', 'den')
+      for (let count = 0; count < 10; count += 1) await connect(comet, { anonymous: true })
+      clock.tick(9_999)
+      await refused()
+      clock.tick(1)
+      await connect(comet, 'alice', 'den')
+      await refused()
+    } finally {
+      clock.uninstall()
+    }
   })
 
   it('maxRoomsPerSession: more rooms by URL are refused, JOIN gets 403, and the app is not limited', async () => {

@@ -59,12 +59,14 @@ describe('Comet.publish: the target', () => {
     for (const uid of ['a\nb', '\ud83d', 'x'.repeat(257), 1.5, Number.NaN, true, {}, ['alice']]) {
       assert.throws(() => envelope({ uid, evt: 'x' }), refusal('INVALID_TARGET', /^uid must /))
     }
-    for (const rid of [5, 5n]) {
+    for (const rid of [1.5, Number.NaN, true, {}, ['lobby']]) {
       assert.throws(() => envelope({ rid, evt: 'x' }), refusal('INVALID_TARGET', /^rid must /))
     }
   })
 
-  it('may be a user by number or bigint, in decimal', () => {
+  it('may be a user or a room by number or bigint, in decimal', () => {
+    assert.deepEqual(envelope({ uid: 1, rid: 5, evt: 'x' }), { uid: '1', rid: '5', evt: 'x' })
+    assert.equal(envelope({ rid: 2n ** 64n, evt: 'x' }).rid, '18446744073709551616')
     assert.equal(envelope({ uid: 42, evt: 'x' }).uid, '42')
     assert.equal(envelope({ uid: 2n ** 64n, evt: 'x' }).uid, '18446744073709551616')
   })

@@ -137,6 +137,50 @@ describe('Takeover by clientId', () => {
     }
   })
 
+  for (const where of ['one node', 'two nodes']) {
+    for (const drops of [true, false]) {
+      it(`without a position names what was published since the previous connection began (${where}, ${drops ? 'in grace' : 'half-open'})`, async () => {
+        const broker = new MemoryBroker()
+        const options = { broker, offlineGrace: 60_000 }
+        const [one, two] = [makeComet(options).comet, makeComet(options).comet]
+        const other = where === 'one node' ? one : two
+        await one.publish({ rid: 'old', evt: 'before' })
+        const first = await page(one, { rids: ['old', 'den', 'attic'] })
+        await one.publish({ rid: 'den', evt: 'written, but perhaps not received' })
+        if (drops) first.drop()
+        await one.publish({ uid: 'alice', evt: 'missed' })
+        const second = await page(other, { rids: ['old', 'den', 'attic'] })
+        assert.equal(second.control('ready')?.recovered, false)
+        assert.deepEqual(second.control('gap')?.targets, [{ uid: 'alice' }, { rid: 'den' }])
+        const third = await page(one, { rids: ['old', 'den', 'attic'] })
+        assert.deepEqual([third.control('ready')?.recovered, third.control('gap')], [false, undefined])
+        await one.publish({ rid: 'attic', evt: 'live' })
+        await until(() => third.published.length > 0)
+        assert.deepEqual(third.published, ['live'])
+      })
+    }
+  }
+
+  it('without a position names what the history has evicted meanwhile', async () => {
+    const { comet } = makeComet({ historyEvents: 1 })
+    await page(comet)
+    for (const evt of ['1', '2']) await comet.publish({ evt })
+    assert.deepEqual((await page(comet)).control('gap')?.targets, [{ world: true }])
+  })
+
+  it('with a position resumes as ever, also when the previous connection itself had resumed', async () => {
+    const { comet } = makeComet({ offlineGrace: 60_000 })
+    const first = await page(comet)
+    const position = String(first.lastEventId)
+    first.drop()
+    await comet.publish({ uid: 'alice', evt: '1' })
+    const second = await page(comet, { position })
+    assert.deepEqual([second.published, second.control('ready')?.recovered], [['1'], true])
+    // It never said that it got the event.
+    const third = await page(comet)
+    assert.deepEqual(third.control('gap')?.targets, [{ uid: 'alice' }])
+  })
+
   it('works over nodes, and packets find the session on its node', async () => {
     const broker = new MemoryBroker()
     const nodes = [makeComet({ broker, offlineGrace: 60_000 }), makeComet({ broker, offlineGrace: 60_000 })]

@@ -11,8 +11,13 @@ describe('parsePacket', () => {
     }
   })
 
-  it('reads BYE, which has no fields', () => {
-    assert.deepEqual(parsePacket({ type: 'BYE' }), { type: 'BYE' })
+  it('reads BYE, which may name a connection', () => {
+    assert.deepEqual(parsePacket({ type: 'BYE' }), { type: 'BYE', connection: '' })
+    const bye = { connection: 'c1' }
+    assert.deepEqual(parsePacket({ type: 'BYE', bye }), { type: 'BYE', connection: 'c1' })
+    for (const wrong of [5, 'c1', { connection: 5 }]) {
+      assert.throws(() => parsePacket({ type: 'BYE', bye: wrong }), { code: 'INVALID_FIELD' })
+    }
   })
 
   it('reads the room of JOIN, which is also number 2', () => {

@@ -24,20 +24,20 @@ describe('UplinkStates.release', () => {
     const clock = FakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     try {
       const states = new UplinkStates(20)
-      const isStored = (state: UplinkState) => states.of(state.sid) === state
+      const isRemembered = (state: UplinkState) => states.of(state.sid) === state
       const state = states.of('sid')
       states.release('sid', 5_000)
       clock.tick(4_900)
       clock.jump(60_000)
-      assert.ok(isStored(state), 'a takeover may wait to be read')
+      assert.ok(isRemembered(state), 'a takeover may wait to be read')
       clock.tick(4_900)
-      assert.ok(isStored(state))
+      assert.ok(isRemembered(state))
       clock.tick(400)
-      assert.ok(!isStored(state))
+      assert.ok(!isRemembered(state))
       const other = states.of('other')
       states.release('other', 5_000)
       clock.tick(5_200)
-      assert.ok(!isStored(other))
+      assert.ok(!isRemembered(other))
     } finally {
       clock.uninstall()
     }

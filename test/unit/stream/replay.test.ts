@@ -111,6 +111,16 @@ describe('A replay', () => {
     )
   })
 
+  it('ends with the session when more than 8,192 events are published meanwhile, however small they are', async () => {
+    const { comet, client } = await reconnect({ historyEvents: 10 })
+    for (let index = 0; index < 8_192; index += 1) void comet.publish({ uid: 'alice', evt: '.' })
+    await new Promise(setImmediate)
+    assert.equal(client.closed, false)
+    for (let index = 0; index < 10; index += 1) void comet.publish({ uid: 'alice', evt: '.' })
+    await until(() => client.closed)
+    assert.equal(client.control('close')?.code, 'SLOW')
+  })
+
   it('is not set back by the id of a transient event', async () => {
     const { comet, client } = await reconnect()
     await comet.publish({ uid: 'alice', evt: 'typing' }, { transient: true })

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { EventSource } from 'eventsource'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
-import { type Block, encodeBlock, encodeControl } from '../../../lib/stream/sse.ts'
+import { type Block, encodeBlock, encodeControl, encodeGap, encodeNone } from '../../../lib/stream/sse.ts'
 import { anyText } from '../../support/arbitraries.ts'
 import { runs } from '../../support/tier.ts'
 
@@ -114,6 +114,17 @@ describe('encodeBlock', () => {
     )
   })
 
+  it('writes id last, so that a client that takes it by the line has the whole event by then', () => {
+    const blocks = [
+      encodeBlock({ event: 'chat', data: 'a\nb', retry: 7, id: 'p.1' }),
+      encodeControl('ready', {}, { id: 'p.1', retry: 7 }),
+      encodeControl('heartbeat', {}, { id: 'p.1' }),
+      encodeGap([{ rid: 'den' }], { id: 'p.1' }),
+    ]
+    assert.equal(blocks[0]?.toString(), 'event: chat\ndata: a\ndata: b\nretry: 7\nid: p.1\n\n')
+    for (const block of blocks) assert.match(block.toString(), /^data: .*\n(retry: 7\n)?id: p\.1\n\n$/m)
+  })
+
   it('is read correctly after a BOM at the start of the stream', () => {
     const { events, errors } = parse(Buffer.from('\ufeff'), encodeBlock({ id: '1', data: '\ufeffhi' }))
     assert.deepEqual(events, [{ event: undefined, id: '1', data: '\ufeffhi' }])
@@ -139,6 +150,47 @@ describe('encodeControl', () => {
     const bare = parse(encodeControl('heartbeat', {}))
     assert.deepEqual(bare.events, [{ event: 'comet.heartbeat', id: undefined, data: '{}' }])
     assert.deepEqual(bare.retries, [])
+  })
+})
+
+describe('encodeNone', () => {
+  const READY = encodeControl('ready', { sid: 's' }, { id: 'p.9', retry: 2_000 })
+
+  it('has a position of safe characters, and no data', () => {
+    for (const id of ['p.41', 'a', '_:-.', 'x'.repeat(256)]) {
+      assert.equal(encodeNone(id)?.toString(), `:\nevent: comet.none\nid: ${id}\n\n`)
+    }
+    assert.equal(encodeNone(undefined)?.toString(), ':\nevent: comet.none\n\n')
+  })
+
+  it('is not made of a position that has other characters or is longer', () => {
+    const unsafe = ['', ' ', 'a b', 'a\n', '\na', 'a\rb', 'a\0b', 'ä', 'a/b', 'a+b', 'a=', 'x'.repeat(257)]
+    for (const id of unsafe) assert.equal(encodeNone(id), undefined, JSON.stringify(id))
+  })
+
+  it('lets a client that keeps half a block read comet.ready, wherever the block was cut', () => {
+    const blocks = [
+      encodeBlock({ id: 'p.42', data: 'smörgåsbord\n🙂' }),
+      encodeBlock({ event: 'comet.close', id: 'p.42', retry: 5, data: '{}' }),
+      READY,
+    ]
+    for (const half of blocks) {
+      for (let cut = 0; cut < half.length; cut += 1) {
+        for (const position of ['p.41', undefined]) {
+          const bytes = [half.subarray(0, cut), encodeNone(position) as Buffer, READY]
+          const { events } = parse(...bytes)
+          const [ready, ...others] = events.filter(({ event }) => event !== 'comet.none')
+          assert.deepEqual(ready, { event: 'comet.ready', data: '{"sid":"s"}', id: 'p.9' }, `cut at ${cut}`)
+          assert.deepEqual(others, [])
+        }
+      }
+    }
+  })
+
+  it('gives the position back to a client that was cut within an id', () => {
+    const half = encodeBlock({ id: 'p.42', data: 'a' }).subarray(0, -3)
+    const { events } = parse(half, encodeNone('p.41') as Buffer)
+    assert.deepEqual(events, [{ event: 'comet.none', data: 'a', id: 'p.41' }])
   })
 })
 

@@ -1,0 +1,150 @@
+import type { Target } from '../protocol/target.ts'
+import { targetKey } from '../protocol/target.ts'
+import type { ReplayItem, ReplaySource } from '../stream/replay.ts'
+import type { HistoryEntry, TargetHistory } from './history-entry.ts'
+
+/** Tells which events a reader does not get. */
+export type Skips = (event: HistoryEntry) => boolean
+
+/** The events of one target that are still to be read. */
+interface Head {
+  readonly key: string
+  readonly target: Target
+  /** The ordinal of the next event. */
+  ordinal: number
+  /** The ordinal of the last event. */
+  readonly last: number
+}
+
+/**
+ * Reads events of several targets, merged in the order of their delivery. Nothing is collected: each step finds the next
+ * event in the history by its ordinal, so a cursor takes little memory and holds no event.
+ *
+ * An event that was evicted before its turn is read once for its target as an item without a frame: a gap.
+ */
+export class HistoryCursor implements ReplaySource {
+  readonly #histories: ReadonlyMap<string, TargetHistory>
+  readonly #skips: Skips
+  /** A binary heap: the target whose event comes next is the first. Each head stands on an event that is not skipped. */
+  #heads: Head[] = []
+
+  /** @param histories the records of all targets, by key */
+  constructor(histories: ReadonlyMap<string, TargetHistory>, skips: Skips) {
+    this.#histories = histories
+    this.#skips = skips
+  }
+
+  get next(): number | undefined {
+    return this.#heads[0]?.ordinal
+  }
+
+  /** The bytes of the blocks that are still to be read. Takes a step for each event. */
+  get bytes(): number {
+    let bytes = 0
+    for (const { key, ordinal, last } of this.#heads) {
+      const history = this.#histories.get(key)
+      if (history === undefined) continue
+      const { entries } = history
+      for (let at = firstFrom(history, ordinal); at < entries.length; at += 1) {
+        const entry = entries[at] as HistoryEntry
+        if (entry.ordinal > last) break
+        if (!this.#skips(entry)) bytes += entry.bytes
+      }
+    }
+    return bytes
+  }
+
+  /** Adds the events of a target from one index up to another one. Called before the first `take`. */
+  add(history: TargetHistory, from: number, to: number): void {
+    const { key, target, entries } = history
+    if (from >= to) return
+    const head = { key, target, ordinal: 0, last: (entries[to - 1] as HistoryEntry).ordinal }
+    if (!this.#moveTo(head, history, from)) return
+    this.#heads.push(head)
+    this.#rise()
+  }
+
+  take(): ReplayItem | undefined {
+    const [head] = this.#heads
+    if (head === undefined) return undefined
+    const { key, target, ordinal } = head
+    const history = this.#histories.get(key)
+    const at = history === undefined ? 0 : firstFrom(history, ordinal)
+    const entry = history?.entries[at]
+    const isThere = entry?.ordinal === ordinal
+    if (!this.#moveTo(head, history, isThere ? at + 1 : at)) this.#removeFirst()
+    this.#sink()
+    return isThere ? entry : { ordinal, target, frame: undefined, ownBytes: 0 }
+  }
+
+  /** Leaves out what is still to be read of a target. */
+  drop(target: Target): void {
+    const key = targetKey(target)
+    // A sorted array is a heap.
+    this.#heads = this.#heads.filter((head) => head.key !== key).sort((a, b) => a.ordinal - b.ordinal)
+  }
+
+  /** Moves a head to the first event from an index on that is not skipped. @returns false when there is none */
+  #moveTo(head: Head, history: TargetHistory | undefined, index: number): boolean {
+    const entries = history?.entries ?? []
+    for (let at = index; at < entries.length; at += 1) {
+      const entry = entries[at] as HistoryEntry
+      if (entry.ordinal > head.last) return false
+      if (this.#skips(entry)) continue
+      head.ordinal = entry.ordinal
+      return true
+    }
+    return false
+  }
+
+  #removeFirst(): void {
+    const last = this.#heads.pop()
+    if (last !== undefined && this.#heads.length > 0) this.#heads[0] = last
+  }
+
+  /** Restores the heap after a head was added at its end. */
+  #rise(): void {
+    const heads = this.#heads
+    for (let at = heads.length - 1; at > 0; ) {
+      const above = (at - 1) >>> 1
+      if (ordinalAt(heads, above) <= ordinalAt(heads, at)) return
+      swap(heads, at, above)
+      at = above
+    }
+  }
+
+  /** Restores the heap after its first head has changed. */
+  #sink(): void {
+    const heads = this.#heads
+    for (let at = 0; ; ) {
+      const [left, right] = [2 * at + 1, 2 * at + 2]
+      let least = at
+      if (left < heads.length && ordinalAt(heads, left) < ordinalAt(heads, least)) least = left
+      if (right < heads.length && ordinalAt(heads, right) < ordinalAt(heads, least)) least = right
+      if (least === at) return
+      swap(heads, at, least)
+      at = least
+    }
+  }
+}
+
+function ordinalAt(heads: readonly Head[], index: number): number {
+  return (heads[index] as Head).ordinal
+}
+
+function swap(heads: Head[], one: number, other: number): void {
+  const head = heads[one] as Head
+  heads[one] = heads[other] as Head
+  heads[other] = head
+}
+
+/** Finds the index of the first event from an ordinal on, by binary search. */
+function firstFrom({ entries, head }: TargetHistory, ordinal: number): number {
+  let [low, high] = [head, entries.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((entries[middle] as HistoryEntry).ordinal >= ordinal) high = middle
+    else low = middle + 1
+  }
+  return low
+}

@@ -1,0 +1,60 @@
+import { type Connection, connectionOf, isHttp2, type Request, type Response } from './messages.ts'
+
+/** The requests that wait on one connection over HTTP/1, because the client has sent them before it had its answers. */
+interface Line {
+  /** Whether a stream was opened: the connection ends with it, and no request behind it is ever answered. */
+  endsWithStream: boolean
+  readonly waiting: Set<(isNext: boolean) => void>
+  /** Listens for the connection's end while a request waits. */
+  readonly onClose: () => void
+}
+
+const lines = new WeakMap<Connection, Line>()
+
+/**
+ * Waits until the response to a request is the next one on its connection (HTTP/1.1 pipelining). What Comet did for it
+ * earlier might be in vain: a stream before it ends the connection.
+ *
+ * @returns true when it need not wait. False when its turn never comes: a stream is before it, or the client has gone
+ */
+export function turnOf(req: Request, res: Response): true | Promise<boolean> {
+  const connection = connectionOf(req)
+  if (connection === undefined || isHttp2(res) || res.socket !== null || res.writableEnded || res.destroyed) {
+    return true
+  }
+  const line = lineOf(connection)
+  if (line.endsWithStream || connection.destroyed) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    // One listener for all that wait, so that Node.js does not warn of too many.
+    if (line.waiting.size === 0) connection.on('close', line.onClose)
+    const settle = (isNext: boolean) => {
+      line.waiting.delete(settle)
+      if (line.waiting.size === 0) connection.off('close', line.onClose)
+      res.off('socket', onSocket)
+      resolve(isNext)
+    }
+    // Node.js emits it when it gives the connection to a response that waited.
+    const onSocket = () => settle(true)
+    res.once('socket', onSocket)
+    line.waiting.add(settle)
+  })
+}
+
+/** Tells the requests that wait on a connection, and those that will come, that a stream is before them. */
+export function endLine(connection: Connection): void {
+  const line = lineOf(connection)
+  line.endsWithStream = true
+  dismiss(line)
+}
+
+function lineOf(connection: Connection): Line {
+  const known = lines.get(connection)
+  if (known !== undefined) return known
+  const line: Line = { endsWithStream: false, waiting: new Set(), onClose: () => dismiss(line) }
+  lines.set(connection, line)
+  return line
+}
+
+function dismiss(line: Line): void {
+  for (const settle of Array.from(line.waiting)) settle(false)
+}

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { HistoryCursor } from '../../../lib/history/cursor.ts'
+import { History } from '../../../lib/history/history.ts'
+import { HistoryEntry } from '../../../lib/history/history-entry.ts'
+import { type Target, targetKey } from '../../../lib/protocol/target.ts'
+import { encodeBlock } from '../../../lib/stream/sse.ts'
+import { runs } from '../../support/tier.ts'
+
+const TARGETS: readonly Target[] = [{ uid: 'a' }, { rid: 'a' }, { rid: 'b' }, { rid: 'c' }, {}]
+const COUNT = 5
+
+const compare = (a: string, b: string) => Number(a) - Number(b)
+
+/** An event that was published. Bob's are skipped. */
+interface Published {
+  readonly target: Target
+  readonly place: number
+  readonly isBobs: boolean
+}
+
+/** A history with its bound of events for each target only, beside a plain array of all events. */
+class Model {
+  readonly history = new History({ count: COUNT, bytes: 1e9, age: 1e9 }, compare, '0')
+  readonly published: Published[] = []
+
+  publish(target: Target, isBobs: boolean): void {
+    const place = this.published.length + 1
+    this.published.push({ target, place, isBobs })
+    const except = isBobs ? { except: { uid: 'bob' } } : {}
+    const delivery = { ...target, ...except, evt: `${place}`, position: `${place}` }
+    this.history.append(delivery, encodeBlock({ id: `${place}`, data: `${place}` }), place)
+  }
+
+  isStored(event: Published): boolean {
+    return this.published
+      .filter(({ target }) => target === event.target)
+      .slice(-COUNT)
+      .includes(event)
+  }
+
+  /** What a cursor should bring next, which is taken from what is due. */
+  next(due: Published[]): string | undefined {
+    const [first] = due
+    if (first === undefined) return undefined
+    if (this.isStored(first)) return String(due.shift()?.place)
+    const lost = due.filter((event) => event.target === first.target && !this.isStored(event))
+    for (const event of lost) due.splice(due.indexOf(event), 1)
+    return `gap ${targetKey(first.target)}`
+  }
+}
+
+const skips = ({ except }: HistoryEntry) => except !== undefined
+
+function show(cursor: HistoryCursor): string | undefined {
+  const item = cursor.take()
+  if (item === undefined) return undefined
+  if (!(item instanceof HistoryEntry)) {
+    assert.equal(item.frame, undefined)
+    return `gap ${targetKey(item.target)}`
+  }
+  assert.deepEqual(item.frame, encodeBlock({ id: item.position, data: item.evt }))
+  return item.evt
+}
+
+describe('HistoryCursor', () => {
+  const target = fc.nat(TARGETS.length - 1)
+  const step = fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({ op: fc.constant('publish' as const), target, isBobs: fc.boolean() }),
+    },
+    { weight: 2, arbitrary: fc.record({ op: fc.constant('take' as const) }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant('drop' as const), target }) },
+  )
+  const before = fc.array(fc.record({ target, isBobs: fc.boolean() }), { maxLength: 40 })
+  const steps = fc.array(step, { maxLength: 60 })
+
+  /** Reads a cursor while events are published, and compares it with what is due. */
+  function check(
+    model: Model,
+    cursor: HistoryCursor,
+    due: Published[],
+    all: readonly { op: string }[],
+  ): void {
+    for (const taken of all as readonly { op: string; target: number; isBobs: boolean }[]) {
+      const named = TARGETS[taken.target] as Target
+      if (taken.op === 'publish') model.publish(named, taken.isBobs)
+      else if (taken.op === 'take') assert.equal(show(cursor), model.next(due))
+      else {
+        cursor.drop(named)
+        for (const event of due.filter((each) => each.target === named)) due.splice(due.indexOf(event), 1)
+      }
+      assert.equal(cursor.next, due[0]?.place)
+    }
+    while (due.length > 0) assert.equal(show(cursor), model.next(due))
+    assert.equal(show(cursor), undefined)
+  }
+
+  it('brings what was published after a position, and a gap in place of what was evicted meanwhile', () => {
+    fc.assert(
+      fc.property(before, fc.nat(40), steps, (events, from, all) => {
+        const model = new Model()
+        for (const { target, isBobs } of events) model.publish(TARGETS[target] as Target, isBobs)
+        const position = Math.min(from, events.length)
+        const { events: cursor } = model.history.since(String(position), TARGETS, skips)
+        const due = model.published.filter(
+          (event) => event.place > position && !event.isBobs && model.isStored(event),
+        )
+        check(model, cursor, due, all)
+      }),
+      runs(200),
+    )
+  })
+
+  it('brings the last events of each target up to a position, likewise', () => {
+    fc.assert(
+      fc.property(before, fc.nat(4), fc.nat(40), steps, (events, limit, upTo, all) => {
+        const model = new Model()
+        for (const { target, isBobs } of events) model.publish(TARGETS[target] as Target, isBobs)
+        const cursor = model.history.last(TARGETS, limit, skips, String(upTo))
+        const due = TARGETS.flatMap((each) => {
+          const own = model.published.filter((event) => event.target === each && model.isStored(event))
+          const past = own.filter(({ place }) => place <= upTo)
+          return limit === 0 ? [] : past.slice(-limit).filter(({ isBobs }) => !isBobs)
+        }).sort((a, b) => a.place - b.place)
+        check(model, cursor, due, all)
+      }),
+      runs(200),
+    )
+  })
+
+  it('looks at one event of each target before it is read, and at one more for each that is taken', () => {
+    const history = new History({ count: 1_000, bytes: 1e9, age: 1e9 }, compare, '0')
+    for (let place = 1; place <= 3_000; place += 1) {
+      const evt = String(place)
+      history.append({ rid: `${place % 3}`, evt, position: evt }, encodeBlock({ id: evt, data: evt }), place)
+    }
+    let looks = 0
+    const rooms = [{ rid: '0' }, { rid: '1' }, { rid: '2' }]
+    const { events } = history.since('0', rooms, () => {
+      looks += 1
+      return false
+    })
+    assert.equal(looks, 3)
+    for (let place = 1; place <= 100; place += 1) assert.equal(show(events), String(place))
+    assert.equal(looks, 103)
+  })
+
+  it('tells the bytes that are still to be read', () => {
+    const model = new Model()
+    for (const isBobs of [false, true, false, false]) model.publish({ rid: 'a' }, isBobs)
+    const cursor = model.history.last([{ rid: 'a' }], 3, skips)
+    const size = encodeBlock({ id: '1', data: '1' }).length
+    assert.equal(cursor.bytes, 2 * size)
+    cursor.take()
+    assert.equal(cursor.bytes, size)
+  })
+})
