@@ -52,7 +52,11 @@ export function checkHttpOptions(
   if (typeof comet?.connect !== 'function') {
     throw new CometError('INVALID_OPTION', 'The first argument must be a Comet.')
   }
-  checkOptions('The second argument', options, ['identify', 'crossSite', ...own])
+  checkOptions('The options of the adapter, such as { identify },', options, [
+    'identify',
+    'crossSite',
+    ...own,
+  ])
   if (typeof options.identify !== 'function') {
     throw new CometError(
       'INVALID_OPTION',
