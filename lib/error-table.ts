@@ -14,8 +14,8 @@ interface ErrorRow {
  */
 export const ERRORS = {
   INVALID_OPTION: { status: 500, meaning: 'An option has a value it cannot have.' },
-  INVALID_TARGET: { status: 400, meaning: 'The target of an event is missing or malformed.' },
-  INVALID_EVENT: { status: 400, meaning: 'The event is malformed.' },
+  INVALID_TARGET: { status: 500, meaning: 'The target of an event is missing or malformed.' },
+  INVALID_EVENT: { status: 500, meaning: 'The event is malformed.' },
   INVALID_ID: { status: 400, meaning: 'A uid, rid, sid or clientId is malformed.' },
   INVALID_JSON: { status: 400, meaning: 'The text is not JSON.' },
   INVALID_FIELD: { status: 400, meaning: 'A field has the wrong type or is out of range.' },

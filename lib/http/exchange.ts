@@ -62,7 +62,11 @@ export function checkHttpOptions(
   if (typeof comet?.connect !== 'function') {
     throw new CometError('INVALID_OPTION', 'The first argument must be a Comet.')
   }
-  checkOptions('The second argument (at least { identify })', options, ['identify', 'crossSite', ...own])
+  checkOptions('The options of the adapter, such as { identify },', options, [
+    'identify',
+    'crossSite',
+    ...own,
+  ])
   if (typeof options.identify !== 'function') {
     throw new CometError(
       'INVALID_OPTION',

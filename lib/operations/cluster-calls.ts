@@ -2,6 +2,7 @@ import { debug } from '../diagnostics.ts'
 import { CometError, isCometError } from '../errors.ts'
 import { issuerOf } from '../ids.ts'
 import type { Node } from '../node/node.ts'
+import { messageOf } from '../util/is-error.ts'
 import { type AnswerOf, COMMANDS, type CommandType, type RequestOf } from './cluster-commands.ts'
 
 /**
@@ -20,7 +21,7 @@ export async function requestNode<T extends CommandType>(
   try {
     return readAnswer(type, await node.controller.request(nodeId, command, node.options.commandTimeout))
   } catch (error) {
-    debug('command %s to node %s failed: %j', type, nodeId, (error as Error).message)
+    debug('command %s to node %s failed: %j', type, nodeId, messageOf(error))
     throw error
   }
 }
