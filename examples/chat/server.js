@@ -73,6 +73,7 @@ async function announce(event, room, name) {
  */
 async function onMessage({ uid: name, evt }) {
   const { room, text, typing } = parse(evt)
+  if (typeof room !== 'string') throw new CometError('INVALID_FIELD', 'room must be a text.')
   if (!(await membersOf(room)).includes(name)) throw new CometError('FORBIDDEN', 'Enter the room first.')
   if (typing === true) {
     const notice = { event: /** @type {const} */ ('typing'), data: { room, name } }

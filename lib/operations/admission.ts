@@ -44,7 +44,7 @@ export function addNewcomer(node: Node, session: Session): Newcomer {
       throw new CometError('UNAVAILABLE', 'A later request of this page was served.')
     }
   }
-  const others = waiting.filter((newcomer) => !replaces(node, session, newcomer.session))
+  const others = waiting.filter((newcomer) => !replaces(node, session, newcomer))
   if (others.length >= maxSessionsPerUser) {
     if (onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
     const oldest = others[0] as Newcomer
@@ -62,19 +62,31 @@ function isSamePage(session: Session, other: Session): boolean {
 }
 
 /**
- * Tells whether a page made a request before another one that it made: a proxy may hold back a request until after the
- * next one. A page's position never goes back.
+ * Tells whether a page made a request before another one that it made, though it comes to be admitted later: `identify`
+ * took longer, or a proxy has held it back. A page's position never goes back.
  */
 function isEarlier({ broker }: Node, session: Session, other: Session): boolean {
-  if (session.start === undefined || other.start === undefined) return false
-  return (broker.compare(session.start, other.start) ?? 0) < 0
+  if (session.order < other.order) return true
+  if (session.position === undefined || other.position === undefined) return false
+  return (broker.compare(session.position, other.position) ?? 0) < 0
 }
 
-/** Closes the waiting session of the same page. Presence decides about one that it was told of. */
-function replaces(node: Node, session: Session, waiting: Session): boolean {
-  if (!isSamePage(session, waiting) || node.registry.has(waiting)) return false
-  closeSession(node, waiting, { code: 'TAKEN_OVER' })
+/** Closes the session of the same page that the app is asked about, unless the app answers in this turn. */
+function replaces(node: Node, session: Session, waiting: Newcomer): boolean {
+  if (!waiting.isAsked || !isSamePage(session, waiting.session)) return false
+  setImmediate(() => {
+    if (waiting.isAsked) closeSession(node, waiting.session, { code: 'TAKEN_OVER' })
+  })
   return true
+}
+
+/** Tells whether a later request of the same page was let in while the app was asked about this one. */
+export function wasTakenOver({ registry }: Node, session: Session): boolean {
+  if (session.clientId === undefined) return false
+  for (const other of registry.ofUser(session.uid)) {
+    if (isSamePage(session, other) && other.order > session.order) return true
+  }
+  return false
 }
 
 /** Ends the wait of a session: its request fails with the error. */

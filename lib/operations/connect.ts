@@ -12,7 +12,14 @@ import { Session } from '../session/session.ts'
 import { parseStayAwayToken } from '../session/stay-away-token.ts'
 import { flat } from '../util/flat.ts'
 import { checkId } from '../util/validate.ts'
-import { addNewcomer, enforceSessionLimits, evictExcess, mustStayAway, turnAway } from './admission.ts'
+import {
+  addNewcomer,
+  enforceSessionLimits,
+  evictExcess,
+  mustStayAway,
+  turnAway,
+  wasTakenOver,
+} from './admission.ts'
 import { closeSession, leavePresence } from './close.ts'
 import { mayEnterAll, refusal } from './rooms.ts'
 import { startStream } from './start-stream.ts'
@@ -116,7 +123,8 @@ function validate(node: Node, request: ConnectRequest): Validated {
   if (!anonymous && !node.connectTokens.take(uid)) throw new CometError('TOO_MANY_CONNECTS')
   const session = new Session(node, transport, newSid(node.id), identity, clientId)
   session.beginWith(firstBlockFor(position))
-  if (clientId !== undefined && position !== undefined) session.start = flat(position)
+  if (clientId !== undefined && position !== undefined) session.position = flat(position)
+  session.order = request.watch?.number ?? node.disconnects.next()
   return { identity, rids: asked, session }
 }
 
@@ -140,7 +148,9 @@ async function authorize(
   const asked = toAsk(node, identity, rids)
   if (asked.length > 0 && !session.closed) {
     const applicant = { uid: session.uid, info: identity.info, session: session.toInfo() }
+    newcomer.isAsked = true
     allowed = (await newcomer.until(mayEnterAll(node, applicant, asked))) ?? []
+    newcomer.isAsked = false
   }
   if (!session.closed) await newcomer.until(node.connectBatcher.join())
   return allowed
@@ -189,7 +199,13 @@ async function admit(
   const { session } = newcomer
   const { position, recent = 0 } = request
   // From here on events reach the session.
-  const start = register(node, session, granted, position)
+  const start = node.broker.position()
+  register(node, session, granted)
+  // Told of this one now, presence would let it take over the later one.
+  if (wasTakenOver(node, session)) {
+    await closeSession(node, session, { code: 'TAKEN_OVER' })
+    return
+  }
   // Presence is asked in this step, and knows all that was changed before.
   watch.restart()
   const joined = joinPresence(node, newcomer, info, granted, watch)
@@ -213,27 +229,12 @@ async function admit(
   evictExcess(node, session)
 }
 
-/**
- * Makes the session reachable: the router delivers to it.
- *
- * @returns the position from which on it does
- */
-function register(
-  { registry, counters, broker }: Node,
-  session: Session,
-  { identity, url }: GrantedRooms,
-  position: string | undefined,
-): string {
-  const start = broker.position()
+/** Makes the session reachable: the router delivers to it. */
+function register({ registry, counters }: Node, session: Session, { identity, url }: GrantedRooms): void {
   registry.add(session)
   for (const rid of identity) registry.enter(session, rid)
   for (const rid of url) registry.enter(session, rid)
   counters.connections += 1
-  if (session.clientId !== undefined) {
-    const isKnown = position !== undefined && broker.compare(position, start) !== undefined
-    if (!isKnown) session.start = start
-  }
-  return start
 }
 
 const NO_ADMISSION: Pick<Admission, 'rooms' | 'previous'> = { rooms: [] }
@@ -252,11 +253,12 @@ async function joinPresence(
 ): Promise<Pick<Admission, 'rooms' | 'previous'>> {
   const { session } = newcomer
   if (session.anonymous) return NO_ADMISSION
-  const { uid, connection, clientId, start } = session
+  const { uid, connection, clientId } = session
   const rooms: SessionMembership[] = []
   for (const rid of identity) rooms.push({ rid, by: 'identity' })
   for (const rid of url) rooms.push({ rid, by: 'url' })
   try {
+    const start = clientId === undefined ? undefined : startOf(node, session)
     const admission = await node.presence.connect({ uid, connection, info, clientId, start }, rooms)
     applyAdmission(node, session, admission, watch)
     newcomer.markAdmitted()
@@ -269,4 +271,10 @@ async function joinPresence(
     turnAway(node, newcomer, error)
     throw error
   }
+}
+
+/** Finds the position from which on a connection brings events: the one that the client brought, or the current one. */
+function startOf({ broker }: Node, { position }: Session): string {
+  const now = broker.position()
+  return position !== undefined && broker.compare(position, now) !== undefined ? position : now
 }

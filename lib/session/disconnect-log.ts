@@ -6,23 +6,24 @@ interface Cause {
 
 /** Watches which users are disconnected while `identify` has not told whose request it is. */
 export class DisconnectWatch {
-  readonly #number: number
+  /** Higher than that of every watch that began before on this node. */
+  readonly number: number
   readonly #log: DisconnectLog
 
   /** For DisconnectLog only. */
   constructor(log: DisconnectLog, number: number) {
     this.#log = log
-    this.#number = number
+    this.number = number
   }
 
   /** Tells why a user was disconnected since the watch began. Undefined: it was not. */
   disconnected(uid: string): Cause | undefined {
-    return this.#log.since(uid, this.#number)
+    return this.#log.since(uid, this.number)
   }
 
   /** Called once, when the user is known or never will be. */
   end(): void {
-    this.#log.end(this.#number)
+    this.#log.end(this.number)
   }
 }
 
@@ -39,6 +40,12 @@ export class DisconnectLog {
   /** The latest disconnect of each user, oldest first, as long as an older watch is open. */
   readonly #disconnects = new Map<string, { readonly number: number; readonly cause: Cause }>()
   #count = 0
+
+  /** The number of a watch that would begin now. */
+  next(): number {
+    this.#count += 1
+    return this.#count
+  }
 
   watch(): DisconnectWatch {
     this.#count += 1

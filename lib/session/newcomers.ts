@@ -6,6 +6,8 @@ export class Newcomer {
   readonly session: Session
   /** The reason why it is not let in, if there is one for the client. */
   refusal: CometError | undefined
+  /** Whether the app is asked which rooms it may enter. It may take its time. */
+  isAsked = false
   #onEnd: (() => void) | undefined
   #onAdmitted: (() => void) | undefined
   #admitted: Promise<void> | undefined

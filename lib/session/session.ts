@@ -62,11 +62,10 @@ export class Session extends Stream {
   present = false
   /** Whether it was on another connection already when presence was told of its end. */
   moved = false
-  /**
-   * The position from which on the connection brings events; until it is registered the one that the client brought.
-   * Undefined without a `clientId`: nobody can take over the session.
-   */
-  start: string | undefined
+  /** The position that the client brought. Undefined without one, and without a `clientId`. */
+  position: string | undefined
+  /** Higher than that of every session whose request came before, on this node. */
+  order = 0
   /** Set and read by Liveness only. */
   timers: LivenessTimers | undefined
   /** Why the session ended; undefined while it goes on. */

@@ -82,6 +82,16 @@ describe('Comet.connect while canEnter has not answered', () => {
     assert.deepEqual([visits[3]?.transport.closed, comet.stats().sessions], [false, 1])
   })
 
+  it('lets a later request of the same page count, though the app was quicker about it', async () => {
+    const { comet, gate, visit } = makeSlow()
+    const early = visit({ clientId: 'page' })
+    const late = visit({ clientId: 'page', rids: [] })
+    gate.open()
+    assert.deepEqual([await early.connected, await late.connected], ['let in', 'let in'])
+    assert.deepEqual([early.transport.closed, late.transport.closed], [true, false])
+    assert.equal(comet.stats().sessions, 1)
+  })
+
   it('drops a client that goes, at once', async () => {
     const { comet, gate, visit } = makeSlow()
     const gone = visit()
@@ -196,6 +206,19 @@ describe('Comet.connect: an earlier request of a page that arrives late', () => 
     assert.equal(page.transport.control('close')?.code, 'TAKEN_OVER')
     next.transport.drop()
     assert.equal(await visit({ clientId: 'page', position: early }).connected, 'let in')
+  })
+
+  it('does not take over the later one when identify took longer', async () => {
+    const { comet } = makeSlow()
+    const [early, late] = [comet.watchDisconnects(), comet.watchDisconnects()]
+    const page = new MemoryTransport()
+    const request = { identity: 'alice', clientId: 'page' }
+    await comet.connect({ ...request, transport: page, watch: late })
+    const transport = new MemoryTransport()
+    await assert.rejects(comet.connect({ ...request, transport, watch: early }), { code: 'UNAVAILABLE' })
+    assert.equal(page.closed, false)
+    await comet.connect({ ...request, transport, watch: comet.watchDisconnects() })
+    assert.equal(page.control('close')?.code, 'TAKEN_OVER')
   })
 
   it('does not replace the later one while that waits', async () => {
