@@ -57,7 +57,7 @@ interface Task extends Omit<Trial, 'uid'>, CutPlace {}
 
 for (const engine of engines) {
   describe(`EventSource in ${engine.name}, whose connection is cut`, function () {
-    this.timeout(scaled(isSoak ? 600_000 : 120_000))
+    this.timeout(scaled(isSoak ? 600_000 : 240_000))
 
     const results = new Map<Task, readonly Seen[] | Error>()
     let app: TestApp | undefined

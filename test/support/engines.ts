@@ -50,7 +50,7 @@ async function openFirefoxPage(test: Mocha.Context): Promise<EnginePage> {
       browser: 'firefox',
       executablePath,
       headless: true,
-      timeout: scaled(30_000),
+      timeout: scaled(60_000),
       env: { ...process.env, HOME: home },
     })
     const page = await browser.newPage()

@@ -12,8 +12,8 @@ import { requireProgram } from './requirements.ts'
 
 const INSTALL = 'apt-get install webkit2gtk-driver xvfb'
 
-/** How long a program may take to start or to answer. */
-const PATIENCE_MS = scaled(20_000)
+/** How long a program may take to start or to answer: a browser needs 20 s when all cores are busy. */
+const PATIENCE_MS = scaled(60_000)
 
 /** Opens a page in WebKitGTK's own browser, by the WebDriver protocol (W3C), on a screen in memory. */
 export async function openWebKitPage(test: Mocha.Context): Promise<EnginePage> {
