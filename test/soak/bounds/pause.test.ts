@@ -8,6 +8,10 @@ const INTERVAL_MS = scaled(1_000)
 const PAUSE_MS = 4 * INTERVAL_MS
 const CLIENTS = 20
 
+const MIB = 1_048_576
+/** More than the kernel's buffers hold. */
+const EVENTS = 24
+
 describe('A process that stands still for more than three heartbeat intervals', function () {
   this.timeout(scaled(120_000))
 
@@ -70,5 +74,32 @@ describe('A process that stands still for more than three heartbeat intervals', 
       client.socket.destroy()
     }
     await Promise.all(answers)
+  })
+
+  it('ends no client as too slow that reads what was sent before the pause', async () => {
+    const reader = await spawnApp({
+      ...{
+        heartbeatInterval: 0,
+        writeTimeout: INTERVAL_MS,
+        maxBufferedBytes: 64 * MIB,
+        maxEventBytes: 2 * MIB,
+      },
+    })
+    try {
+      const client = new StreamReader(reader.port, 'u=reader&rid=den')
+      clients.push(client)
+      await client.ready()
+      client.socket.pause()
+      await reader.ask({ do: 'publish', rid: 'den', from: 0, count: EVENTS, bytes: MIB })
+      reader.stop()
+      client.socket.resume()
+      await sleep(PAUSE_MS)
+      assert.ok(client.numbers.length < EVENTS, 'the kernel took all')
+      reader.resume()
+      await client.until(({ numbers }) => numbers.length === EVENTS, 'all events')
+      assert.deepEqual((await reader.ask({ do: 'measure' })).stats.closes, {})
+    } finally {
+      reader.kill()
+    }
   })
 })
