@@ -13,6 +13,16 @@ function makeNodes(options: CometOptions = {}): [Comet, Comet] {
   return [make(), make()]
 }
 
+/** A `canEnter` that says yes once its gate is open. */
+function allowLate() {
+  const gate = new Gate()
+  const canEnter = async () => {
+    await gate.pass()
+    return true
+  }
+  return { gate, canEnter }
+}
+
 /** Publishes to a room. @returns whether the client got it */
 async function hears(comet: Comet, client: MemoryTransport, rid: string): Promise<boolean> {
   const from = client.published.length
@@ -61,14 +71,8 @@ describe('Rooms in the order of presence', () => {
     })
 
     it(`are not entered by a JOIN that canEnter allows after Comet.leave, on ${nodes}`, async () => {
-      const gate = new Gate()
-      const nodesOf = makeNodes({
-        canEnter: async () => {
-          await gate.pass()
-          return true
-        },
-      })
-      const [one, two] = pick(nodesOf)
+      const { gate, canEnter } = allowLate()
+      const [one, two] = pick(makeNodes({ canEnter }))
       const client = await connect(two, 'alice')
       const joining = assert.rejects(join(two, client.sid), { code: 'ROOM_REFUSED', status: 403 })
       await gate.arrival()
@@ -80,14 +84,8 @@ describe('Rooms in the order of presence', () => {
     })
 
     it(`are not entered by a request for a stream that canEnter allows after Comet.leave, on ${nodes}`, async () => {
-      const gate = new Gate()
-      const nodesOf = makeNodes({
-        canEnter: async () => {
-          await gate.pass()
-          return true
-        },
-      })
-      const [one, two] = pick(nodesOf)
+      const { gate, canEnter } = allowLate()
+      const [one, two] = pick(makeNodes({ canEnter }))
       const transport = new MemoryTransport()
       const identity = { uid: 'alice', rooms: ['hall'] }
       const connecting = two.connect({ identity, transport, rids: ['den', 'attic'] })
@@ -101,14 +99,8 @@ describe('Rooms in the order of presence', () => {
     })
 
     it(`are not entered after Comet.disconnect, by a JOIN that canEnter allows then, on ${nodes}`, async () => {
-      const gate = new Gate()
-      const nodesOf = makeNodes({
-        canEnter: async () => {
-          await gate.pass()
-          return true
-        },
-      })
-      const [one, two] = pick(nodesOf)
+      const { gate, canEnter } = allowLate()
+      const [one, two] = pick(makeNodes({ canEnter }))
       const client = await connect(two, 'alice')
       const joining = assert.rejects(join(two, client.sid), { code: 'NO_SUCH_SESSION' })
       await gate.arrival()
