@@ -79,8 +79,11 @@ export class TargetHistory extends LowWaterMark implements Evictable<TargetHisto
       this.entries = NO_ENTRIES
       this.head = 0
     } else if (this.head * 2 > this.entries.length) {
-      // Half of the array is empty. Moving the rest costs no more than the evictions since the last move did.
-      this.entries = this.entries.slice(this.head)
+      // Half of the array is empty. Moving the rest costs no more than the evictions since the last move did. A new array
+      // would grow again with the next entry.
+      const { entries, head } = this
+      for (let at = head; at < entries.length; at += 1) entries[at - head] = entries[at]
+      entries.length -= head
       this.head = 0
     }
     return entry
