@@ -99,7 +99,7 @@ export function wholeTime(): number {
 }
 
 /** The memory that an entry takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
-const ENTRY_BYTES = 400
+const ENTRY_BYTES = 300
 
 /** The memory that `except` takes besides its id, in bytes. */
 const EXCEPT_BYTES = 150

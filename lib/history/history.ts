@@ -35,7 +35,7 @@ export interface Missed {
 }
 
 /** The memory that a target takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
-const TARGET_BYTES = 360
+const TARGET_BYTES = 220
 
 /**
  * The recent events of each target, from which a client that reconnects gets what it missed. It outlives empty rooms
