@@ -1,5 +1,4 @@
-import type { Target } from '../protocol/target.ts'
-import { targetKey } from '../protocol/target.ts'
+import { type Target, targetKey, targetOfKey } from '../protocol/target.ts'
 import type { ReplayItem, ReplaySource } from '../stream/replay.ts'
 import type { HistoryEntry, TargetHistory } from './history-entry.ts'
 
@@ -9,7 +8,6 @@ export type Skips = (event: HistoryEntry) => boolean
 /** The events of one target that are still to be read. */
 interface Head {
   readonly key: string
-  readonly target: Target
   /** The ordinal of the next event. */
   ordinal: number
   /** The ordinal of the last event. */
@@ -56,9 +54,9 @@ export class HistoryCursor implements ReplaySource {
 
   /** Adds the events of a target from one index up to another one. Called before the first `take`. */
   add(history: TargetHistory, from: number, to: number): void {
-    const { key, target, entries } = history
+    const { key, entries } = history
     if (from >= to) return
-    const head = { key, target, ordinal: 0, last: (entries[to - 1] as HistoryEntry).ordinal }
+    const head = { key, ordinal: 0, last: (entries[to - 1] as HistoryEntry).ordinal }
     if (!this.#moveTo(head, history, from)) return
     this.#heads.push(head)
     this.#rise()
@@ -67,14 +65,14 @@ export class HistoryCursor implements ReplaySource {
   take(): ReplayItem | undefined {
     const [head] = this.#heads
     if (head === undefined) return undefined
-    const { key, target, ordinal } = head
+    const { key, ordinal } = head
     const history = this.#histories.get(key)
     const at = history === undefined ? 0 : firstFrom(history, ordinal)
     const entry = history?.entries[at]
     const isThere = entry?.ordinal === ordinal
     if (!this.#moveTo(head, history, isThere ? at + 1 : at)) this.#removeFirst()
     this.#sink()
-    return isThere ? entry : { ordinal, target, frame: undefined, ownBytes: 0 }
+    return isThere ? entry : { ordinal, target: targetOfKey(key), frame: undefined, ownBytes: 0 }
   }
 
   /** Leaves out what is still to be read of a target. */

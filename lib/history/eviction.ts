@@ -14,7 +14,7 @@ const EMPTIED_PART = 1 / 16
 export interface Evictable<T extends Evictable<T>> {
   /** The bytes that it and its events take. */
   bytes: number
-  /** When its newest event that was evicted, or was not stored, came: on the clock of `performance.now()`. */
+  /** When its newest event that was evicted, or was not stored, came, in milliseconds. 0 until it loses one. */
   readonly lostAt: number
   /** The list that it is in, and its neighbours there. */
   list: TargetList<T> | undefined

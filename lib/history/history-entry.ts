@@ -1,37 +1,12 @@
 import type { Delivery } from '../ports/broker.ts'
-import type { Target } from '../protocol/target.ts'
+import { type Target, targetOfKey } from '../protocol/target.ts'
 import type { ReplayItem } from '../stream/replay.ts'
 import { encodeBlock } from '../stream/sse.ts'
 import { flat } from '../util/flat.ts'
 import type { Evictable } from './eviction.ts'
 
-/** The events of one target, and the mark after which none is missing. Changed by the History only. */
-export class TargetHistory implements Evictable<TargetHistory> {
-  readonly key: string
-  readonly target: Target
-  /** Oldest first. Entries before `head` are evicted (undefined). */
-  entries: (HistoryEntry | undefined)[] = []
-  head = 0
-  readonly lowWaterMark: LowWaterMark
-  lostAt = Number.NEGATIVE_INFINITY
-  bytes = 0
-  list: Evictable<TargetHistory>['list']
-  before: TargetHistory | undefined
-  after: TargetHistory | undefined
-
-  constructor(key: string, target: Target, lowWaterMark: LowWaterMark) {
-    this.key = key
-    this.target = target
-    this.lowWaterMark = lowWaterMark
-  }
-
-  get isEmpty(): boolean {
-    return this.head === this.entries.length
-  }
-}
-
 /** The place of an event in the order of all events. */
-interface Place {
+export interface Place {
   /** The broker's, opaque. Clients send it back. */
   readonly position: string
   /** This node's own count of the events delivered to it, which is quick to compare. */
@@ -56,8 +31,75 @@ export class LowWaterMark implements Place {
   }
 }
 
+/**
+ * The events of one target, and its own low-water mark. Changed by the History only.
+ *
+ * A node may have many of these and of the entries, and all of them survive, which costs the garbage collector more than
+ * anything else does. So they have few fields, no objects of their own, and whole numbers.
+ */
+export class TargetHistory extends LowWaterMark implements Evictable<TargetHistory> {
+  readonly key: string
+  /** Oldest first. Entries before `head` are evicted (undefined). */
+  entries: (HistoryEntry | undefined)[] = NO_ENTRIES
+  head = 0
+  lostAt = 0
+  bytes = 0
+  list: Evictable<TargetHistory>['list']
+  before: TargetHistory | undefined
+  after: TargetHistory | undefined
+
+  /** @param mark what the target may have lost before */
+  constructor(key: string, mark: Place) {
+    super(mark)
+    this.key = key
+  }
+
+  get target(): Target {
+    return targetOfKey(this.key)
+  }
+
+  get isEmpty(): boolean {
+    return this.head === this.entries.length
+  }
+
+  add(entry: HistoryEntry): void {
+    // The first entry of an array that is empty would take the room of 17.
+    if (this.isEmpty) this.entries = [entry]
+    else this.entries.push(entry)
+  }
+
+  /** Takes the oldest entry out, and moves the mark up to it. */
+  shift(): HistoryEntry {
+    const entry = this.entries[this.head] as HistoryEntry
+    this.entries[this.head] = undefined
+    this.head += 1
+    this.raise(entry)
+    this.lostAt = Math.max(this.lostAt, entry.time)
+    if (this.isEmpty) {
+      this.entries = NO_ENTRIES
+      this.head = 0
+    } else if (this.head * 2 > this.entries.length) {
+      // Half of the array is empty. Moving the rest costs no more than the evictions since the last move did. A new array
+      // would grow again with the next entry.
+      const { entries, head } = this
+      for (let at = head; at < entries.length; at += 1) entries[at - head] = entries[at]
+      entries.length -= head
+      this.head = 0
+    }
+    return entry
+  }
+}
+
+/** The entries of all targets that have none. */
+const NO_ENTRIES: HistoryEntry[] = []
+
+/** The time on the clock of `performance.now()`, in whole milliseconds: V8 keeps other numbers as objects. */
+export function wholeTime(): number {
+  return Math.floor(performance.now())
+}
+
 /** The memory that an entry takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
-const ENTRY_BYTES = 400
+const ENTRY_BYTES = 300
 
 /** The memory that `except` takes besides its id, in bytes. */
 const EXCEPT_BYTES = 150
@@ -67,18 +109,14 @@ const EXCEPT_BYTES = 150
  * undefined and `evt` is empty.
  */
 export class HistoryEntry implements ReplayItem {
-  readonly target: Target
   readonly ordinal: number
   readonly position: string
   readonly except: Delivery['except']
-  readonly ownBytes = 0
   readonly history: TargetHistory
-  /** When it was stored, on the clock of `performance.now()`. */
-  readonly time = performance.now()
+  /** When it was stored: {@link wholeTime}. */
+  readonly time = wholeTime()
   /** The size of the encoded block, in bytes. */
   readonly bytes: number
-  /** The bytes that it adds to the total that `historyBytes` limits. */
-  readonly cost: number
   /** The neighbours in the list of all entries, by age. It is doubly linked: an entry can leave from the middle. */
   older: HistoryEntry | undefined
   newer: HistoryEntry | undefined = undefined
@@ -93,7 +131,6 @@ export class HistoryEntry implements ReplayItem {
     older: HistoryEntry | undefined,
   ) {
     const { evt, except, position } = delivery
-    this.target = history.target
     this.ordinal = ordinal
     // The history accounts for the text that it is given, not for a document that the text was cut out of.
     this.position = flat(position)
@@ -103,7 +140,19 @@ export class HistoryEntry implements ReplayItem {
     this.older = older
     this.#frame = isPooled(frame) ? undefined : frame
     this.bytes = frame.length
-    this.cost = costOfEntry(delivery, frame)
+  }
+
+  get target(): Target {
+    return this.history.target
+  }
+
+  get ownBytes(): number {
+    return 0
+  }
+
+  /** The bytes that it adds to the total that `historyBytes` limits, until it is evicted. */
+  get cost(): number {
+    return costOfEntry(this, this.bytes)
   }
 
   get isEvicted(): boolean {
@@ -153,8 +202,11 @@ function flatIds(except: NonNullable<Delivery['except']>): NonNullable<Delivery[
 }
 
 /** Computes the bytes that an event adds to the total that `historyBytes` limits. */
-export function costOfEntry({ evt, position, except }: Delivery, frame: Buffer): number {
-  return frame.length + 2 * (evt.length + position.length) + ENTRY_BYTES + (except ? costOfIds(except) : 0)
+export function costOfEntry(
+  { evt, position, except }: Pick<Delivery, 'evt' | 'position' | 'except'>,
+  frameBytes: number,
+): number {
+  return frameBytes + 2 * (evt.length + position.length) + ENTRY_BYTES + (except ? costOfIds(except) : 0)
 }
 
 function costOfIds(except: NonNullable<Delivery['except']>): number {

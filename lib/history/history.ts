@@ -1,10 +1,17 @@
 import type { Delivery } from '../ports/broker.ts'
 import type { Target } from '../protocol/target.ts'
-import { targetIn, targetKey } from '../protocol/target.ts'
+import { targetKey } from '../protocol/target.ts'
 import { flat } from '../util/flat.ts'
 import { HistoryCursor, type Skips } from './cursor.ts'
 import { Eviction } from './eviction.ts'
-import { costOfEntry, HistoryEntry, LowWaterMark, TargetHistory } from './history-entry.ts'
+import {
+  costOfEntry,
+  HistoryEntry,
+  LowWaterMark,
+  type Place,
+  TargetHistory,
+  wholeTime,
+} from './history-entry.ts'
 
 /** The bounds of a {@link History}. */
 export interface HistoryBounds {
@@ -28,7 +35,7 @@ export interface Missed {
 }
 
 /** The memory that a target takes besides its strings, in bytes; measured with `test/support/history-heap.ts`. */
-const TARGET_BYTES = 360
+const TARGET_BYTES = 220
 
 /**
  * The recent events of each target, from which a client that reconnects gets what it missed. It outlives empty rooms
@@ -76,7 +83,7 @@ export class History {
       this.#lowWaterMark.raise({ position: flat(delivery.position), ordinal })
       return undefined
     }
-    const history = this.#historyOf(targetKey(delivery), delivery)
+    const history = this.#historyOf(targetKey(delivery))
     const entry = this.#fits(history, delivery, frame)
       ? this.#add(new HistoryEntry(delivery, frame, history, ordinal, this.#newest))
       : this.#lose(history, { position: flat(delivery.position), ordinal })
@@ -92,7 +99,7 @@ export class History {
 
   /** Evicts the entries that are older than the bound, and forgets the targets that lost all of theirs by then. */
   expire(): void {
-    const limit = performance.now() - this.#bounds.age
+    const limit = wholeTime() - this.#bounds.age
     while (this.#oldest !== undefined && this.#oldest.time <= limit) {
       this.#evictOldest(this.#oldest.history, limit)
     }
@@ -111,7 +118,7 @@ export class History {
     const gaps: Target[] = []
     for (const target of targets) {
       const history = this.#targets.get(targetKey(target))
-      const order = this.#compare((history?.lowWaterMark ?? this.#lowWaterMark).position, position)
+      const order = this.#compare((history ?? this.#lowWaterMark).position, position)
       if (order === undefined || order > 0) gaps.push(target)
       if (order !== undefined && history !== undefined) {
         events.add(history, this.#firstAfter(history, position), history.entries.length)
@@ -154,20 +161,15 @@ export class History {
       this.#expiry =
         oldest === Number.POSITIVE_INFINITY
           ? undefined
-          : this.#expireIn(oldest + this.#bounds.age - performance.now())
+          : this.#expireIn(oldest + this.#bounds.age - wholeTime())
     }, milliseconds)
     return timer.unref()
   }
 
-  #historyOf(key: string, delivery: Delivery): TargetHistory {
+  #historyOf(key: string): TargetHistory {
     let history = this.#targets.get(key)
     if (history === undefined) {
-      const { uid, rid } = delivery
-      const target = targetIn({
-        ...(uid === undefined ? {} : { uid: flat(uid) }),
-        ...(rid === undefined ? {} : { rid: flat(rid) }),
-      })
-      history = new TargetHistory(flat(key), target, new LowWaterMark(this.#lowWaterMark))
+      history = new TargetHistory(flat(key), this.#lowWaterMark)
       this.#targets.set(history.key, history)
       this.#eviction.empty(history, costOfTarget(key))
     }
@@ -175,7 +177,7 @@ export class History {
   }
 
   #fits({ key }: TargetHistory, delivery: Delivery, frame: Buffer): boolean {
-    return costOfEntry(delivery, frame) + costOfTarget(key) <= this.#bounds.bytes
+    return costOfEntry(delivery, frame.length) + costOfTarget(key) <= this.#bounds.bytes
   }
 
   #add(entry: HistoryEntry): HistoryEntry {
@@ -183,7 +185,7 @@ export class History {
     if (this.#newest === undefined) this.#oldest = entry
     else this.#newest.newer = entry
     this.#newest = entry
-    history.entries.push(entry)
+    history.add(entry)
     this.#count += 1
     this.#eviction.resize(history, history.bytes + entry.cost)
     if (history.entries.length - history.head > this.#bounds.count) this.#evictOldest(history)
@@ -191,39 +193,29 @@ export class History {
   }
 
   /** Marks a target as incomplete from an event on that is not stored. */
-  #lose(history: TargetHistory, place: { readonly position: string; readonly ordinal: number }): undefined {
-    history.lowWaterMark.raise(place)
-    history.lostAt = performance.now()
+  #lose(history: TargetHistory, place: Place): undefined {
+    history.raise(place)
+    history.lostAt = wholeTime()
     this.#dropEmptied()
   }
 
   /** @param limit the time up to which the loss of an event is so long ago that its target is forgotten with it */
   #evictOldest(history: TargetHistory, limit = Number.NEGATIVE_INFINITY): void {
-    const entry = history.entries[history.head] as HistoryEntry
-    history.entries[history.head] = undefined
-    history.head += 1
-    history.lowWaterMark.raise(entry)
-    history.lostAt = Math.max(history.lostAt, entry.time)
+    const entry = history.shift()
+    const bytes = history.bytes - entry.cost
     if (entry.older === undefined) this.#oldest = entry.newer
     else entry.older.newer = entry.newer
     if (entry.newer === undefined) this.#newest = entry.older
     else entry.newer.older = entry.older
     entry.evict()
     this.#count -= 1
-    if (history.isEmpty) {
-      history.entries = []
-      history.head = 0
-      this.#eviction.empty(history, history.bytes - entry.cost)
-      if (history.lostAt <= limit) this.#drop(history)
-      this.#dropEmptied()
+    if (!history.isEmpty) {
+      this.#eviction.resize(history, bytes)
       return
     }
-    this.#eviction.resize(history, history.bytes - entry.cost)
-    if (history.head * 2 > history.entries.length) {
-      // Half of the array is empty. Moving the rest costs no more than the evictions since the last move did.
-      history.entries = history.entries.slice(history.head)
-      history.head = 0
-    }
+    this.#eviction.empty(history, bytes)
+    if (history.lostAt <= limit) this.#drop(history)
+    this.#dropEmptied()
   }
 
   /** Drops the records of targets without an event that are too old, or too many. */
@@ -238,7 +230,7 @@ export class History {
   #drop(history: TargetHistory): void {
     this.#targets.delete(history.key)
     this.#eviction.drop(history)
-    this.#lowWaterMark.raise(history.lowWaterMark)
+    this.#lowWaterMark.raise(history)
   }
 
   /** Finds the index of the first entry after a position, by binary search. */

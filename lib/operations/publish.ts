@@ -129,15 +129,17 @@ export function toEnvelope(
   if (typeof transient !== 'boolean') {
     throw new CometError('INVALID_EVENT', `Option transient must be a boolean, not ${kindOf(transient)}.`)
   }
-  return {
-    ...targetOf(event, options.maxIdBytes),
-    evt: encodeEvt(event.evt, options),
-    ...(except === undefined
-      ? {}
-      : { except: checkTarget('Option except', except, ['uid', 'sid'], options.maxIdBytes) }),
-    ...(transient ? { transient } : {}),
+  // Not by spreads, which took a quarter of the time of publishing.
+  const envelope = targetOf(event, options.maxIdBytes) as Writable<Envelope>
+  envelope.evt = encodeEvt(event.evt, options)
+  if (except !== undefined) {
+    envelope.except = checkTarget('Option except', except, ['uid', 'sid'], options.maxIdBytes)
   }
+  if (transient) envelope.transient = true
+  return envelope
 }
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /**
  * Checks the target of an event: a `uid` or `rid` that is present must not be undefined, null or empty.
@@ -146,10 +148,10 @@ export function toEnvelope(
  */
 export function targetOf(event: object, maxIdBytes: number): { uid?: string; rid?: string } {
   try {
-    return {
-      ...('uid' in event ? { uid: checkUid('uid', event.uid, maxIdBytes) } : {}),
-      ...('rid' in event ? { rid: checkRid('rid', event.rid, maxIdBytes) } : {}),
-    }
+    const target: { uid?: string; rid?: string } = {}
+    if ('uid' in event) target.uid = checkUid('uid', event.uid, maxIdBytes)
+    if ('rid' in event) target.rid = checkRid('rid', event.rid, maxIdBytes)
+    return target
   } catch (cause) {
     const hint = 'To publish to the world, leave uid and rid out.'
     throw new CometError('INVALID_TARGET', `${messageOf(cause)}. ${hint}`, { cause })

@@ -21,6 +21,13 @@ export function targetKey({ uid, rid }: Targeted): string {
   return rid === undefined ? 'w' : `r${rid}`
 }
 
+/** Returns the target that a key was made for. */
+export function targetOfKey(key: string): Target {
+  const id = key.slice(1)
+  if (key.startsWith('u')) return { uid: id }
+  return key.startsWith('r') ? { rid: id } : {}
+}
+
 /** Extracts the target from what carries it, without the `rid` that `uid` overrides. */
 export function targetIn({ uid, rid }: Targeted): Target {
   if (uid !== undefined) return { uid }

@@ -112,14 +112,15 @@ export class Replay {
     for (let size = 0; size < PIECE_BYTES; ) {
       const item = this.#takeItem()
       if (item === undefined) break
-      const { frame, target } = item
+      const { frame } = item
       if (frame === undefined) {
+        const { target } = item
         const key = targetKey(target)
         if (!lost.has(key)) gaps.push(target)
         lost.add(key)
         continue
       }
-      if (lost.size > 0) lost.delete(targetKey(target))
+      if (lost.size > 0) lost.delete(targetKey(item.target))
       flushGaps()
       frames.push(frame)
       size += frame.length
