@@ -67,7 +67,7 @@ export class Router {
     const targets = Array.from(this.#targetsOf(session))
     if (position === undefined) return targets
     return targets.filter((target) => {
-      const { events, gaps } = this.#context.history.since(position, [target], () => false)
+      const { events, gaps } = this.#context.history.since(position, [target])
       return gaps.length > 0 || events.next !== undefined
     })
   }

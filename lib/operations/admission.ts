@@ -39,7 +39,8 @@ export function addNewcomer(node: Node, session: Session): Newcomer {
   enforceSessionLimits(node, session)
   // One that was turned away in this very turn is still among them.
   const waiting = Array.from(node.newcomers.ofUser(session.uid)).filter(({ session: each }) => !each.closed)
-  for (const { session: other } of [...waiting, ...liveSessionsOf(node, session)]) {
+  const live = Array.from(node.registry.ofUser(session.uid)).filter(({ clientGone }) => !clientGone)
+  for (const other of [...waiting.map((newcomer) => newcomer.session), ...live]) {
     if (isSamePage(session, other) && isEarlier(node, session, other)) {
       throw new CometError('UNAVAILABLE', 'A later request of this page was served.')
     }
@@ -51,10 +52,6 @@ export function addNewcomer(node: Node, session: Session): Newcomer {
     turnAway(node, oldest, new CometError('UNAVAILABLE', 'The user opens too many streams at a time.'))
   }
   return node.newcomers.add(session)
-}
-
-function* liveSessionsOf({ registry }: Node, { uid }: Session): Iterable<{ readonly session: Session }> {
-  for (const session of registry.ofUser(uid)) if (!session.clientGone) yield { session }
 }
 
 function isSamePage(session: Session, other: Session): boolean {

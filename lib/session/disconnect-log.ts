@@ -48,16 +48,15 @@ export class DisconnectLog {
   }
 
   watch(): DisconnectWatch {
-    this.#count += 1
-    this.#open.add(this.#count)
-    return new DisconnectWatch(this, this.#count)
+    const number = this.next()
+    this.#open.add(number)
+    return new DisconnectWatch(this, number)
   }
 
   note(uid: string, cause: Cause): void {
     if (this.#open.size === 0) return
-    this.#count += 1
     this.#disconnects.delete(uid)
-    this.#disconnects.set(uid, { number: this.#count, cause })
+    this.#disconnects.set(uid, { number: this.next(), cause })
     const [oldest] = this.#disconnects.keys()
     if (this.#disconnects.size > MOST && oldest !== undefined) this.#disconnects.delete(oldest)
   }
