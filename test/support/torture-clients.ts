@@ -61,6 +61,7 @@ export abstract class TortureClient {
   /** Does what a page does that is loaded again and has kept its position: the old stream is gone without a word. */
   reload(): void {
     this.stop()
+    this.refused = undefined
     this.open()
   }
 
