@@ -17,7 +17,8 @@ const PART = /(?:"(?:[^"\\]|\\.)*"|[^";])+/g
  * @param accept the request's header. A client without it, or with an empty one, accepts everything
  */
 export function acceptsEventStream(accept: string | undefined): boolean {
-  if (accept === undefined || accept.trim() === '') return true
+  // What EventSource sends need not be parsed.
+  if (accept === undefined || accept === 'text/event-stream' || accept.trim() === '') return true
   let most = 0
   let weight = 0
   for (const member of accept.match(MEMBER) ?? []) {

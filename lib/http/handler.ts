@@ -33,8 +33,9 @@ export async function serve(comet: AdapterComet, exchange: Exchange): Promise<bo
  */
 export async function handle(comet: AdapterComet, exchange: Exchange): Promise<Outcome> {
   const outcome = await route(comet, exchange)
+  if (outcome === undefined || outcome === 'taken') return outcome
   // The app may have sent a head of its own meanwhile.
-  return outcome !== undefined && exchange.res.headersSent ? 'taken' : outcome
+  return exchange.res.headersSent ? 'taken' : outcome
 }
 
 function route(comet: AdapterComet, exchange: Exchange): Outcome | Promise<Outcome> {

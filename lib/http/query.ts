@@ -17,15 +17,24 @@ const NAMES = ['rid', 'clientId', 'lastEventId', 'recent', 'hb', 'sid']
  * @throws CometError INVALID_FIELD
  */
 export function readStreamQuery(query: URLSearchParams): StreamQuery {
-  checkNames(query)
-  const recent = single(query, 'recent') ?? ''
-  return {
-    rids: query.getAll('rid').filter((rid) => rid !== ''),
-    clientId: single(query, 'clientId'),
+  const rids: string[] = []
+  const once: Partial<Record<string, string>> = {}
+  let lastEventId: string | undefined
+  for (const [name, value] of query) {
+    checkName(name)
+    if (value === '') continue
+    if (name === 'rid') rids.push(value)
     // Some clients append the latest position to a URL that has one already.
-    lastEventId: query.getAll('lastEventId').findLast((position) => position !== ''),
+    else if (name === 'lastEventId') lastEventId = value
+    else if (NAMES.includes(name)) once[name] = sameAs(once[name], name, value)
+  }
+  const { clientId, recent = '', hb } = once
+  return {
+    rids,
+    clientId,
+    lastEventId,
     recent: /^\d{1,9}$/.test(recent) ? Number(recent) : 0,
-    answersHeartbeats: single(query, 'hb') === '1',
+    answersHeartbeats: hb === '1',
   }
 }
 
@@ -36,25 +45,27 @@ export function readStreamQuery(query: URLSearchParams): StreamQuery {
  * @throws CometError INVALID_FIELD
  */
 export function readSid(query: URLSearchParams): string | undefined {
-  checkNames(query)
-  return single(query, 'sid')
+  let sid: string | undefined
+  for (const [name, value] of query) {
+    checkName(name)
+    if (name === 'sid' && value !== '') sid = sameAs(sid, name, value)
+  }
+  return sid
 }
 
 /** Refuses the names that axios, qs and jQuery make of an array: `rid[]`, `rid[0]`. Ignored, they would be missed. */
-function checkNames(query: URLSearchParams): void {
-  for (const name of query.keys()) {
-    const [, known = ''] = /^(\w+)\s*\[.*\]$/.exec(name) ?? []
-    if (!NAMES.includes(known)) continue
-    const right = known === 'rid' ? '?rid=a&rid=b' : `?${known}=a`
-    throw new CometError(
-      'INVALID_FIELD',
-      `There is no parameter ${JSON.stringify(name)}. Write ${right}, without brackets.`,
-    )
-  }
+function checkName(name: string): void {
+  const [, known = ''] = /^(\w+)\s*\[.*\]$/.exec(name) ?? []
+  if (!NAMES.includes(known)) return
+  const right = known === 'rid' ? '?rid=a&rid=b' : `?${known}=a`
+  throw new CometError(
+    'INVALID_FIELD',
+    `There is no parameter ${JSON.stringify(name)}. Write ${right}, without brackets.`,
+  )
 }
 
-function single(query: URLSearchParams, name: string): string | undefined {
-  const [first, ...others] = query.getAll(name).filter((value) => value !== '')
-  if (others.every((value) => value === first)) return first
+/** @returns a parameter's value, if it is the same as the one before */
+function sameAs(before: string | undefined, name: string, value: string): string {
+  if (before === undefined || before === value) return value
   throw new CometError('INVALID_FIELD', `The parameter ${name} has two values. Give it once.`)
 }

@@ -1,10 +1,12 @@
+import type { ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import type { Transport, TransportListener } from '../ports/transport.ts'
 import type { WriteBatch } from '../ports/write-batch.ts'
 import type { Channel } from './channel.ts'
 import { endStream } from './end-stream.ts'
 import { Http1Channel } from './http1-channel.ts'
 import { Http2Channel } from './http2-channel.ts'
-import { type Connection, connectionOf, isHttp2, type Request, type Response } from './messages.ts'
+import { connectionOf, type Request, type Response } from './messages.ts'
 
 /** The time that an ended stream has to send its rest before it is cut, in milliseconds. */
 const LINGER_MS = 5_000
@@ -44,9 +46,11 @@ export class ResponseTransport implements Transport {
   /** @param closing aborted when the Comet closes */
   constructor(req: Request, res: Response, closing: AbortSignal) {
     this.#res = res
-    this.#channel = isHttp2(res)
-      ? new Http2Channel(res, closing, () => this.#onClose())
-      : new Http1Channel(connectionOf(req) as Connection, res)
+    const connection = connectionOf(req)
+    this.#channel =
+      connection === undefined
+        ? new Http2Channel(res as Http2ServerResponse, closing, () => this.#onClose())
+        : new Http1Channel(connection, res as ServerResponse)
     this.#over = this.#channel.ended
     if (this.#over) return
     res.on('close', this.#onClose)

@@ -11,12 +11,11 @@ import type { Connection } from './messages.ts'
  * @returns false where the response must be used: for HTTP/1.0, and where any of the above does not hold
  */
 export function mayBypassResponse(res: ServerResponse, connection: Connection): boolean {
-  if (res.socket !== connection) return false
-  const headers = res.getHeaders()
   return (
-    headers['transfer-encoding'] === 'chunked' &&
-    headers['content-encoding'] === undefined &&
-    String(headers['cache-control']).includes('no-transform') &&
+    res.socket === connection &&
+    res.getHeader('Transfer-Encoding') === 'chunked' &&
+    res.getHeader('Content-Encoding') === undefined &&
+    String(res.getHeader('Cache-Control')).includes('no-transform') &&
     (res.write === ServerResponse.prototype.write || isCompression(res))
   )
 }

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
-import type { ConnectRequest } from '../operations/connect.ts'
-import { isNobody } from '../session/identity.ts'
+import type { DisconnectWatch } from '../session/disconnect-log.ts'
+import { type Identified, isNobody } from '../session/identity.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
 import { acceptsEventStream } from './accept.ts'
 import { type Answer, errorAnswer, temporaryAnswer } from './answer.ts'
@@ -37,30 +37,46 @@ export async function openStream(
   } catch (error) {
     return refuse(error as CometError)
   }
-  const { lastEventId, ...rest } = asked
-  const position = lastEventIdOf(headers) ?? lastEventId
   const session = ExpressSession.of(exchange.req, exchange.res)
   const watch = comet.watchDisconnects()
   try {
     await connectBatcher.join()
     const identity = await exchange.identify()
-    const request = { ...rest, identity, watch, ...(position === undefined ? {} : { position }) }
-    return await admit(comet, exchange, request, session)
+    const position = lastEventIdOf(headers) ?? asked.lastEventId
+    return await admit(comet, exchange, { identity, watch, position, asked, session })
   } finally {
     watch.end()
   }
 }
 
+/** A client, identified. */
+interface Client {
+  readonly identity: Identified
+  readonly watch: DisconnectWatch
+  readonly position: string | undefined
+  readonly asked: StreamQuery
+  readonly session: ExpressSession | undefined
+}
+
 async function admit(
   comet: AdapterComet,
   { req, res, transport: makeTransport }: Exchange,
-  request: Omit<ConnectRequest, 'transport'>,
-  session: ExpressSession | undefined,
+  { identity, watch, position, asked, session }: Client,
 ): Promise<Answer | Taken> {
   const transport = makeTransport?.() ?? new ResponseTransport(req, res, comet.closing)
+  const { rids, clientId, recent, answersHeartbeats } = asked
   try {
-    if (!isNobody(request.identity)) await session?.store((error) => comet.report(error))
-    await comet.connect({ ...request, transport })
+    if (session !== undefined && !isNobody(identity)) await session.store((error) => comet.report(error))
+    await comet.connect({
+      identity,
+      transport,
+      rids,
+      clientId,
+      position,
+      recent,
+      answersHeartbeats,
+      watch,
+    })
   } catch (error) {
     // Nobody is left to be told.
     if (transport.closed) return 'taken'
@@ -69,7 +85,7 @@ async function admit(
     debug('session refused for now: %s %j', error.code, error.message)
     // `server.close()` would wait for the connection. Over HTTP/2 the transport tells it to take no more requests.
     const isLast = comet.closing.aborted && !isHttp2(res)
-    return temporaryAnswer(error, comet.limits.retry, request.position, isLast ? { Connection: 'close' } : {})
+    return temporaryAnswer(error, comet.limits.retry, position, isLast ? { Connection: 'close' } : {})
   }
   if (transport.failed !== undefined) throw transport.failed.error
   return 'taken'

@@ -1,15 +1,14 @@
-import { type Connection, connectionOf, isHttp2, type Request, type Response } from './messages.ts'
+import { type Connection, connectionOf, type Request, type Response } from './messages.ts'
 
 /** The requests that wait on one connection over HTTP/1, because the client has sent them before it had its answers. */
 interface Line {
-  /** Whether a stream was opened: the connection ends with it, and no request behind it is ever answered. */
-  endsWithStream: boolean
   readonly waiting: Set<(isNext: boolean) => void>
   /** Listens for the connection's end while a request waits. */
   readonly onClose: () => void
 }
 
-const lines = new WeakMap<Connection, Line>()
+/** Connections on which requests wait or have waited; `'ended'` where a stream was opened, which ends its connection. */
+const lines = new WeakMap<Connection, Line | 'ended'>()
 
 /**
  * Waits until the response to a request is the next one on its connection (HTTP/1.1 pipelining). What Comet did for it
@@ -19,11 +18,9 @@ const lines = new WeakMap<Connection, Line>()
  */
 export function turnOf(req: Request, res: Response): true | Promise<boolean> {
   const connection = connectionOf(req)
-  if (connection === undefined || isHttp2(res) || res.socket !== null || res.writableEnded || res.destroyed) {
-    return true
-  }
+  if (connection === undefined || res.socket !== null || res.writableEnded || res.destroyed) return true
   const line = lineOf(connection)
-  if (line.endsWithStream || connection.destroyed) return Promise.resolve(false)
+  if (line === 'ended' || connection.destroyed) return Promise.resolve(false)
   return new Promise((resolve) => {
     // One listener for all that wait, so that Node.js does not warn of too many.
     if (line.waiting.size === 0) connection.on('close', line.onClose)
@@ -42,15 +39,15 @@ export function turnOf(req: Request, res: Response): true | Promise<boolean> {
 
 /** Tells the requests that wait on a connection, and those that will come, that a stream is before them. */
 export function endLine(connection: Connection): void {
-  const line = lineOf(connection)
-  line.endsWithStream = true
-  dismiss(line)
+  const line = lines.get(connection)
+  lines.set(connection, 'ended')
+  if (line !== undefined && line !== 'ended') dismiss(line)
 }
 
-function lineOf(connection: Connection): Line {
+function lineOf(connection: Connection): Line | 'ended' {
   const known = lines.get(connection)
   if (known !== undefined) return known
-  const line: Line = { endsWithStream: false, waiting: new Set(), onClose: () => dismiss(line) }
+  const line: Line = { waiting: new Set(), onClose: () => dismiss(line) }
   lines.set(connection, line)
   return line
 }

@@ -98,8 +98,8 @@ export class PresenceState {
     report(step.events)
     return {
       sid: session.sid,
-      rooms: Array.from(session.rooms ?? [], ([rid, by]) => ({ rid, by })),
-      memberships: Array.from(user.memberships ?? []),
+      rooms: session.rooms === undefined ? [] : Array.from(session.rooms, ([rid, by]) => ({ rid, by })),
+      memberships: user.memberships === undefined ? [] : Array.from(user.memberships),
       ...(previous === undefined ? {} : { previous }),
     }
   }

@@ -37,13 +37,14 @@ export async function mustStayAway(
 export function addNewcomer(node: Node, session: Session): Newcomer {
   const { maxSessionsPerUser, onExcess } = node.options
   enforceSessionLimits(node, session)
-  // One that was turned away in this very turn is still among them.
-  const waiting = Array.from(node.newcomers.ofUser(session.uid)).filter(({ session: each }) => !each.closed)
-  const live = Array.from(node.registry.ofUser(session.uid)).filter(({ clientGone }) => !clientGone)
-  for (const other of [...waiting.map((newcomer) => newcomer.session), ...live]) {
-    if (isSamePage(session, other) && isEarlier(node, session, other)) {
-      throw new CometError('UNAVAILABLE', 'A later request of this page was served.')
-    }
+  const waiting: Newcomer[] = []
+  for (const newcomer of node.newcomers.ofUser(session.uid)) {
+    // One that was turned away in this very turn is still among them.
+    if (!newcomer.session.closed) waiting.push(newcomer)
+  }
+  for (const newcomer of waiting) refuseEarlier(node, session, newcomer.session)
+  for (const other of node.registry.ofUser(session.uid)) {
+    if (!other.clientGone) refuseEarlier(node, session, other)
   }
   const others = waiting.filter((newcomer) => !replaces(node, session, newcomer))
   if (others.length >= maxSessionsPerUser) {
@@ -56,6 +57,13 @@ export function addNewcomer(node: Node, session: Session): Newcomer {
 
 function isSamePage(session: Session, other: Session): boolean {
   return session.clientId !== undefined && session.clientId === other.clientId
+}
+
+/** @throws CometError UNAVAILABLE for a request of the same page that is earlier than another one */
+function refuseEarlier(node: Node, session: Session, other: Session): void {
+  if (isSamePage(session, other) && isEarlier(node, session, other)) {
+    throw new CometError('UNAVAILABLE', 'A later request of this page was served.')
+  }
 }
 
 /**
@@ -99,24 +107,26 @@ export function turnAway(node: Node, newcomer: Newcomer, error: CometError): voi
  * @throws CometError TOO_MANY_SESSIONS, UNAVAILABLE
  */
 export function enforceSessionLimits(node: Node, session: Session): void {
-  const { maxSessions, onExcess } = node.options
-  const own = Array.from(node.registry.ofUser(session.uid))
-  // A session that this one takes over makes room by itself.
-  const others = own.filter((other) => !isSamePage(session, other))
-  const excess = excessOf(node, others)
-  if (excess.length > 0 && onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
-  const remaining = node.registry.sessionCount - own.length + others.length - excess.length
-  if (remaining >= maxSessions) throw new CometError('UNAVAILABLE', 'The server is at capacity.')
+  const { maxSessions, maxSessionsPerUser, onExcess } = node.options
+  let takenOver = 0
+  let live = 0
+  for (const other of node.registry.ofUser(session.uid)) {
+    // A session that this one takes over makes room by itself. Those that are not let in yet do not count.
+    if (isSamePage(session, other)) takenOver += 1
+    else if (!other.opening) live += 1
+  }
+  const excess = Math.max(0, live - maxSessionsPerUser + 1)
+  if (excess > 0 && onExcess === 'reject') throw new CometError('TOO_MANY_SESSIONS')
+  if (node.registry.sessionCount - takenOver - excess >= maxSessions)
+    throw new CometError('UNAVAILABLE', 'The server is at capacity.')
 }
 
 /** Closes the oldest sessions of a user that has too many, now that one more was let in. */
 export function evictExcess(node: Node, session: Session): void {
-  const others = Array.from(node.registry.ofUser(session.uid)).filter((other) => other !== session)
-  for (const oldest of excessOf(node, others)) closeSession(node, oldest, { code: 'EVICTED' })
-}
-
-/** The sessions beyond what leaves place for one more, oldest first. Those that are not let in yet do not count. */
-function excessOf({ options }: Node, others: readonly Session[]): readonly Session[] {
-  const live = others.filter(({ opening }) => !opening)
-  return live.slice(0, Math.max(0, live.length - options.maxSessionsPerUser + 1))
+  const others: Session[] = []
+  for (const other of node.registry.ofUser(session.uid)) {
+    if (other !== session && !other.opening) others.push(other)
+  }
+  const excess = Math.max(0, others.length - node.options.maxSessionsPerUser + 1)
+  for (const oldest of others.slice(0, excess)) closeSession(node, oldest, { code: 'EVICTED' })
 }

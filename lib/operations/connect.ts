@@ -88,7 +88,14 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
     const disconnected = request.watch?.disconnected(session.uid)
     if (disconnected !== undefined) closeSession(node, session, { ...disconnected, code: 'DISCONNECTED' })
     if (session.closed) return
-    const allowed = await authorize(node, newcomer, { identity, rids, position: request.position })
+    const token = request.position === undefined ? undefined : parseStayAwayToken(request.position)
+    if (token !== undefined && (await newcomer.until(mustStayAway(node, token, session)))) {
+      throw new CometError('STAY_AWAY')
+    }
+    const asked = toAsk(node, identity, rids)
+    const allowed =
+      asked.length > 0 && !session.closed ? await authorize(node, newcomer, identity, asked) : []
+    await newcomer.until(node.connectBatcher.join())
     if (session.closed || request.transport.closed) return
     if (node.closing) throw new CometError('SHUTTING_DOWN')
     enforceSessionLimits(node, session)
@@ -129,40 +136,30 @@ function validate(node: Node, request: ConnectRequest): Validated {
 }
 
 /**
- * Finds out whether the client may connect, and which of the rooms that it asks for it may enter. Those of `identify`
- * need no asking. Meanwhile `disconnect` can find it.
- *
- * @returns the rooms that `canEnter` allowed
+ * Finds the rooms that `canEnter` is asked about. Those of `identify` need no asking, and there must be place for the
+ * others besides them.
  */
-async function authorize(
-  node: Node,
-  newcomer: Newcomer,
-  { identity, rids, position }: Pick<Validated, 'identity' | 'rids'> & Pick<ConnectRequest, 'position'>,
-): Promise<readonly string[]> {
-  const { session } = newcomer
-  const token = position === undefined ? undefined : parseStayAwayToken(position)
-  if (token !== undefined && (await newcomer.until(mustStayAway(node, token, session)))) {
-    throw new CometError('STAY_AWAY')
-  }
-  let allowed: readonly string[] = []
-  const asked = toAsk(node, identity, rids)
-  if (asked.length > 0 && !session.closed) {
-    const applicant = { uid: session.uid, info: identity.info, session: session.toInfo() }
-    newcomer.isAsked = true
-    allowed = (await newcomer.until(mayEnterAll(node, applicant, asked))) ?? []
-    newcomer.isAsked = false
-  }
-  if (!session.closed) await newcomer.until(node.connectBatcher.join())
-  return allowed
-}
-
-/** Finds the rooms that `canEnter` is asked about: there is place for them besides those of `identify`. */
 function toAsk(node: Node, { rooms }: Identification, rids: ReadonlySet<string>): readonly string[] {
   if (rids.size === 0) return []
   const free = Math.max(0, node.options.maxRoomsPerSession - rooms.length)
   return Array.from(rids)
     .filter((rid) => !rooms.includes(rid))
     .slice(0, free)
+}
+
+/** Asks `canEnter` about rooms. Meanwhile `disconnect` can find the session. @returns those that it allowed */
+async function authorize(
+  node: Node,
+  newcomer: Newcomer,
+  { info }: Identification,
+  asked: readonly string[],
+): Promise<readonly string[]> {
+  const { session } = newcomer
+  const applicant = { uid: session.uid, info, session: session.toInfo() }
+  newcomer.isAsked = true
+  const allowed = await newcomer.until(mayEnterAll(node, applicant, asked))
+  newcomer.isAsked = false
+  return allowed ?? []
 }
 
 /**
@@ -209,22 +206,24 @@ async function admit(
   // Presence is asked in this step, and knows all that was changed before.
   watch.restart()
   const joined = joinPresence(node, newcomer, info, granted, watch)
-  await newcomer.until(joined)
-  // A session that has ended meanwhile is ended for presence, too, when this settles.
-  const { rooms, previous } = await joined
+  // A session that has ended meanwhile is ended for presence, too, when it answers.
+  const { rooms, previous } = (await newcomer.until(joined)) ?? (await joined)
   if (session.closed) return
-  const left: string[] = []
-  try {
-    const arrival = { newcomer, info, granted, watch }
-    left.push(...(await settleRooms(node, arrival, rooms)))
-    left.push(...(await limitRooms(node, arrival, rooms)))
-  } catch (error) {
-    // Its memberships stay for the grace, in which it may come back.
-    await closeSession(node, session, { code: 'GONE' })
-    throw error
+  let left: readonly string[] = []
+  if (rooms.length > 0) {
+    try {
+      const arrival = { newcomer, info, granted, watch }
+      left = await settleRooms(node, arrival, rooms)
+      left = [...left, ...(await limitRooms(node, arrival, rooms))]
+    } catch (error) {
+      // Its memberships stay for the grace, in which it may come back.
+      await closeSession(node, session, { code: 'GONE' })
+      throw error
+    }
+    if (session.closed) return
   }
-  if (session.closed) return
-  const refused = Array.from(new Set([...granted.refused, ...left])).filter((rid) => !session.rooms.has(rid))
+  const unwelcome = left.length === 0 ? granted.refused : Array.from(new Set([...granted.refused, ...left]))
+  const refused = unwelcome.filter((rid) => !session.rooms.has(rid))
   startStream(node, session, { position, start, previous, refused, recent })
   evictExcess(node, session)
 }

@@ -42,12 +42,14 @@ interface RecentEvents {
   readonly leftOut: readonly Target[]
 }
 
+const NONE: RecentEvents = { past: undefined, leftOut: [] }
+
 /**
  * Finds the last events of the rooms that a session is in, at most `limit` of each, up to the position where it starts.
  * After them comes a heartbeat with that position.
  */
 export function recentEventsOf(node: Node, session: Session, limit: number, start: string): RecentEvents {
-  if (limit <= 0) return { past: undefined, leftOut: [] }
+  if (limit <= 0) return NONE
   const skips = skipsOf(session)
   const last = (targets: readonly Target[]) => node.history.last(targets, limit, skips, start)
   const within: Target[] = []

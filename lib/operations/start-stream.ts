@@ -10,6 +10,8 @@ import { recentEventsOf } from './past.ts'
 /** The version of the control events that a client may meet. */
 const VERSION = 1
 
+const NONE: readonly Target[] = []
+
 /** Where a stream starts. */
 export interface StreamStart {
   /** The position that the client brought. */
@@ -31,11 +33,8 @@ export function startStream(
   const isNew = position === undefined
   const missed = missedBy(node, session, { position, start, previous, recent })
   const { past, leftOut } = recentEventsOf(node, session, isNew ? recent : 0, start)
-  const gaps = distinct([
-    ...unknownTo(node, session, { position, previous }),
-    ...(missed?.gaps ?? []),
-    ...leftOut,
-  ])
+  const unknown = unknownTo(node, session, { position, previous })
+  const gaps = distinct([unknown, missed?.gaps ?? NONE, leftOut])
   const isBehind = session.resume(past, missed?.events)
   const ready = {
     version: VERSION,
@@ -86,11 +85,12 @@ function unknownTo(
   session: Session,
   { position, previous }: Pick<StreamStart, 'position' | 'previous'>,
 ): readonly Target[] {
-  if (position !== undefined || previous === undefined) return []
+  if (position !== undefined || previous === undefined) return NONE
   return node.router.touched(session, previous.start)
 }
 
-function distinct(targets: readonly Target[]): readonly Target[] {
-  if (targets.length < 2) return targets
-  return Array.from(new Map(targets.map((target) => [targetKey(target), target])).values())
+/** Joins lists of targets, each target once. */
+function distinct(lists: readonly (readonly Target[])[]): readonly Target[] {
+  if (lists.every((list) => list.length === 0)) return NONE
+  return Array.from(new Map(lists.flat().map((target) => [targetKey(target), target])).values())
 }

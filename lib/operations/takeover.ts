@@ -78,7 +78,6 @@ export async function settleRooms(
   { newcomer, info, granted, watch }: Arrival,
   rooms: readonly SessionMembership[],
 ): Promise<readonly string[]> {
-  if (rooms.length === 0) return []
   const { session } = newcomer
   const named = new Set([...granted.identity, ...granted.url])
   const expelled: string[] = []

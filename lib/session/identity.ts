@@ -72,7 +72,7 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
       uid: flat(checkUid('uid', uid, maxIdBytes)),
       anonymous: false,
       expiresAt: expiresAt === undefined ? undefined : checkExpiry(expiresAt),
-      rooms: Array.from(new Set(rooms.map((rid) => flat(checkRid('rooms', rid, maxIdBytes))))),
+      rooms: rooms.length === 0 ? [] : checkRooms(rooms, maxIdBytes),
       info: info === undefined ? undefined : copyInfo(info),
     }
   } catch (cause) {
@@ -83,6 +83,10 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
       { cause },
     )
   }
+}
+
+function checkRooms(rooms: readonly unknown[], maxIdBytes: number): readonly string[] {
+  return Array.from(new Set(rooms.map((rid) => flat(checkRid('rooms', rid, maxIdBytes)))))
 }
 
 /** Copies the info, which presence keeps: as JSON, so that the app's object may change, and texts in it keep no others. */

@@ -1,4 +1,5 @@
 import type { CometError } from '../errors.ts'
+import { SmallSet } from '../util/small-set.ts'
 import type { Session } from './session.ts'
 
 /** A session that is not let in yet. */
@@ -38,13 +39,15 @@ export class Newcomer {
    * @returns undefined when the session has ended
    * @throws the refusal, or what the answer rejects with
    */
-  async until<T>(answer: Promise<T>): Promise<T | undefined> {
-    const ended = new Promise<undefined>((resolve) => {
-      this.#onEnd = () => resolve(undefined)
+  until<T>(answer: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const settle = (result?: T) => {
+        if (this.refusal !== undefined) reject(this.refusal)
+        else resolve(this.session.closed ? undefined : result)
+      }
+      this.#onEnd = settle
+      answer.then(settle, reject)
     })
-    const result = await Promise.race([answer, ended])
-    if (this.refusal !== undefined) throw this.refusal
-    return this.session.closed ? undefined : result
   }
 
   /** For Newcomers only. */
@@ -58,13 +61,13 @@ export class Newcomer {
  * presence, or their batch is not full.
  */
 export class Newcomers {
-  readonly #users = new Map<string, Set<Newcomer>>()
+  readonly #users = new Map<string, SmallSet<Newcomer>>()
 
   add(session: Session): Newcomer {
     const newcomer = new Newcomer(session)
-    const others = this.#users.get(session.uid)
-    if (others === undefined) this.#users.set(session.uid, new Set([newcomer]))
-    else others.add(newcomer)
+    const own = this.#users.get(session.uid) ?? new SmallSet()
+    if (own.size === 0) this.#users.set(session.uid, own)
+    own.add(newcomer)
     return newcomer
   }
 
@@ -78,11 +81,11 @@ export class Newcomers {
   }
 
   ofUser(uid: string): Iterable<Newcomer> {
-    return this.#users.get(uid) ?? []
+    return this.#users.get(uid)?.members ?? []
   }
 
   all(): Newcomer[] {
-    return Array.from(this.#users.values(), (newcomers) => Array.from(newcomers)).flat()
+    return Array.from(this.#users.values(), ({ members }) => Array.from(members)).flat()
   }
 
   /** A session has ended: nobody need wait for its admission any more. */

@@ -57,8 +57,9 @@ export class Replay {
   #addedBytes = 0
 
   get isEmpty(): boolean {
-    const isEmpty = (source: ReplaySource | undefined) => source?.next === undefined
-    return isEmpty(this.#past) && isEmpty(this.#missed) && this.#next === this.#items.length
+    return (
+      this.#next === this.#items.length && this.#past?.next === undefined && this.#missed?.next === undefined
+    )
   }
 
   /** Tells whether too much was published during the replay. @param maxBytes the limit for bytes of its own */
@@ -100,6 +101,7 @@ export class Replay {
    * @returns its frames; none when nothing is left
    */
   take(onGap?: (targets: readonly Target[]) => void): Buffer[] {
+    if (this.isEmpty) return []
     const frames: Buffer[] = []
     // One gap per target is enough, until the client gets an event of that target again.
     const lost = new Set<string>()

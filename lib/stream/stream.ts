@@ -225,14 +225,12 @@ export abstract class Stream implements TransportListener {
   /** @param frames at least one */
   #start(frames: readonly Buffer[]): void {
     this.#state = 'open'
-    const [opening, ...rest] = new WriteBatch(
-      this.#firstBlock === undefined ? frames : [this.#firstBlock, ...frames],
-    ).parts
+    const { parts } = new WriteBatch(this.#firstBlock === undefined ? frames : [this.#firstBlock, ...frames])
     this.#firstBlock = undefined
-    const queue = new WriteQueue(rest)
+    const rest = parts.slice(1)
     try {
-      if (!this.#transport.open(opening as WriteBatch) || !queue.drain(this.#transport))
-        this.#writeQueue = queue
+      if (this.#transport.open(parts[0] as WriteBatch)) this.#writeParts(rest)
+      else this.#writeQueue = new WriteQueue(rest)
     } catch (error) {
       // As before: without a head, the transport is left untouched.
       if (!this.closed) this.#state = 'opening'
@@ -248,6 +246,7 @@ export abstract class Stream implements TransportListener {
   }
 
   #writeParts(parts: readonly WriteBatch[]): void {
+    if (parts.length === 0) return
     const queue = new WriteQueue(parts)
     if (!queue.drain(this.#transport)) this.#writeQueue = queue
   }
