@@ -54,8 +54,6 @@ export class Http1Channel implements Channel {
     // `server.close()` would wait for a connection that is kept alive. Clients that were not told would send their next
     // request on a connection that just ends.
     res.setHeader('Connection', 'close')
-    // Node.js would add this header itself; setting it here lets `mayBypassResponse` check it.
-    if (res.req.httpVersion === '1.1') res.setHeader('Transfer-Encoding', 'chunked')
     // Corked, so that the head and the first bytes leave in one packet.
     connection.cork()
     try {

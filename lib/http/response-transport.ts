@@ -97,7 +97,7 @@ export class ResponseTransport implements Transport {
   #takeBack(): void {
     if (this.#res.headersSent) return
     for (const [name] of HEADERS) this.#res.removeHeader(name)
-    for (const name of ['Connection', 'Transfer-Encoding']) this.#res.removeHeader(name)
+    this.#res.removeHeader('Connection')
   }
 
   write(batch: WriteBatch): boolean {

@@ -13,7 +13,7 @@ import type { Connection } from './messages.ts'
 export function mayBypassResponse(res: ServerResponse, connection: Connection): boolean {
   return (
     res.socket === connection &&
-    res.getHeader('Transfer-Encoding') === 'chunked' &&
+    res.chunkedEncoding === true &&
     res.getHeader('Content-Encoding') === undefined &&
     String(res.getHeader('Cache-Control')).includes('no-transform') &&
     (res.write === ServerResponse.prototype.write || isCompression(res))

@@ -7,8 +7,13 @@ interface Line {
   readonly onClose: () => void
 }
 
-/** Connections on which requests wait or have waited; `'ended'` where a stream was opened, which ends its connection. */
-const lines = new WeakMap<Connection, Line | 'ended'>()
+/**
+ * The key of a connection's Line; `'ended'` where a stream was opened, which ends its connection. A property, because
+ * the garbage collector takes long for a WeakMap with an entry for each stream.
+ */
+const LINE = Symbol('comet-sse.line')
+
+type LinedConnection = Connection & { [LINE]?: Line | 'ended' }
 
 /**
  * Waits until the response to a request is the next one on its connection (HTTP/1.1 pipelining). What Comet did for it
@@ -38,17 +43,17 @@ export function turnOf(req: Request, res: Response): true | Promise<boolean> {
 }
 
 /** Tells the requests that wait on a connection, and those that will come, that a stream is before them. */
-export function endLine(connection: Connection): void {
-  const line = lines.get(connection)
-  lines.set(connection, 'ended')
+export function endLine(connection: LinedConnection): void {
+  const line = connection[LINE]
+  connection[LINE] = 'ended'
   if (line !== undefined && line !== 'ended') dismiss(line)
 }
 
-function lineOf(connection: Connection): Line | 'ended' {
-  const known = lines.get(connection)
+function lineOf(connection: LinedConnection): Line | 'ended' {
+  const known = connection[LINE]
   if (known !== undefined) return known
   const line: Line = { waiting: new Set(), onClose: () => dismiss(line) }
-  lines.set(connection, line)
+  connection[LINE] = line
   return line
 }
 
