@@ -1,9 +1,12 @@
+import type { Delivery } from '../ports/broker.ts'
 import { type Target, targetKey, targetOfKey } from '../protocol/target.ts'
 import type { ReplayItem, ReplaySource } from '../stream/replay.ts'
-import type { HistoryEntry, TargetHistory } from './history-entry.ts'
+import type { EventTable } from './event-table.ts'
+import { HistoryEntry } from './history-entry.ts'
+import type { TargetHistory } from './target-history.ts'
 
-/** Tells which events a reader does not get. */
-export type Skips = (event: HistoryEntry) => boolean
+/** Tells which events a reader does not get, by their option `except`. */
+export type Skips = (except: Delivery['except']) => boolean
 
 /** The events of one target that are still to be read. */
 interface Head {
@@ -22,13 +25,15 @@ interface Head {
  */
 export class HistoryCursor implements ReplaySource {
   readonly #histories: ReadonlyMap<string, TargetHistory>
+  readonly #events: EventTable
   readonly #skips: Skips
   /** A binary heap: the target whose event comes next is the first. Each head stands on an event that is not skipped. */
   #heads: Head[] = []
 
   /** @param histories the records of all targets, by key */
-  constructor(histories: ReadonlyMap<string, TargetHistory>, skips: Skips) {
+  constructor(histories: ReadonlyMap<string, TargetHistory>, events: EventTable, skips: Skips) {
     this.#histories = histories
+    this.#events = events
     this.#skips = skips
   }
 
@@ -42,11 +47,11 @@ export class HistoryCursor implements ReplaySource {
     for (const { key, ordinal, last } of this.#heads) {
       const history = this.#histories.get(key)
       if (history === undefined) continue
-      const { entries } = history
-      for (let at = firstFrom(history, ordinal); at < entries.length; at += 1) {
-        const entry = entries[at] as HistoryEntry
-        if (entry.ordinal > last) break
-        if (!this.#skips(entry)) bytes += entry.bytes
+      const { slots, end } = history
+      for (let at = this.#firstFrom(history, ordinal); at < end; at += 1) {
+        const slot = slots[at] as number
+        if (this.#events.ordinalOf(slot) > last) break
+        if (!this.#skips(this.#events.exceptOf(slot))) bytes += this.#events.sizeOf(slot)
       }
     }
     return bytes
@@ -54,9 +59,9 @@ export class HistoryCursor implements ReplaySource {
 
   /** Adds the events of a target from one index up to another one. Called before the first `take`. */
   add(history: TargetHistory, from: number, to: number): void {
-    const { key, entries } = history
+    const { key, slots } = history
     if (from >= to) return
-    const head = { key, ordinal: 0, last: (entries[to - 1] as HistoryEntry).ordinal }
+    const head = { key, ordinal: 0, last: this.#events.ordinalOf(slots[to - 1] as number) }
     if (!this.#moveTo(head, history, from)) return
     this.#heads.push(head)
     this.#rise()
@@ -67,12 +72,13 @@ export class HistoryCursor implements ReplaySource {
     if (head === undefined) return undefined
     const { key, ordinal } = head
     const history = this.#histories.get(key)
-    const at = history === undefined ? 0 : firstFrom(history, ordinal)
-    const entry = history?.entries[at]
-    const isThere = entry?.ordinal === ordinal
+    const at = history === undefined ? 0 : this.#firstFrom(history, ordinal)
+    const slot = history !== undefined && at < history.end ? history.slots[at] : undefined
+    const isThere = slot !== undefined && this.#events.ordinalOf(slot) === ordinal
     if (!this.#moveTo(head, history, isThere ? at + 1 : at)) this.#removeFirst()
     this.#sink()
-    return isThere ? entry : { ordinal, target: targetOfKey(key), frame: undefined, ownBytes: 0 }
+    if (isThere) return new HistoryEntry(this.#events, slot)
+    return { ordinal, target: targetOfKey(key), frame: undefined, ownBytes: 0 }
   }
 
   /** Leaves out what is still to be read of a target. */
@@ -84,15 +90,28 @@ export class HistoryCursor implements ReplaySource {
 
   /** Moves a head to the first event from an index on that is not skipped. @returns false when there is none */
   #moveTo(head: Head, history: TargetHistory | undefined, index: number): boolean {
-    const entries = history?.entries ?? []
-    for (let at = index; at < entries.length; at += 1) {
-      const entry = entries[at] as HistoryEntry
-      if (entry.ordinal > head.last) return false
-      if (this.#skips(entry)) continue
-      head.ordinal = entry.ordinal
+    if (history === undefined) return false
+    const { slots, end } = history
+    for (let at = index; at < end; at += 1) {
+      const slot = slots[at] as number
+      const ordinal = this.#events.ordinalOf(slot)
+      if (ordinal > head.last) return false
+      if (this.#skips(this.#events.exceptOf(slot))) continue
+      head.ordinal = ordinal
       return true
     }
     return false
+  }
+
+  /** Finds the index of the first event from an ordinal on, by binary search. */
+  #firstFrom({ slots, head, end }: TargetHistory, ordinal: number): number {
+    let [low, high] = [head, end]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#events.ordinalOf(slots[middle] as number) >= ordinal) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 
   #removeFirst(): void {
@@ -134,15 +153,4 @@ function swap(heads: Head[], one: number, other: number): void {
   const head = heads[one] as Head
   heads[one] = heads[other] as Head
   heads[other] = head
-}
-
-/** Finds the index of the first event from an ordinal on, by binary search. */
-function firstFrom({ entries, head }: TargetHistory, ordinal: number): number {
-  let [low, high] = [head, entries.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((entries[middle] as HistoryEntry).ordinal >= ordinal) high = middle
-    else low = middle + 1
-  }
-  return low
 }

@@ -3,15 +3,10 @@ import type { Target } from '../protocol/target.ts'
 import { targetKey } from '../protocol/target.ts'
 import { flat } from '../util/flat.ts'
 import { HistoryCursor, type Skips } from './cursor.ts'
+import { costOfEvent, EventTable } from './event-table.ts'
 import { Eviction } from './eviction.ts'
-import {
-  costOfEntry,
-  HistoryEntry,
-  LowWaterMark,
-  type Place,
-  TargetHistory,
-  wholeTime,
-} from './history-entry.ts'
+import { HistoryEntry } from './history-entry.ts'
+import { LowWaterMark, type Place, TargetHistory } from './target-history.ts'
 
 /** The bounds of a {@link History}. */
 export interface HistoryBounds {
@@ -49,14 +44,11 @@ export class History {
   readonly #bounds: HistoryBounds
   readonly #compare: ComparePositions
   readonly #targets = new Map<string, TargetHistory>()
-  /** The ends of the list of all entries by age. */
-  #oldest: HistoryEntry | undefined
-  #newest: HistoryEntry | undefined
-  /** Of all targets that have no entry: the newest event that any of them lost. */
+  readonly #events = new EventTable()
+  /** Of all targets that have no event: the newest event that any of them lost. */
   readonly #lowWaterMark: LowWaterMark
   readonly #eviction: Eviction<TargetHistory>
-  #count = 0
-  /** Runs while something is stored, so that old entries go even when nothing new comes. */
+  /** Runs while something is stored, so that old events go even when nothing new comes. */
   #expiry: NodeJS.Timeout | undefined
 
   /** @param start the position from which this node hears events */
@@ -69,41 +61,52 @@ export class History {
 
   get size(): { readonly events: number; readonly targets: number; readonly bytes: number } {
     const { bytes, emptied } = this.#eviction
-    return { events: this.#count, targets: this.#targets.size - emptied, bytes }
+    return { events: this.#events.count, targets: this.#targets.size - emptied, bytes }
   }
 
   /**
    * Stores an event. When there are too many bytes, targets that use most give up their oldest events.
    *
+   * @param frame its block, with its position as `id:`
    * @param ordinal higher than that of every event before
-   * @returns undefined when the bounds leave no room for it; its target is incomplete from here on
+   * @returns the slot of its {@link entry}. Undefined when the bounds leave no room for it; its target is incomplete from
+   *   here on
    */
-  append(delivery: Delivery, frame: Buffer, ordinal: number): HistoryEntry | undefined {
+  append(delivery: Delivery, frame: Buffer, ordinal: number): number | undefined {
     if (this.#bounds.count < 1) {
       this.#lowWaterMark.raise({ position: flat(delivery.position), ordinal })
       return undefined
     }
     const history = this.#historyOf(targetKey(delivery))
-    const entry = this.#fits(history, delivery, frame)
-      ? this.#add(new HistoryEntry(delivery, frame, history, ordinal, this.#newest))
-      : this.#lose(history, { position: flat(delivery.position), ordinal })
-    this.expire()
+    const time = wholeTime()
+    const cost = costOfEvent(frame.length, delivery.except)
+    let slot: number | undefined
+    if (cost + costOfTarget(history.key) <= this.#bounds.bytes) {
+      slot = this.#events.add(history, frame, { ordinal, time, except: delivery.except })
+      history.add(slot)
+      this.#eviction.resize(history, history.bytes + cost)
+      if (history.count > this.#bounds.count) this.#evictOldest(history)
+    } else {
+      this.#lose(history, { position: flat(delivery.position), ordinal }, time)
+    }
+    this.#expireUpTo(time - this.#bounds.age)
     for (let full = this.#eviction.victim(); full !== undefined; full = this.#eviction.victim()) {
       this.#evictOldest(full)
       this.#eviction.takeTurn(full)
     }
     this.#expiry ??= this.#expireIn(this.#bounds.age)
     // It may have been the largest one itself.
-    return entry?.isEvicted ? undefined : entry
+    return slot !== undefined && this.#events.ordinalOf(slot) === ordinal ? slot : undefined
   }
 
-  /** Evicts the entries that are older than the bound, and forgets the targets that lost all of theirs by then. */
+  /** The event in a slot that {@link append} has just returned. */
+  entry(slot: number): HistoryEntry {
+    return new HistoryEntry(this.#events, slot)
+  }
+
+  /** Evicts the events that are older than the bound, and forgets the targets that lost all of theirs by then. */
   expire(): void {
-    const limit = wholeTime() - this.#bounds.age
-    while (this.#oldest !== undefined && this.#oldest.time <= limit) {
-      this.#evictOldest(this.#oldest.history, limit)
-    }
-    this.#dropEmptied(limit)
+    this.#expireUpTo(wholeTime() - this.#bounds.age)
   }
 
   /** Stops the timer. */
@@ -114,14 +117,14 @@ export class History {
   /** Finds what the targets were sent after a position, and which of them are incomplete. */
   since(position: string, targets: Iterable<Target>, skips: Skips = skipsNone): Missed {
     this.expire()
-    const events = new HistoryCursor(this.#targets, skips)
+    const events = new HistoryCursor(this.#targets, this.#events, skips)
     const gaps: Target[] = []
     for (const target of targets) {
       const history = this.#targets.get(targetKey(target))
       const order = this.#compare((history ?? this.#lowWaterMark).position, position)
       if (order === undefined || order > 0) gaps.push(target)
       if (order !== undefined && history !== undefined) {
-        events.add(history, this.#firstAfter(history, position), history.entries.length)
+        events.add(history, this.#firstAfter(history, position), history.end)
       }
     }
     return { events, gaps }
@@ -135,11 +138,11 @@ export class History {
    */
   last(targets: Iterable<Target>, limit: number, skips: Skips = skipsNone, upTo?: string): HistoryCursor {
     this.expire()
-    const events = new HistoryCursor(this.#targets, skips)
+    const events = new HistoryCursor(this.#targets, this.#events, skips)
     for (const target of targets) {
       const history = this.#targets.get(targetKey(target))
       if (history === undefined) continue
-      const end = upTo === undefined ? history.entries.length : this.#firstAfter(history, upTo)
+      const end = upTo === undefined ? history.end : this.#firstAfter(history, upTo)
       events.add(history, Math.max(history.head, end - limit), end)
     }
     return events
@@ -150,14 +153,24 @@ export class History {
     this.expire()
     const history = this.#targets.get(targetKey(target))
     if (history === undefined || limit <= 0) return []
-    const { entries, head } = history
-    return entries.slice(Math.max(head, entries.length - limit)) as HistoryEntry[]
+    const { slots, head, end } = history
+    return slots.slice(Math.max(head, end - limit), end).map((slot) => this.entry(slot))
+  }
+
+  #expireUpTo(limit: number): void {
+    const events = this.#events
+    for (let slot = events.oldest; slot !== undefined && events.timeOf(slot) <= limit; slot = events.oldest) {
+      this.#evictOldest(events.historyOf(slot), limit)
+    }
+    this.#dropEmptied(limit)
   }
 
   #expireIn(milliseconds: number): NodeJS.Timeout {
     const timer = setTimeout(() => {
       this.expire()
-      const oldest = Math.min(this.#oldest?.time ?? Number.POSITIVE_INFINITY, this.#eviction.firstLoss)
+      const first = this.#events.oldest
+      const time = first === undefined ? Number.POSITIVE_INFINITY : this.#events.timeOf(first)
+      const oldest = Math.min(time, this.#eviction.firstLoss)
       this.#expiry =
         oldest === Number.POSITIVE_INFINITY
           ? undefined
@@ -176,39 +189,22 @@ export class History {
     return history
   }
 
-  #fits({ key }: TargetHistory, delivery: Delivery, frame: Buffer): boolean {
-    return costOfEntry(delivery, frame.length) + costOfTarget(key) <= this.#bounds.bytes
-  }
-
-  #add(entry: HistoryEntry): HistoryEntry {
-    const { history } = entry
-    if (this.#newest === undefined) this.#oldest = entry
-    else this.#newest.newer = entry
-    this.#newest = entry
-    history.add(entry)
-    this.#count += 1
-    this.#eviction.resize(history, history.bytes + entry.cost)
-    if (history.entries.length - history.head > this.#bounds.count) this.#evictOldest(history)
-    return entry
-  }
-
   /** Marks a target as incomplete from an event on that is not stored. */
-  #lose(history: TargetHistory, place: Place): undefined {
+  #lose(history: TargetHistory, place: Place, time: number): void {
     history.raise(place)
-    history.lostAt = wholeTime()
+    history.lostAt = time
     this.#dropEmptied()
   }
 
   /** @param limit the time up to which the loss of an event is so long ago that its target is forgotten with it */
   #evictOldest(history: TargetHistory, limit = Number.NEGATIVE_INFINITY): void {
-    const entry = history.shift()
-    const bytes = history.bytes - entry.cost
-    if (entry.older === undefined) this.#oldest = entry.newer
-    else entry.older.newer = entry.newer
-    if (entry.newer === undefined) this.#newest = entry.older
-    else entry.newer.older = entry.older
-    entry.evict()
-    this.#count -= 1
+    const events = this.#events
+    const slot = history.oldest
+    history.raise({ position: events.positionOf(slot), ordinal: events.ordinalOf(slot) })
+    history.lostAt = Math.max(history.lostAt, events.timeOf(slot))
+    const bytes = history.bytes - events.costOf(slot)
+    history.shift()
+    events.delete(slot)
     if (!history.isEmpty) {
       this.#eviction.resize(history, bytes)
       return
@@ -233,16 +229,21 @@ export class History {
     this.#lowWaterMark.raise(history)
   }
 
-  /** Finds the index of the first entry after a position, by binary search. */
-  #firstAfter({ entries, head }: TargetHistory, position: string): number {
-    let [low, high] = [head, entries.length]
+  /** Finds the index of the first event after a position, by binary search. */
+  #firstAfter({ slots, head, end }: TargetHistory, position: string): number {
+    let [low, high] = [head, end]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#compare((entries[middle] as HistoryEntry).position, position) ?? 1) > 0) high = middle
+      if ((this.#compare(this.#events.positionOf(slots[middle] as number), position) ?? 1) > 0) high = middle
       else low = middle + 1
     }
     return low
   }
+}
+
+/** The time on the clock of `performance.now()`, in whole milliseconds: V8 keeps other numbers as objects. */
+function wholeTime(): number {
+  return Math.floor(performance.now())
 }
 
 function skipsNone(): boolean {

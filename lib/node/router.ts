@@ -1,6 +1,6 @@
 import type { Skips } from '../history/cursor.ts'
+import { unpooled } from '../history/frame-store.ts'
 import type { History, Missed } from '../history/history.ts'
-import { unpooled } from '../history/history-entry.ts'
 import type { Hooks } from '../hooks/hooks.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Delivery } from '../ports/broker.ts'
@@ -41,9 +41,8 @@ export class Router {
     const { history, counters } = this.#context
     this.#ordinal += 1
     const frame = encodeBlock({ id: position, data: evt })
-    let item: ReplayItem | undefined = this.#isStored(delivery)
-      ? history.append(delivery, frame, this.#ordinal)
-      : undefined
+    const slot = this.#isStored(delivery) ? history.append(delivery, frame, this.#ordinal) : undefined
+    let item: ReplayItem | undefined
     for (const session of this.#receivers(delivery)) {
       if (isExcepted(session, except)) continue
       counters.delivered += 1
@@ -51,14 +50,14 @@ export class Router {
         session.push(frame)
         continue
       }
-      item ??= this.#passingItem(delivery, frame)
+      item ??= slot === undefined ? this.#passingItem(delivery, frame) : history.entry(slot)
       session.addToReplay(item)
     }
   }
 
   /** Finds what a session missed after a position, without the events whose option `except` names it. */
   missed(session: Session, position: string): Missed {
-    const skips: Skips = ({ except }) => isExcepted(session, except)
+    const skips: Skips = (except) => isExcepted(session, except)
     return this.#context.history.since(position, this.#targetsOf(session), skips)
   }
 

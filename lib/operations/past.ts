@@ -68,7 +68,7 @@ export function recentEventsOf(node: Node, session: Session, limit: number, star
 }
 
 function skipsOf(session: Session): Skips {
-  return ({ except }) => isExcepted(session, except)
+  return (except) => isExcepted(session, except)
 }
 
 /** Charges a user for past events. Anonymous clients have a new uid each time, so they are not limited here. */
@@ -114,15 +114,17 @@ class PastEvents implements PastSource {
   }
 }
 
-/** The blocks of large events without an id, for as long as somebody is being sent them. */
-const largeFrames = new WeakMap<HistoryEntry, WeakRef<Buffer>>()
+/** The blocks of large events without an id, by those with it, for as long as somebody is being sent them. */
+const largeFrames = new WeakMap<Buffer, WeakRef<Buffer>>()
 
 /** Encodes the block of a past event. It has no `id:`, which would move the client's position back. */
-function pastFrame(event: HistoryEntry): Buffer {
-  if (event.bytes < LARGE_BYTES) return encodeBlock({ data: event.evt })
-  const known = largeFrames.get(event)?.deref()
+function pastFrame(event: HistoryEntry): Buffer | undefined {
+  const { frame } = event
+  if (frame === undefined) return undefined
+  if (frame.length < LARGE_BYTES) return encodeBlock({ data: event.evt })
+  const known = largeFrames.get(frame)?.deref()
   if (known !== undefined) return known
-  const frame = encodeBlock({ data: event.evt })
-  largeFrames.set(event, new WeakRef(frame))
-  return frame
+  const past = encodeBlock({ data: event.evt })
+  largeFrames.set(frame, new WeakRef(past))
+  return past
 }

@@ -31,6 +31,24 @@ export function encodeBlock({ event, id, retry, data }: Block): Buffer {
   return Buffer.from(`${text}\n`)
 }
 
+const LF = 10
+
+/** Decodes the position of a block that {@link encodeBlock} made of `data` and `id`. */
+export function idOf(block: Buffer): string {
+  return block.toString('utf8', lastLineOf(block) + 'id: '.length, block.length - 2)
+}
+
+/** Decodes the text of a block that {@link encodeBlock} made of `data` and `id`: its line ends are LF. */
+export function dataOf(block: Buffer): string {
+  const lines = block.toString('utf8', 'data: '.length, lastLineOf(block) - 1)
+  return lines.includes('\n') ? lines.replaceAll('\ndata: ', '\n') : lines
+}
+
+/** Finds where the last line of a block begins. The block ends with two line ends. */
+function lastLineOf(block: Buffer): number {
+  return block.lastIndexOf(LF, -3) + 1
+}
+
 /** The positions that may be written into `comet.none`: no character of them has a meaning in any format. */
 const SAFE_ID = /^[\w.:-]{1,256}$/
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { HistoryCursor } from '../../../lib/history/cursor.ts'
+import type { HistoryCursor, Skips } from '../../../lib/history/cursor.ts'
 import { History } from '../../../lib/history/history.ts'
 import { HistoryEntry } from '../../../lib/history/history-entry.ts'
 import { type Target, targetKey } from '../../../lib/protocol/target.ts'
@@ -50,7 +50,7 @@ class Model {
   }
 }
 
-const skips = ({ except }: HistoryEntry) => except !== undefined
+const skips: Skips = (except) => except !== undefined
 
 function show(cursor: HistoryCursor): string | undefined {
   const item = cursor.take()

@@ -153,7 +153,8 @@ describe('History with more events than it has room for', () => {
     for (let index = 1; index < 8_000; index += 1) {
       append(history, { rid: `${index % 4}` }, index % 4 === 0 ? 4_000 : 500, index)
     }
-    const bytes = (rid: string) => history.recent({ rid }, COUNT).reduce((sum, { cost }) => sum + cost, 0)
+    const bytes = (rid: string) =>
+      history.recent({ rid }, COUNT).reduce((sum, { frame }) => sum + (frame?.length ?? 0) + 150, 0)
     const shares = ['0', '1', '2', '3'].map(bytes)
     assert.ok(Math.max(...shares) <= 2 * Math.min(...shares) + 10_000, `${shares}`)
   })
@@ -161,7 +162,7 @@ describe('History with more events than it has room for', () => {
   it('does not store an event that only quiet targets could make room for, and says so', () => {
     const { history } = new Measured(100_000)
     for (let user = 1; user <= 60; user += 1) append(history, { uid: `${user}` }, 200, user)
-    assert.equal(append(history, { rid: 'files' }, 30_000, 61), undefined)
+    assert.equal(append(history, { rid: 'files' }, 70_000, 61), undefined)
     assert.equal(history.size.events, 60)
     assert.deepEqual(history.since('60', [{ rid: 'files' }]).gaps, [{ rid: 'files' }])
   })
@@ -170,7 +171,7 @@ describe('History with more events than it has room for', () => {
     const { history } = new Measured(100_000)
     for (let user = 1; user <= 60; user += 1) append(history, { uid: `${user}` }, 200, user)
     // One is larger than the whole room, one than what is left of it.
-    append(history, { rid: 'files' }, 30_000, 61)
+    append(history, { rid: 'files' }, 70_000, 61)
     append(history, { rid: 'films' }, 300_000, 62)
     const others = [{ uid: 'new' }, { rid: 'den' }, {}, { uid: '7' }]
     const { events, gaps } = history.since('60', others)

@@ -189,7 +189,7 @@ describe('History', () => {
       const [event] = history.recent({ rid: 'a' }, 1)
       const frame = encodeBlock({ id: String(index + 1), data })
       assert.deepEqual(event?.frame, frame)
-      assert.equal(event?.frame, event?.frame)
+      if (size > 4_096) assert.equal(event?.frame, event?.frame, 'not shared')
     }
   })
 })
