@@ -183,8 +183,8 @@ export class Comet<Events = EventMap> {
   }
 
   /**
-   * Lists the events that the history stores for a user (`uid`), else a room (`rid`), else the world, oldest first. The line
-   * ends of their texts are LF, as clients get them.
+   * Lists the events that the history stores for a user (`uid`), else a room (`rid`), else the world, oldest first. The
+   * line ends of their texts are LF, as clients get them.
    *
    * @param options.limit the number of latest events. Default: all
    * @throws CometError INVALID_TARGET, INVALID_OPTION

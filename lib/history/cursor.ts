@@ -103,15 +103,9 @@ export class HistoryCursor implements ReplaySource {
     return false
   }
 
-  /** Finds the index of the first event from an ordinal on, by binary search. */
-  #firstFrom({ slots, head, end }: TargetHistory, ordinal: number): number {
-    let [low, high] = [head, end]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#events.ordinalOf(slots[middle] as number) >= ordinal) high = middle
-      else low = middle + 1
-    }
-    return low
+  /** Finds the index of the first event from an ordinal on. */
+  #firstFrom(history: TargetHistory, ordinal: number): number {
+    return history.firstIndex((slot) => this.#events.ordinalOf(slot) >= ordinal)
   }
 
   #removeFirst(): void {

@@ -1,4 +1,5 @@
 import { Column } from '../util/column.ts'
+import { unpooled } from '../util/pooled.ts'
 
 /** The size of a slab, in bytes. */
 const SLAB_BYTES = 65_536
@@ -100,15 +101,4 @@ export class FrameStore {
     slab.slots = []
     for (const slot of slots) if (this.#slabs.get(slot) === slab) this.put(slot, this.get(slot))
   }
-}
-
-/**
- * Copies a Buffer that is a slice of Node.js's shared 8 KiB pool, and would keep the whole page in memory. For what keeps
- * it longer than a turn.
- */
-export function unpooled(frame: Buffer): Buffer {
-  if (frame.buffer.byteLength === frame.length) return frame
-  const own = Buffer.allocUnsafeSlow(frame.length)
-  frame.copy(own)
-  return own
 }

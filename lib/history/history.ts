@@ -229,15 +229,9 @@ export class History {
     this.#lowWaterMark.raise(history)
   }
 
-  /** Finds the index of the first event after a position, by binary search. */
-  #firstAfter({ slots, head, end }: TargetHistory, position: string): number {
-    let [low, high] = [head, end]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#compare(this.#events.positionOf(slots[middle] as number), position) ?? 1) > 0) high = middle
-      else low = middle + 1
-    }
-    return low
+  /** Finds the index of the first event after a position. */
+  #firstAfter(history: TargetHistory, position: string): number {
+    return history.firstIndex((slot) => (this.#compare(this.#events.positionOf(slot), position) ?? 1) > 0)
   }
 }
 

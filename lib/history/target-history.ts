@@ -67,6 +67,20 @@ export class TargetHistory extends LowWaterMark implements Evictable<TargetHisto
     return this.end - this.head
   }
 
+  /**
+   * Finds the index of the first event that `isAfter` tells true of, by binary search. It tells true of all that come
+   * after that one, too.
+   */
+  firstIndex(isAfter: (slot: number) => boolean): number {
+    let [low, high] = [this.head, this.end]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isAfter(this.slots[middle] as number)) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
   add(slot: number): void {
     if (this.end === this.slots.length) this.#grow()
     this.slots[this.end] = slot

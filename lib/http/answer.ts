@@ -51,11 +51,11 @@ function build(status: number, json?: string, headers: Record<string, string> = 
 export function send(res: Response, { status, headers, body }: Answer): void {
   res.statusCode = status
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
-  if (body !== undefined)
-    res.setHeader('Content-Length', Buffer.byteLength(body))
-    // Apart from the end, so that a session that was stored before still gets its cookie.
-    // The overloads of HTTP/1 and HTTP/2 differ, and all of them take a status.
-  ;(res as { writeHead(status: number): unknown }).writeHead(status)
+  if (body !== undefined) res.setHeader('Content-Length', Buffer.byteLength(body))
+  // The overloads of HTTP/1 and HTTP/2 differ, and all of them take a status.
+  const head: { writeHead(status: number): unknown } = res
+  // Apart from the end, so that a session that was stored before still gets its cookie.
+  head.writeHead(status)
   withoutSession(res, () => {
     if (body === undefined) res.end()
     else res.end(body)

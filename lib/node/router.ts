@@ -1,5 +1,4 @@
 import type { Skips } from '../history/cursor.ts'
-import { unpooled } from '../history/frame-store.ts'
 import type { History, Missed } from '../history/history.ts'
 import type { Hooks } from '../hooks/hooks.ts'
 import type { ResolvedOptions } from '../options.ts'
@@ -9,6 +8,7 @@ import type { Registry } from '../session/registry.ts'
 import type { Session } from '../session/session.ts'
 import type { ReplayItem } from '../stream/replay.ts'
 import { encodeBlock } from '../stream/sse.ts'
+import { unpooled } from '../util/pooled.ts'
 
 /** The part of the node that the router uses. */
 interface RouterContext {

@@ -1,3 +1,5 @@
+import { isPooled } from '../util/pooled.ts'
+
 /** Ends a chunk's size line, and its data (RFC 9112, section 7.1). */
 const CRLF = '\r\n'
 
@@ -144,10 +146,6 @@ export class WriteBatch {
     chunk.write(CRLF, at, 'latin1')
     return chunk
   }
-}
-
-function isPooled(frame: Buffer): boolean {
-  return frame.buffer.byteLength > frame.length
 }
 
 /** Joins frames in a Buffer that is no slice of a page. */

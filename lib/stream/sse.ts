@@ -41,7 +41,7 @@ export function idOf(block: Buffer): string {
 /** Decodes the text of a block that {@link encodeBlock} made of `data` and `id`: its line ends are LF. */
 export function dataOf(block: Buffer): string {
   const lines = block.toString('utf8', 'data: '.length, lastLineOf(block) - 1)
-  return lines.includes('\n') ? lines.replaceAll('\ndata: ', '\n') : lines
+  return lines.replaceAll('\ndata: ', '\n')
 }
 
 /** Finds where the last line of a block begins. The block ends with two line ends. */

@@ -189,7 +189,13 @@ describe('History', () => {
       const [event] = history.recent({ rid: 'a' }, 1)
       const frame = encodeBlock({ id: String(index + 1), data })
       assert.deepEqual(event?.frame, frame)
-      if (size > 4_096) assert.equal(event?.frame, event?.frame, 'not shared')
+      const [first, second] = [event?.frame, event?.frame]
+      assert.deepEqual(
+        [second?.buffer === first?.buffer, second?.byteOffset],
+        [true, first?.byteOffset],
+        'a copy',
+      )
+      if (size > 4_096) assert.equal(second, first)
     }
   })
 })
