@@ -2,6 +2,7 @@ import type { Delivery } from '../ports/broker.ts'
 import { dataOf, idOf } from '../stream/sse.ts'
 import { Column } from '../util/column.ts'
 import { flat } from '../util/flat.ts'
+import { Numbered } from '../util/numbered.ts'
 import { FrameStore } from './frame-store.ts'
 import type { TargetHistory } from './target-history.ts'
 
@@ -25,7 +26,9 @@ const EXCEPT_BYTES = 150
 export class EventTable {
   readonly #ordinals = Column.ofNumbers()
   readonly #times = Column.ofNumbers()
-  readonly #histories = Column.ofObjects<TargetHistory>()
+  /** The number of each event's target. */
+  readonly #targetNumbers = Column.ofIntegers()
+  readonly #targets = new Numbered<TargetHistory>()
   /** The neighbours in the list of all events, by age. It is doubly linked: an event can leave from the middle. */
   readonly #older = Column.ofIntegers()
   readonly #newer = Column.ofIntegers()
@@ -48,7 +51,18 @@ export class EventTable {
     return this.#oldest === NONE ? undefined : this.#oldest
   }
 
+  /** Adds a target, which has no event yet. */
+  addTarget(history: TargetHistory): void {
+    history.number = this.#targets.add(history)
+  }
+
+  /** Deletes a target that has no event any more. */
+  deleteTarget({ number }: TargetHistory): void {
+    this.#targets.delete(number)
+  }
+
   /**
+   * @param history one that was added
    * @param frame the event's block: its data and its position as `id:`
    * @param time of now, in whole milliseconds
    * @returns its slot
@@ -61,7 +75,7 @@ export class EventTable {
     const slot = this.#takeSlot()
     this.#ordinals.set(slot, ordinal)
     this.#times.set(slot, time)
-    this.#histories.set(slot, history)
+    this.#targetNumbers.set(slot, history.number)
     this.#older.set(slot, this.#newest)
     this.#newer.set(slot, NONE)
     if (this.#newest === NONE) this.#oldest = slot
@@ -83,7 +97,6 @@ export class EventTable {
     this.#frames.delete(slot)
     if (this.#excepts.size > 0) this.#excepts.delete(slot)
     this.#ordinals.set(slot, NONE)
-    this.#histories.set(slot, undefined)
     this.#newer.set(slot, this.#free)
     this.#free = slot
     this.#count -= 1
@@ -104,8 +117,9 @@ export class EventTable {
   #clear(): void {
     this.#size = 0
     this.#free = NONE
-    for (const column of [this.#ordinals, this.#times, this.#older, this.#newer]) column.clear()
-    this.#histories.clear()
+    for (const column of [this.#ordinals, this.#times, this.#targetNumbers, this.#older, this.#newer]) {
+      column.clear()
+    }
     this.#frames.clear()
   }
 
@@ -120,7 +134,7 @@ export class EventTable {
   }
 
   historyOf(slot: number): TargetHistory {
-    return this.#histories.get(slot) as TargetHistory
+    return this.#targets.get(this.#targetNumbers.get(slot))
   }
 
   exceptOf(slot: number): Except | undefined {

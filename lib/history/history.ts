@@ -184,6 +184,7 @@ export class History {
     if (history === undefined) {
       history = new TargetHistory(flat(key), this.#lowWaterMark)
       this.#targets.set(history.key, history)
+      this.#events.addTarget(history)
       this.#eviction.empty(history, costOfTarget(key))
     }
     return history
@@ -225,6 +226,7 @@ export class History {
 
   #drop(history: TargetHistory): void {
     this.#targets.delete(history.key)
+    this.#events.deleteTarget(history)
     this.#eviction.drop(history)
     this.#lowWaterMark.raise(history)
   }

@@ -33,6 +33,8 @@ export class LowWaterMark implements Place {
  */
 export class TargetHistory extends LowWaterMark implements Evictable<TargetHistory> {
   readonly key: string
+  /** Its number in the EventTable. */
+  number = 0
   /** The slots of its events in the EventTable, oldest first, from `head` up to `end`. The rest is room. */
   slots: number[] = NO_SLOTS
   head = 0
