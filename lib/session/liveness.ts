@@ -49,11 +49,15 @@ export class Liveness {
   readonly #groups: HeartbeatGroups<Session>
   /** The latest heartbeat. All sessions of a turn share it. */
   #heartbeat: { readonly position: string; readonly frame: Buffer } | undefined
+  /** The position of the latest event when {@link #hasEvents} was called last. */
+  #latest = ''
 
   constructor(context: LivenessContext) {
     this.#context = context
-    this.#groups = new HeartbeatGroups(context.options.heartbeatInterval, (session) =>
-      session.beat(this.#encodeHeartbeat()),
+    this.#groups = new HeartbeatGroups(
+      context.options.heartbeatInterval,
+      (session) => session.beat(this.#encodeHeartbeat()),
+      () => this.#hasEvents(),
     )
   }
 
@@ -128,6 +132,13 @@ export class Liveness {
     if (unanswered < MOST_UNANSWERED) return false
     const sent = beat - this.#context.options.heartbeatInterval
     return unanswered >= MOST_IN_PAUSES || !this.#wheel.stoodStillSince(sent)
+  }
+
+  /** Tells whether there was an event since the last call. */
+  #hasEvents(): boolean {
+    const latest = this.#latest
+    this.#latest = this.#context.broker.position()
+    return this.#latest !== latest
   }
 
   #encodeHeartbeat(): Buffer {

@@ -5,11 +5,21 @@ import { HeartbeatGroups } from '../../../lib/session/heartbeat-groups.ts'
 
 const INTERVAL_MS = 1_000
 
+const noEvents = () => false
+
 describe('HeartbeatGroups', () => {
   let clock: FakeTimers.Clock
   beforeEach(() => {
     clock = FakeTimers.install({
-      toFake: ['setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'performance'],
+      toFake: [
+        'setTimeout',
+        'clearTimeout',
+        'setInterval',
+        'clearInterval',
+        'setImmediate',
+        'clearImmediate',
+        'performance',
+      ],
     })
   })
   afterEach(() => clock.uninstall())
@@ -23,12 +33,16 @@ describe('HeartbeatGroups', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const latest = new Map<number, { time: number; isFirst: boolean }>()
-        const pulse = new HeartbeatGroups<number>(INTERVAL_MS, (item) => {
-          const { time, isFirst } = latest.get(item) ?? assert.fail('what is deleted does not beat')
-          const pause = performance.now() - time
-          assert.ok(isFirst ? pause <= INTERVAL_MS : pause === INTERVAL_MS, `${pause}`)
-          latest.set(item, { time: performance.now(), isFirst: false })
-        })
+        const pulse = new HeartbeatGroups<number>(
+          INTERVAL_MS,
+          (item) => {
+            const { time, isFirst } = latest.get(item) ?? assert.fail('what is deleted does not beat')
+            const pause = performance.now() - time
+            assert.ok(isFirst ? pause <= INTERVAL_MS : pause === INTERVAL_MS, `${pause}`)
+            latest.set(item, { time: performance.now(), isFirst: false })
+          },
+          noEvents,
+        )
         for (const { op, item, ms } of steps) {
           if (op === 'add' && !latest.has(item)) {
             latest.set(item, { time: performance.now(), isFirst: true })
@@ -50,7 +64,7 @@ describe('HeartbeatGroups', () => {
 
   it('lets other work run between the beats of many items, and skips items deleted meanwhile', () => {
     const beats: number[] = []
-    const pulse = new HeartbeatGroups<number>(INTERVAL_MS, (item) => beats.push(item))
+    const pulse = new HeartbeatGroups<number>(INTERVAL_MS, (item) => beats.push(item), noEvents)
     const many = 10_000
     for (let item = 0; item < many; item += 1) pulse.add(item)
     let most = 0
@@ -67,5 +81,25 @@ describe('HeartbeatGroups', () => {
     clock.tick(INTERVAL_MS)
     assert.ok(beats.every((item) => item % 2 === 1))
     assert.equal(new Set([...had, ...beats].filter((item) => item % 2 === 1)).size, many / 2)
+  })
+
+  it('pauses between the beats of many items while there are events, and still beats all within an interval', () => {
+    const beats: number[] = []
+    const groups = new HeartbeatGroups<number>(
+      INTERVAL_MS,
+      (item) => beats.push(item),
+      () => true,
+    )
+    const many = 4_000
+    for (let item = 0; item < many; item += 1) groups.add(item)
+    let most = 0
+    for (let ms = 0; ms < INTERVAL_MS / 4 + 5; ms += 5) {
+      const before = beats.length
+      clock.tick(5)
+      most = Math.max(most, beats.length - before)
+    }
+    assert.ok(most > 0 && most < 200, `${most} in 5 ms`)
+    clock.tick(INTERVAL_MS)
+    assert.equal(new Set(beats).size, many)
   })
 })
