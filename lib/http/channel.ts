@@ -6,11 +6,6 @@ import type { Response } from './messages.ts'
 export interface Channel {
   /** True once nothing more can be written, whether an event has told so or not. */
   readonly ended: boolean
-  /**
-   * As `ended`, at less cost. It may miss a response that the app ended in this very turn of the event loop (see
-   * {@link Transport.write}).
-   */
-  readonly isKnownToBeEnded: boolean
   /** Whether the client has reset the stream after its end, of which no event tells. */
   readonly wasReset: boolean
   /** Whether the bytes of the stream go past the response. */

@@ -17,23 +17,22 @@ export class Http1Channel implements Channel {
   readonly #res: ServerResponse
   /** Set when chunks go past the response. */
   #direct: Connection | undefined
+  /** Whether the app, or this Comet, has ended a response that is bypassed. */
+  #hasEnded = false
 
   constructor(connection: Connection, res: ServerResponse) {
     this.#connection = connection
     this.#res = res
   }
 
+  /**
+   * Behind Express each look at the response costs a twentieth of a delivery. Where the response is bypassed, it has told
+   * by an event that it was ended.
+   */
   get ended(): boolean {
     // Node.js ends its side when the client has ended its own.
-    return !this.#connection.writable || isOver(this.#connection, this.#res)
-  }
-
-  /**
-   * The lookup on the response costs a twentieth of the whole write behind Express. A turn after the app has ended the
-   * response, when the connection has sent all it had, the end was sent too and 'close' was emitted.
-   */
-  get isKnownToBeEnded(): boolean {
-    return this.#direct === undefined || this.#direct.writableLength > 0 ? this.ended : false
+    if (!this.#connection.writable) return true
+    return this.#direct === undefined ? isOver(this.#connection, this.#res) : this.#hasEnded
   }
 
   get wasReset(): boolean {
@@ -62,11 +61,19 @@ export class Http1Channel implements Channel {
       connection.setTimeout?.(0)
       connection.setNoDelay?.(true)
       endLine(connection)
-      if (mayBypassResponse(res, connection)) this.#direct = connection
+      if (mayBypassResponse(res, connection)) this.#bypass()
       return this.send(first)
     } finally {
       connection.uncork()
     }
+  }
+
+  #bypass(): void {
+    this.#direct = this.#connection
+    // Emitted within `res.end()`, so that nothing is written after the end, whoever ends it.
+    this.#res.on('prefinish', () => {
+      this.#hasEnded = true
+    })
   }
 
   /** A chunk that the kernel took at once needs no drain, however large it is. */

@@ -34,10 +34,6 @@ export class Http2Channel implements Channel {
     return isOver(undefined, this.#res)
   }
 
-  get isKnownToBeEnded(): boolean {
-    return this.ended
-  }
-
   get wasReset(): boolean {
     return this.#res.stream.closed
   }

@@ -101,7 +101,7 @@ export class ResponseTransport implements Transport {
   }
 
   write(batch: WriteBatch): boolean {
-    if (this.#over || this.#channel.isKnownToBeEnded) return this.#drop()
+    if (this.#over || this.#channel.ended) return this.#drop()
     return this.#sent(this.#channel.send(batch))
   }
 

@@ -36,9 +36,6 @@ export interface Transport {
   /**
    * Writes bytes unchanged, in the order of the calls. Many transports are given the same batch.
    *
-   * `write` may miss that somebody else ended the stream earlier in the same turn of the event loop; `closed` never
-   * does. A caller that may run in the same turn as code of the app checks `closed` first.
-   *
    * @returns false when the bytes could not all be sent at once: write no events until `onDrain` (a last batch right
    *   before `end` is allowed)
    */

@@ -8,12 +8,20 @@ interface Flushable {
 /** The longest time for writing in one turn, in milliseconds, before I/O gets its turn. */
 const SLICE_MS = 8
 
+/** The most sessions that are flushed at the end of a callback. */
+const FEW = 128
+
 /** The number of writes between two looks at the clock. */
 const STRIDE = 64
 
 /**
  * Flushes sessions on `setImmediate`: one write per session and turn of the event loop. Events that are published by
  * awaiting one `publish` after the other still go out together.
+ *
+ * When few sessions have something pending after the first callback that published in a turn, they are flushed at the
+ * end of that callback. Their events need not wait for the other callbacks of the turn, or for the garbage collector,
+ * which V8 often runs before `setImmediate` (docs/performance.md). What is published later in the turn is joined as
+ * always, so that a session is written to twice at most.
  *
  * Many sessions are flushed in slices, with I/O in between. An event that is published between two slices joins what a
  * session still has pending.
@@ -44,10 +52,23 @@ export class Flusher {
     if (this.#isScheduled) return
     this.#isScheduled = true
     setImmediate(this.#flush)
+    // After the microtasks that run now, and so after what the app does when a promise of `publish` settles.
+    queueMicrotask(this.#flushFewNext)
+  }
+
+  readonly #flushFewNext = (): void => process.nextTick(this.#flushFew)
+
+  readonly #flushFew = (): void => {
+    const isIdle = this.#next === this.#flushing.length
+    if (isIdle && this.#added.length <= FEW) this.#flushSlice()
   }
 
   readonly #flush = (): void => {
     this.#isScheduled = false
+    this.#flushSlice()
+  }
+
+  #flushSlice(): void {
     this.#root = PendingFrames.empty()
     if (this.#next === this.#flushing.length) {
       this.#flushing = this.#added

@@ -105,6 +105,25 @@ describe('A response that the app ends', () => {
       },
     ],
     [
+      'in a tick, before an event is published',
+      (res, comet) =>
+        process.nextTick(() => {
+          res.end()
+          comet.publish({ uid: 'alice', evt: 'too late' })
+        }),
+    ],
+    [
+      'between an event and the promise of its publication',
+      (res, comet) => {
+        setImmediate(async () => {
+          const published = comet.publish({ uid: 'alice', evt: 'too late' })
+          res.end()
+          await published
+          comet.publish({ uid: 'alice', evt: 'too late' })
+        })
+      },
+    ],
+    [
       'after an event was published',
       (res, comet) => {
         comet.publish({ uid: 'alice', evt: 'too late' })

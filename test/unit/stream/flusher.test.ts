@@ -159,4 +159,57 @@ describe('Comet.publish within one turn', () => {
       clock.uninstall()
     }
   })
+
+  describe('for few sessions', () => {
+    /** Connects users, and counts the writes of the first one. */
+    async function open(users: number) {
+      const { comet } = makeComet()
+      const transports = Array.from({ length: users }, () => new MemoryTransport())
+      for (const [index, transport] of transports.entries()) {
+        await comet.connect({ identity: `user-${index}`, transport })
+      }
+      const { writes: before } = transports[0] as MemoryTransport
+      return { comet, writes: () => (transports[0] as MemoryTransport).writes - before, transports }
+    }
+
+    /** Calls functions one after the other in one turn of the event loop, each in a callback of its own. */
+    async function inOneTurn(...callbacks: (() => void)[]): Promise<void> {
+      for (const callback of callbacks) setImmediate(callback)
+      await new Promise(setImmediate)
+    }
+
+    it('is written at the end of the callback that publishes, after what awaits the publications', async () => {
+      const { comet, writes, transports } = await open(3)
+      const seen: number[] = []
+      await inOneTurn(
+        async () => {
+          await comet.publish({ uid: 'user-0', evt: '1' })
+          await comet.publish({ uid: 'user-0', evt: '2' })
+          comet.publish({ evt: '3' })
+          seen.push(writes())
+        },
+        () => seen.push(writes()),
+      )
+      assert.deepEqual(seen, [0, 1])
+      assert.deepEqual(transports[0]?.published, ['1', '2', '3'])
+    })
+
+    it('is written to a session twice in a turn at most, however many callbacks publish', async () => {
+      const { comet, writes, transports } = await open(3)
+      const callbacks = Array.from({ length: 20 }, (_, n) => () => void comet.publish({ evt: String(n) }))
+      await inOneTurn(...callbacks)
+      await new Promise(setImmediate)
+      assert.equal(writes(), 2)
+      assert.equal(transports[0]?.published.length, 20)
+    })
+
+    it('is written once in a turn to many sessions', async () => {
+      const { comet, writes, transports } = await open(300)
+      const callbacks = Array.from({ length: 20 }, (_, n) => () => void comet.publish({ evt: String(n) }))
+      await inOneTurn(...callbacks)
+      await new Promise(setImmediate)
+      assert.equal(writes(), 1)
+      assert.equal(transports[0]?.published.length, 20)
+    })
+  })
 })
