@@ -82,7 +82,7 @@ export class Comet<Events = EventMap> {
    */
   publish(event: Publication<Events>, options: PublishOptions = {}): Promise<void> {
     const published = publish(this.#node, event, options)
-    published.catch((error) => this.#node.hooks.reportRejection(error))
+    published.catch(this.#node.hooks.reportRejection)
     return published
   }
 

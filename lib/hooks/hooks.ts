@@ -122,7 +122,7 @@ export class Hooks {
   }
 
   /** Reports the rejection of a promise that the app also holds. See {@link report}. */
-  reportRejection(thrown: unknown): void {
+  readonly reportRejection = (thrown: unknown): void => {
     if (isObject(thrown)) this.#reported.add(thrown)
     this.report(thrown)
   }

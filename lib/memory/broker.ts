@@ -15,6 +15,9 @@ interface Subscriber {
   position: string
 }
 
+/** What `publish` returns: a promise of its own for each event would be a burden to the garbage collector. */
+const TAKEN = Promise.resolve()
+
 /**
  * A Broker within the process, which brings its own Presence and Controller. Several Comets that share it behave as the
  * nodes of one cluster.
@@ -58,10 +61,10 @@ export class MemoryBroker implements Broker {
     return Number(sequence)
   }
 
-  async #publish(namespace: string, envelope: Envelope): Promise<void> {
+  #publish(namespace: string, envelope: Envelope): Promise<void> {
     if (this.#isDelivering) {
       this.#queue.push({ namespace, envelope })
-      return
+      return TAKEN
     }
     this.#isDelivering = true
     try {
@@ -72,6 +75,7 @@ export class MemoryBroker implements Broker {
     } finally {
       this.#isDelivering = false
     }
+    return TAKEN
   }
 
   #deliver(namespace: string, envelope: Envelope): void {
