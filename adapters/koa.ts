@@ -89,7 +89,8 @@ export function cometKoa<Ctx extends Context = KoaContext>(
     }
     const outcome = await outcomeOf(comet, exchange)
     if (outcome === undefined) return await next()
-    if (outcome !== 'taken') answer(ctx, outcome)
+    // The app may have sent a head of its own meanwhile.
+    if (outcome !== 'taken' && !res.headersSent) answer(ctx, outcome)
     else if (held?.isHeld) answerWithStream(ctx, held)
     // Koa would end the response when this middleware returns.
     else ctx.respond = false

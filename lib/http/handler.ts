@@ -20,25 +20,19 @@ type Outcome = Answer | Taken | undefined
 export async function serve(comet: AdapterComet, exchange: Exchange): Promise<boolean> {
   const outcome = await handle(comet, exchange)
   if (outcome === undefined) return false
-  if (outcome !== 'taken') send(exchange.res, outcome)
+  // The app may have sent a head of its own meanwhile.
+  if (outcome !== 'taken' && !exchange.res.headersSent) send(exchange.res, outcome)
   return true
 }
 
 /**
  * Handles a request for the stream, or with a packet.
  *
- * @returns the answer, for the adapter to send
+ * @returns the answer, for the adapter to send unless the app has sent a head of its own meanwhile
  * @throws what `identify` threw, INVALID_IDENTITY, or what a hook on the head threw (by rejecting); nothing was
  *   answered then
  */
-export async function handle(comet: AdapterComet, exchange: Exchange): Promise<Outcome> {
-  const outcome = await route(comet, exchange)
-  if (outcome === undefined || outcome === 'taken') return outcome
-  // The app may have sent a head of its own meanwhile.
-  return exchange.res.headersSent ? 'taken' : outcome
-}
-
-function route(comet: AdapterComet, exchange: Exchange): Outcome | Promise<Outcome> {
+export function handle(comet: AdapterComet, exchange: Exchange): Outcome | Promise<Outcome> {
   const { req, url } = exchange
   // Only the first question mark separates path and query; the query may have more (RFC 3986, section 3.4).
   const queryAt = url.indexOf('?')

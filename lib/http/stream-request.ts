@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { debug } from '../diagnostics.ts'
-import { CometError } from '../errors.ts'
-import type { DisconnectWatch } from '../session/disconnect-log.ts'
-import { type Identified, isNobody } from '../session/identity.ts'
+import { type ClientError, CometError } from '../errors.ts'
+import { isNobody } from '../session/identity.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
 import { acceptsEventStream } from './accept.ts'
 import { type Answer, errorAnswer, temporaryAnswer } from './answer.ts'
@@ -37,35 +36,16 @@ export async function openStream(
   } catch (error) {
     return refuse(error as CometError)
   }
-  const session = ExpressSession.of(exchange.req, exchange.res)
+  const { req, res } = exchange
+  const session = ExpressSession.of(req, res)
+  const { rids, clientId, recent, answersHeartbeats } = asked
+  const position = lastEventIdOf(headers) ?? asked.lastEventId
   const watch = comet.watchDisconnects()
+  let transport: ResponseTransport | undefined
   try {
     await connectBatcher.join()
     const identity = await exchange.identify()
-    const position = lastEventIdOf(headers) ?? asked.lastEventId
-    return await admit(comet, exchange, { identity, watch, position, asked, session })
-  } finally {
-    watch.end()
-  }
-}
-
-/** A client, identified. */
-interface Client {
-  readonly identity: Identified
-  readonly watch: DisconnectWatch
-  readonly position: string | undefined
-  readonly asked: StreamQuery
-  readonly session: ExpressSession | undefined
-}
-
-async function admit(
-  comet: AdapterComet,
-  { req, res, transport: makeTransport }: Exchange,
-  { identity, watch, position, asked, session }: Client,
-): Promise<Answer | Taken> {
-  const transport = makeTransport?.() ?? new ResponseTransport(req, res, comet.closing)
-  const { rids, clientId, recent, answersHeartbeats } = asked
-  try {
+    transport = exchange.transport?.() ?? new ResponseTransport(req, res, comet.closing)
     if (session !== undefined && !isNobody(identity)) await session.store((error) => comet.report(error))
     await comet.connect({
       identity,
@@ -78,17 +58,29 @@ async function admit(
       watch,
     })
   } catch (error) {
+    if (transport === undefined) throw error
     // Nobody is left to be told.
     if (transport.closed) return 'taken'
     if (!isForClient(error)) throw error
-    if (!error.temporary) return refuse(error)
-    debug('session refused for now: %s %j', error.code, error.message)
-    // `server.close()` would wait for the connection. Over HTTP/2 the transport tells it to take no more requests.
-    const isLast = comet.closing.aborted && !isHttp2(res)
-    return temporaryAnswer(error, comet.limits.retry, position, isLast ? { Connection: 'close' } : {})
+    return error.temporary ? postpone(comet, exchange, error, position) : refuse(error)
+  } finally {
+    watch.end()
   }
   if (transport.failed !== undefined) throw transport.failed.error
   return 'taken'
+}
+
+/** Makes the answer to a client that may come back later. */
+function postpone(
+  comet: AdapterComet,
+  { res }: Exchange,
+  error: ClientError,
+  position: string | undefined,
+): Answer {
+  debug('session refused for now: %s %j', error.code, error.message)
+  // `server.close()` would wait for the connection. Over HTTP/2 the transport tells it to take no more requests.
+  const isLast = comet.closing.aborted && !isHttp2(res)
+  return temporaryAnswer(error, comet.limits.retry, position, isLast ? { Connection: 'close' } : {})
 }
 
 function refuse(error: CometError): Answer {

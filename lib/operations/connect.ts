@@ -6,7 +6,7 @@ import type { Transport } from '../ports/transport.ts'
 import type { DisconnectWatch } from '../session/disconnect-log.ts'
 import { firstBlockFor } from '../session/first-block.ts'
 import { checkIdentity, type Identification, type Identified } from '../session/identity.ts'
-import { expulsionKey, type Watch } from '../session/membership-changes.ts'
+import type { Watch } from '../session/membership-changes.ts'
 import type { Newcomer } from '../session/newcomers.ts'
 import { Session } from '../session/session.ts'
 import { parseStayAwayToken } from '../session/stay-away-token.ts'
@@ -20,10 +20,10 @@ import {
   turnAway,
   wasTakenOver,
 } from './admission.ts'
+import { authorize, grant, toAsk } from './authorize.ts'
 import { closeSession, leavePresence } from './close.ts'
-import { mayEnterAll, refusal } from './rooms.ts'
 import { startStream } from './start-stream.ts'
-import { applyAdmission, type GrantedRooms, limitRooms, settleRooms } from './takeover.ts'
+import { type Arrival, applyAdmission, type GrantedRooms, limitRooms, settleRooms } from './takeover.ts'
 
 /** A client that asks for a stream. */
 export interface ConnectRequest {
@@ -93,13 +93,37 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
       throw new CometError('STAY_AWAY')
     }
     const asked = toAsk(node, identity, rids)
-    const allowed =
-      asked.length > 0 && !session.closed ? await authorize(node, newcomer, identity, asked) : []
-    await newcomer.until(node.connectBatcher.join())
+    let allowed: readonly string[] = []
+    if (asked.length > 0 && !session.closed) allowed = await authorize(node, newcomer, identity, asked)
+    await node.connectBatcher.join()
+    if (newcomer.refusal !== undefined) throw newcomer.refusal
     if (session.closed || request.transport.closed) return
     if (node.closing) throw new CometError('SHUTTING_DOWN')
     enforceSessionLimits(node, session)
-    await admit(node, newcomer, request, identity, grant(node, watch, { identity, rids, allowed }), watch)
+    const granted = grant(node, watch, { identity, rids, allowed })
+    // From here on events reach the session.
+    const start = node.broker.position()
+    register(node, session, granted)
+    // Told of this one now, presence would let it take over the later one.
+    if (wasTakenOver(node, session)) {
+      await closeSession(node, session, { code: 'TAKEN_OVER' })
+      return
+    }
+    // Presence is asked in this step, and knows all that was changed before.
+    watch.restart()
+    const joined = joinPresence(node, newcomer, identity.info, granted, watch)
+    // A session that has ended meanwhile is ended for presence, too, when it answers.
+    const { rooms, previous } = (await newcomer.until(joined)) ?? (await joined)
+    if (session.closed) return
+    let unwelcome = granted.refused
+    if (rooms.length > 0) {
+      unwelcome = await settle(node, { newcomer, info: identity.info, granted, watch }, rooms)
+      if (session.closed) return
+    }
+    const refused = unwelcome.filter((rid) => !session.rooms.has(rid))
+    const { position, recent = 0 } = request
+    startStream(node, session, { position, start, previous, refused, recent })
+    evictExcess(node, session)
   } finally {
     watch.end()
     node.newcomers.delete(newcomer)
@@ -136,96 +160,25 @@ function validate(node: Node, request: ConnectRequest): Validated {
 }
 
 /**
- * Finds the rooms that `canEnter` is asked about. Those of `identify` need no asking, and there must be place for the
- * others besides them.
- */
-function toAsk(node: Node, { rooms }: Identification, rids: ReadonlySet<string>): readonly string[] {
-  if (rids.size === 0) return []
-  const free = Math.max(0, node.options.maxRoomsPerSession - rooms.length)
-  return Array.from(rids)
-    .filter((rid) => !rooms.includes(rid))
-    .slice(0, free)
-}
-
-/** Asks `canEnter` about rooms. Meanwhile `disconnect` can find the session. @returns those that it allowed */
-async function authorize(
-  node: Node,
-  newcomer: Newcomer,
-  { info }: Identification,
-  asked: readonly string[],
-): Promise<readonly string[]> {
-  const { session } = newcomer
-  const applicant = { uid: session.uid, info, session: session.toInfo() }
-  newcomer.isAsked = true
-  const allowed = await newcomer.until(mayEnterAll(node, applicant, asked))
-  newcomer.isAsked = false
-  return allowed ?? []
-}
-
-/**
- * Sums up which rooms the session enters. A room that the app took the user out of meanwhile is not among them.
+ * Settles the rooms that presence answered.
  *
- * @throws CometError ROOM_REFUSED, TOO_MANY_ROOMS when the client may enter none of the rooms that it asked for
+ * @returns the rooms that the client asked for, or had before, and may not enter
+ * @throws what `canEnter` threw; the session is closed then
  */
-function grant(
+async function settle(
   node: Node,
-  watch: Watch,
-  { identity, rids, allowed }: Pick<Validated, 'identity' | 'rids'> & { readonly allowed: readonly string[] },
-): GrantedRooms {
-  const isOpen = (rid: string) => !watch.saw(expulsionKey(rid))
-  const rooms = identity.rooms.filter(isOpen)
-  const url = allowed.filter(isOpen)
-  const asked = Array.from(rids)
-  const refused = asked.filter((rid) => !url.includes(rid) && !rooms.includes(rid))
-  if (refused.length > 0 && refused.length === asked.length) {
-    if (identity.rooms.length >= node.options.maxRoomsPerSession) throw new CometError('TOO_MANY_ROOMS')
-    throw refusal(node, refused)
+  arrival: Arrival,
+  rooms: readonly SessionMembership[],
+): Promise<readonly string[]> {
+  try {
+    const left = await settleRooms(node, arrival, rooms)
+    const excess = await limitRooms(node, arrival, rooms)
+    return Array.from(new Set([...arrival.granted.refused, ...left, ...excess]))
+  } catch (error) {
+    // Its memberships stay for the grace, in which it may come back.
+    await closeSession(node, arrival.newcomer.session, { code: 'GONE' })
+    throw error
   }
-  return { identity: rooms, url, refused }
-}
-
-/** Lets a client in: makes its session known to the router and to presence, and starts its stream. */
-async function admit(
-  node: Node,
-  newcomer: Newcomer,
-  request: ConnectRequest,
-  { info }: Identification,
-  granted: GrantedRooms,
-  watch: Watch,
-): Promise<void> {
-  const { session } = newcomer
-  const { position, recent = 0 } = request
-  // From here on events reach the session.
-  const start = node.broker.position()
-  register(node, session, granted)
-  // Told of this one now, presence would let it take over the later one.
-  if (wasTakenOver(node, session)) {
-    await closeSession(node, session, { code: 'TAKEN_OVER' })
-    return
-  }
-  // Presence is asked in this step, and knows all that was changed before.
-  watch.restart()
-  const joined = joinPresence(node, newcomer, info, granted, watch)
-  // A session that has ended meanwhile is ended for presence, too, when it answers.
-  const { rooms, previous } = (await newcomer.until(joined)) ?? (await joined)
-  if (session.closed) return
-  let left: readonly string[] = []
-  if (rooms.length > 0) {
-    try {
-      const arrival = { newcomer, info, granted, watch }
-      left = await settleRooms(node, arrival, rooms)
-      left = [...left, ...(await limitRooms(node, arrival, rooms))]
-    } catch (error) {
-      // Its memberships stay for the grace, in which it may come back.
-      await closeSession(node, session, { code: 'GONE' })
-      throw error
-    }
-    if (session.closed) return
-  }
-  const unwelcome = left.length === 0 ? granted.refused : Array.from(new Set([...granted.refused, ...left]))
-  const refused = unwelcome.filter((rid) => !session.rooms.has(rid))
-  startStream(node, session, { position, start, previous, refused, recent })
-  evictExcess(node, session)
 }
 
 /** Makes the session reachable: the router delivers to it. */

@@ -70,6 +70,7 @@ export class DisconnectLog {
   /** For DisconnectWatch only. */
   end(number: number): void {
     this.#open.delete(number)
+    if (this.#disconnects.size === 0) return
     const [oldest = Number.POSITIVE_INFINITY] = this.#open
     for (const [uid, disconnect] of this.#disconnects) {
       if (disconnect.number > oldest) break

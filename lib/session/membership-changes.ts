@@ -10,11 +10,16 @@ export const sessionKey = ({ connection }: { readonly connection: string }, rid:
 
 /** The changes of one user since somebody watches. */
 class UserChanges {
+  readonly uid: string
   watchers = 0
   /** The number of changes and watches so far. */
   count = 0
   /** The number of the latest change by key. Undefined until the first one. */
   latest: Map<string, number> | undefined
+
+  constructor(uid: string) {
+    this.uid = uid
+  }
 
   next(): number {
     this.count += 1
@@ -24,13 +29,14 @@ class UserChanges {
 
 /** Tells what has changed since it was made or restarted. Its owner ends it. */
 export class Watch {
+  readonly #owner: MembershipChanges
   readonly #changes: UserChanges
-  readonly #onEnd: () => void
   #since: number
 
-  constructor(changes: UserChanges, onEnd: () => void) {
+  /** For MembershipChanges only. */
+  constructor(owner: MembershipChanges, changes: UserChanges) {
+    this.#owner = owner
     this.#changes = changes
-    this.#onEnd = onEnd
     this.#since = changes.next()
   }
 
@@ -56,7 +62,7 @@ export class Watch {
 
   /** Called once. */
   end(): void {
-    this.#onEnd()
+    this.#owner.end(this.#changes)
   }
 }
 
@@ -71,13 +77,16 @@ export class MembershipChanges {
 
   /** Begins to watch the changes of a user. */
   watch(uid: string): Watch {
-    const changes = this.#users.get(uid) ?? new UserChanges()
+    const changes = this.#users.get(uid) ?? new UserChanges(uid)
     if (changes.watchers === 0) this.#users.set(uid, changes)
     changes.watchers += 1
-    return new Watch(changes, () => {
-      changes.watchers -= 1
-      if (changes.watchers === 0) this.#users.delete(uid)
-    })
+    return new Watch(this, changes)
+  }
+
+  /** For Watch only. */
+  end(changes: UserChanges): void {
+    changes.watchers -= 1
+    if (changes.watchers === 0) this.#users.delete(changes.uid)
   }
 
   /** Notes a change. It belongs into the step that makes the change. */
