@@ -17,22 +17,23 @@ export class Http1Channel implements Channel {
   readonly #res: ServerResponse
   /** Set when chunks go past the response. */
   #direct: Connection | undefined
-  /** Whether the app, or this Comet, has ended a response that is bypassed. */
-  #hasEnded = false
+  /** Whether the response was ended, by the app or by Comet. */
+  #isResponseEnded: boolean
 
   constructor(connection: Connection, res: ServerResponse) {
     this.#connection = connection
     this.#res = res
+    this.#isResponseEnded = isOver(connection, res)
+    // Emitted within `res.end()`, whoever calls it. Behind Express each look at the response instead would cost a
+    // twentieth of a delivery.
+    res.on('prefinish', () => {
+      this.#isResponseEnded = true
+    })
   }
 
-  /**
-   * Behind Express each look at the response costs a twentieth of a delivery. Where the response is bypassed, it has told
-   * by an event that it was ended.
-   */
   get ended(): boolean {
-    // Node.js ends its side when the client has ended its own.
-    if (!this.#connection.writable) return true
-    return this.#direct === undefined ? isOver(this.#connection, this.#res) : this.#hasEnded
+    // Node.js ends its side when the client has ended its own. A response that is destroyed destroys its connection.
+    return this.#isResponseEnded || !this.#connection.writable
   }
 
   get wasReset(): boolean {
@@ -61,19 +62,11 @@ export class Http1Channel implements Channel {
       connection.setTimeout?.(0)
       connection.setNoDelay?.(true)
       endLine(connection)
-      if (mayBypassResponse(res, connection)) this.#bypass()
+      if (mayBypassResponse(res, connection)) this.#direct = connection
       return this.send(first)
     } finally {
       connection.uncork()
     }
-  }
-
-  #bypass(): void {
-    this.#direct = this.#connection
-    // Emitted within `res.end()`, so that nothing is written after the end, whoever ends it.
-    this.#res.on('prefinish', () => {
-      this.#hasEnded = true
-    })
   }
 
   /** A chunk that the kernel took at once needs no drain, however large it is. */

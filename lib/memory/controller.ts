@@ -33,7 +33,11 @@ export class MemoryController implements Controller {
 
 function withDeadline<T>(answer: Promise<T>, timeout: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = patientTimeout(() => reject(new CometError('OWNER_UNREACHABLE')), timeout)
+    const timer = patientTimeout(abandon, timeout, reject)
     answer.then(resolve, reject).finally(() => clearTimeout(timer))
   })
+}
+
+function abandon(reject: (error: CometError) => void): void {
+  reject(new CometError('OWNER_UNREACHABLE'))
 }

@@ -29,6 +29,8 @@ class PresentSession {
   rooms: Map<string, GrantedBy> | undefined
   /** Set while the session is in grace; removes the session when it fires. */
   timer: NodeJS.Timeout | undefined
+  /** Who hears the end of its grace. Undefined until its first grace. */
+  report: Report | undefined
 
   constructor(user: PresentUser, { connection, clientId, start }: PresenceSession, node: string) {
     this.user = user
@@ -125,9 +127,12 @@ export class PresenceState {
   /** Puts a session in grace: removes it after `grace` milliseconds, unless a takeover comes first. */
   removeAfter(session: PresentSession, grace: number, report: Report): void {
     clearTimeout(session.timer)
-    session.timer = patientTimeout(() => this.remove(session, report), grace)
+    session.report = report
+    session.timer = patientTimeout(this.#onGraceOver, grace, session)
     session.timer.unref()
   }
+
+  readonly #onGraceOver = (session: PresentSession): void => this.remove(session, session.report as Report)
 
   /** Adds a membership. @returns false when the owner is not there */
   enter(owner: MembershipOwner, rid: string, by: GrantedBy, report: Report): boolean {

@@ -12,13 +12,15 @@ export class MemoryPresence implements Presence {
     const state = this.#states.get(node.namespace) ?? new PresenceState()
     this.#states.set(node.namespace, state)
     const report = reportTo(node)
+    // This node may have left when a grace ends.
+    const reportLater: Report = (events) => reportTo(this.#successorOf(node))(events)
     return {
       connect: async (session, rooms) => state.connect(session, rooms, node.id, report),
       disconnect: async (connection, grace) => {
         const session = state.sessionOf(connection)
         if (session === undefined) return false
         if (grace <= 0) state.remove(session, report)
-        else state.removeAfter(session, grace, (events) => reportTo(this.#successorOf(node))(events))
+        else state.removeAfter(session, grace, reportLater)
         return true
       },
       endGrace: async (target) => {

@@ -11,12 +11,12 @@ describe('patientTimeout', () => {
   })
   afterEach(() => clock.uninstall())
 
-  const call = () => {
-    calls += 1
+  const call = (by: number) => {
+    calls += by
   }
 
   it('calls once after its time, as setTimeout does', () => {
-    patientTimeout(call, 1_000)
+    patientTimeout(call, 1_000, 1)
     clock.tick(999)
     assert.equal(calls, 0)
     clock.tick(1)
@@ -26,7 +26,7 @@ describe('patientTimeout', () => {
   })
 
   it('waits once more when the process stood still, and only once', () => {
-    patientTimeout(call, 1_000)
+    patientTimeout(call, 1_000, 1)
     clock.jump(60_000)
     assert.equal(calls, 0)
     clock.tick(999)
@@ -36,7 +36,7 @@ describe('patientTimeout', () => {
   })
 
   it('is cleared by clearTimeout, also while it waits once more', () => {
-    const timer = patientTimeout(call, 1_000)
+    const timer = patientTimeout(call, 1_000, 1)
     clock.jump(60_000)
     clearTimeout(timer)
     clock.tick(10_000)
