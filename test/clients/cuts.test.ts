@@ -48,7 +48,9 @@ describe('Clients for Node.js whose connections are cut', function () {
   let proxy: CuttingProxy
 
   before(async () => {
-    app = await startApp(nodeHttp, { comet: { retry: 1_000, heartbeatInterval: 0 } })
+    // So that thousands of users keep their events, however fast the machine is.
+    const historyBytes = 1_073_741_824
+    app = await startApp(nodeHttp, { comet: { retry: 1_000, heartbeatInterval: 0, historyBytes } })
     proxy = await CuttingProxy.to(app.port)
     const tasks = await makeTasks()
     for (let from = 0; from < tasks.length; from += AT_ONCE) {
