@@ -24,9 +24,9 @@ export class Http1Channel implements Channel {
     this.#connection = connection
     this.#res = res
     this.#isResponseEnded = isOver(connection, res)
-    // Emitted within `res.end()`, whoever calls it. Behind Express each look at the response instead would cost a
-    // twentieth of a delivery.
-    res.on('prefinish', () => {
+    // Emitted within `res.end()`, whoever calls it, when the last bytes are written. Before other listeners, which may end
+    // the session. Behind Express each look at the response instead would cost a twentieth of a delivery.
+    res.prependListener('prefinish', () => {
       this.#isResponseEnded = true
     })
   }

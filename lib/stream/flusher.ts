@@ -15,13 +15,13 @@ const FEW = 128
 const STRIDE = 64
 
 /**
- * Flushes sessions on `setImmediate`: one write per session and turn of the event loop. Events that are published by
- * awaiting one `publish` after the other still go out together.
+ * Flushes sessions on `setImmediate`: a session gets what was published in a turn of the event loop in one write. Events
+ * that are published by awaiting one `publish` after the other still go out together.
  *
- * When few sessions have something pending after the first callback that published in a turn, they are flushed at the
- * end of that callback. Their events need not wait for the other callbacks of the turn, or for the garbage collector,
- * which V8 often runs before `setImmediate` (docs/performance.md). What is published later in the turn is joined as
- * always, so that a session is written to twice at most.
+ * When few sessions have something pending after the first callback since then, they are flushed at the end of that
+ * callback. Their events need not wait for the other callbacks of the turn, or for the garbage collector, which V8 often
+ * runs before `setImmediate` (docs/performance.md). What other callbacks publish is joined as always, so that at most
+ * every second write to a session is such an early one.
  *
  * Many sessions are flushed in slices, with I/O in between. An event that is published between two slices joins what a
  * session still has pending.

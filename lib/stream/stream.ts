@@ -9,7 +9,7 @@ import { WriteQueue } from './write-queue.ts'
 
 // opening ──open()──▶ replaying ──replay empty──▶ live       a published event:
 //    │                    │  ▲                     │           opening, replaying → replay
-//    │                    │  └─────replay()────────┤           live → pending frames → one write a turn
+//    │                    │  └─────replay()────────┤           live → pending frames → one write a flush
 //    └──────close()───────┴────────────────────────┴─▶ closed  transport busy → write queue (maxBufferedBytes)
 
 /** The part of the node that streams use. All streams of a node share it. */
@@ -22,8 +22,8 @@ export interface StreamContext {
 const BARE_HEARTBEAT = new WriteBatch([encodeControl('heartbeat', {})])
 
 /**
- * One client's outgoing frames, in order: first the replay, then live frames, at most one write per turn of the event
- * loop, unless frames are large. Nothing here throws, but `open`.
+ * One client's outgoing frames, in order: first the replay, then live frames, one write for all that are pending when the
+ * Flusher comes, unless frames are large. Nothing here throws, but `open`.
  */
 export abstract class Stream implements TransportListener {
   protected readonly context: StreamContext

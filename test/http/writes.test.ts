@@ -149,6 +149,25 @@ describe('A response that the app ends', () => {
     ],
   ]
 
+  it('is not written to by a listener that hears of the end before Comet does', async () => {
+    const app = await startApp(nodeHttp)
+    try {
+      let response: ServerResponse | undefined
+      app.server.prependListener('request', (_req: unknown, res: ServerResponse) => {
+        response = res
+        res.on('prefinish', () => void app.comet.disconnect({ uid: 'alice' }, { reason: 'too late' }))
+      })
+      const { bytes, send, response: answer, closed } = await openSocket(app)
+      send(stream)
+      await (await answer()).next('comet.ready')
+      response?.end()
+      await within(closed, 'the end of the connection')
+      assert.ok(bytes().endsWith('0\r\n\r\n'))
+    } finally {
+      await app.close()
+    }
+  })
+
   for (const [when, end] of ends) {
     it(`${when} is not written to any more`, async () => {
       const responses: ServerResponse[] = []
