@@ -9,7 +9,7 @@ import {
   type HttpOptions,
   wrongFramework,
 } from '../lib/http/exchange.ts'
-import { handle } from '../lib/http/handler.ts'
+import { handle, isToBeSent } from '../lib/http/handler.ts'
 import { HeldTransport } from '../lib/http/held-transport.ts'
 import { checkKoaRoute, koaRouteOf } from '../lib/http/koa-route.ts'
 import { belowTwice, mountOf } from '../lib/http/mount.ts'
@@ -89,8 +89,7 @@ export function cometKoa<Ctx extends Context = KoaContext>(
     }
     const outcome = await outcomeOf(comet, exchange)
     if (outcome === undefined) return await next()
-    // The app may have sent a head of its own meanwhile.
-    if (outcome !== 'taken' && !res.headersSent) answer(ctx, outcome)
+    if (isToBeSent(outcome, res)) answer(ctx, outcome)
     else if (held?.isHeld) answerWithStream(ctx, held)
     // Koa would end the response when this middleware returns.
     else ctx.respond = false

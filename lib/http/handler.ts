@@ -3,6 +3,7 @@ import { CometError } from '../errors.ts'
 import { issuerOf } from '../ids.ts'
 import { type Answer, errorAnswer, send } from './answer.ts'
 import type { AdapterComet, Exchange, Taken } from './exchange.ts'
+import type { Response } from './messages.ts'
 import { takePacket } from './packet-request.ts'
 import { readSid } from './query.ts'
 import { openStream } from './stream-request.ts'
@@ -20,15 +21,19 @@ type Outcome = Answer | Taken | undefined
 export async function serve(comet: AdapterComet, exchange: Exchange): Promise<boolean> {
   const outcome = await handle(comet, exchange)
   if (outcome === undefined) return false
-  // The app may have sent a head of its own meanwhile.
-  if (outcome !== 'taken' && !exchange.res.headersSent) send(exchange.res, outcome)
+  if (isToBeSent(outcome, exchange.res)) send(exchange.res, outcome)
   return true
+}
+
+/** Tells whether an answer is left to send: the app may have sent a head of its own meanwhile. */
+export function isToBeSent(outcome: Answer | Taken, res: Response): outcome is Answer {
+  return outcome !== 'taken' && !res.headersSent
 }
 
 /**
  * Handles a request for the stream, or with a packet.
  *
- * @returns the answer, for the adapter to send unless the app has sent a head of its own meanwhile
+ * @returns the answer, for the adapter to send if {@link isToBeSent}
  * @throws what `identify` threw, INVALID_IDENTITY, or what a hook on the head threw (by rejecting); nothing was
  *   answered then
  */

@@ -57,8 +57,7 @@ export class Router {
 
   /** Finds what a session missed after a position, without the events whose option `except` names it. */
   missed(session: Session, position: string): Missed {
-    const skips: Skips = (except) => isExcepted(session, except)
-    return this.#context.history.since(position, this.#targetsOf(session), skips)
+    return this.#context.history.since(position, this.#targetsOf(session), skipsOf(session))
   }
 
   /** Finds the targets of a session to which anything was published after a position; all, where nobody can tell. */
@@ -112,8 +111,13 @@ export class Router {
   }
 }
 
+/** Makes what leaves out the events whose option `except` names a session. */
+export function skipsOf(session: Session): Skips {
+  return (except) => isExcepted(session, except)
+}
+
 /** Tells whether the option `except` of an event names a session. */
-export function isExcepted({ sid, uid }: Session, except: Delivery['except']): boolean {
+function isExcepted({ sid, uid }: Session, except: Delivery['except']): boolean {
   if (except === undefined) return false
   return 'sid' in except ? sid === except.sid : uid === except.uid
 }

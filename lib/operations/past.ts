@@ -1,9 +1,9 @@
 import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
-import type { HistoryCursor, Skips } from '../history/cursor.ts'
+import type { HistoryCursor } from '../history/cursor.ts'
 import { HistoryEntry } from '../history/history-entry.ts'
 import type { Node } from '../node/node.ts'
-import { isExcepted } from '../node/router.ts'
+import { skipsOf } from '../node/router.ts'
 import { LARGE_BYTES } from '../ports/write-batch.ts'
 import type { Packet } from '../protocol/packet.ts'
 import type { Target } from '../protocol/target.ts'
@@ -65,10 +65,6 @@ export function recentEventsOf(node: Node, session: Session, limit: number, star
   // all of them again.
   const heartbeat = controlItem(encodeControl('heartbeat', {}, { id: start }))
   return { past: new PastEvents(events, { last: heartbeat }), leftOut }
-}
-
-function skipsOf(session: Session): Skips {
-  return (except) => isExcepted(session, except)
 }
 
 /** Charges a user for past events. Anonymous clients have a new uid each time, so they are not limited here. */
