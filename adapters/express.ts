@@ -13,7 +13,7 @@ import { pathOf } from '../lib/http/mount.ts'
 import { belowRoute, register } from '../lib/http/route.ts'
 
 /** Options of {@link cometExpress}. `identify` gets Express's Request, or `any` where its types are not installed. */
-export interface CometExpressOptions<Req = Request> extends HttpOptions<Req> {}
+export interface CometExpressOptions<Req = Request, Info = unknown> extends HttpOptions<Req, Info> {}
 
 /**
  * Creates a middleware for Express 4 and 5. Requests that are not for Comet go to `next`, and so do errors that
@@ -24,9 +24,9 @@ export interface CometExpressOptions<Req = Request> extends HttpOptions<Req> {}
  *
  * @throws CometError INVALID_OPTION
  */
-export function cometExpress<Req extends IncomingMessage = Request>(
-  comet: AdapterComet,
-  options: CometExpressOptions<Req>,
+export function cometExpress<Req extends IncomingMessage = Request, Info = unknown>(
+  comet: AdapterComet<Info>,
+  options: CometExpressOptions<Req, NoInfer<Info>>,
 ): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void {
   checkHttpOptions(comet, options)
   const { identify, crossSite = false } = options

@@ -34,7 +34,7 @@ interface Context {
 }
 
 /** Options of {@link cometKoa}. `identify` gets Koa's Context, or `any` where its types are not installed. */
-export interface CometKoaOptions<Ctx = KoaContext> extends HttpOptions<Ctx> {
+export interface CometKoaOptions<Ctx = KoaContext, Info = unknown> extends HttpOptions<Ctx, Info> {
   /**
    * The path of the stream. It starts with `/`.
    *
@@ -52,9 +52,9 @@ export interface CometKoaOptions<Ctx = KoaContext> extends HttpOptions<Ctx> {
  *
  * @throws CometError INVALID_OPTION
  */
-export function cometKoa<Ctx extends Context = KoaContext>(
-  comet: AdapterComet,
-  options: CometKoaOptions<Ctx>,
+export function cometKoa<Ctx extends Context = KoaContext, Info = unknown>(
+  comet: AdapterComet<Info>,
+  options: CometKoaOptions<Ctx, NoInfer<Info>>,
 ): (ctx: Context, next: () => Promise<unknown>) => Promise<unknown> {
   checkHttpOptions(comet, options, ['path'])
   const { identify, crossSite = false, path = '/' } = options

@@ -12,7 +12,7 @@ type Request = IncomingMessage | Http2ServerRequest
 type Response = ServerResponse | Http2ServerResponse
 
 /** Options of {@link cometHandler}. */
-export interface CometHandlerOptions extends HttpOptions<Request> {
+export interface CometHandlerOptions<Info = unknown> extends HttpOptions<Request, Info> {
   /**
    * The path of the stream. It starts with `/`.
    *
@@ -32,9 +32,9 @@ export interface CometHandlerOptions extends HttpOptions<Request> {
  *
  * @throws CometError INVALID_OPTION
  */
-export function cometHandler(
-  comet: AdapterComet,
-  options: CometHandlerOptions,
+export function cometHandler<Info = unknown>(
+  comet: AdapterComet<Info>,
+  options: CometHandlerOptions<NoInfer<Info>>,
 ): (req: Request, res: Response, next?: (error?: unknown) => void) => void {
   checkHttpOptions(comet, options, ['path'])
   const { identify, crossSite = false, path = '/' } = options

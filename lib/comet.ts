@@ -1,5 +1,7 @@
-import { CometError, callOfApp } from './errors.ts'
+import { CometError, callOfApp, isCometError } from './errors.ts'
+import type { StoredEvent } from './history/history-entry.ts'
 import type { HookListener, HookMap } from './hooks/hooks.ts'
+import type { SessionInfo } from './hooks/session-info.ts'
 import { Node, type NodeCallbacks } from './node/node.ts'
 import { type CometDump, type CometStats, dump, stats } from './node/stats.ts'
 import { turnAway } from './operations/admission.ts'
@@ -10,24 +12,27 @@ import type { DisconnectOptions } from './operations/cluster-commands.ts'
 import { handleCommand } from './operations/cluster-handlers.ts'
 import { type ConnectRequest, connect } from './operations/connect.ts'
 import { checkDisconnectOptions, disconnect } from './operations/disconnect.ts'
-import {
-  checkPublishTarget,
-  type EventMap,
-  type Publication,
-  type PublishOptions,
-  type PublishTarget,
-  publish,
-} from './operations/publish.ts'
+import type {
+  EventMap,
+  EventName,
+  Publication,
+  PublishOptions,
+  PublishTarget,
+  SingleTarget,
+} from './operations/publication.ts'
+import { publish } from './operations/publish.ts'
+import { type PublishAllOptions, publishAll } from './operations/publish-all.ts'
+import { checkSingleTarget } from './operations/receivers.ts'
 import { enterUser, leaveUser } from './operations/rooms.ts'
 import { forward, sayHeard } from './operations/uplink.ts'
 import { type CometOptions, checkLimit, checkMilliseconds, resolveOptions } from './options.ts'
-import type { Member } from './ports/presence.ts'
+import type { Member, MemberPage } from './ports/presence.ts'
 import { parsePacket } from './protocol/packet.ts'
 import type { DisconnectWatch } from './session/disconnect-log.ts'
 import { checkIdentity, type Identified } from './session/identity.ts'
 import { flat } from './util/flat.ts'
 import { checkOptions } from './util/known-keys.ts'
-import { checkRid, checkTarget, checkUid, type Rid, type Uid } from './util/validate.ts'
+import { checkRid, checkSid, checkTarget, checkUid, type Rid, type Uid } from './util/validate.ts'
 
 /** The subject of `enter` and `leave`: a user (all its sessions, later ones too), or one session. */
 export type Occupant = { readonly uid: Uid } | { readonly sid: string }
@@ -52,9 +57,13 @@ const callbacks: NodeCallbacks = {
  * @example
  * const comet = new Comet({ canEnter: ({ uid, rid }) => isMember(uid, rid) })
  * app.use('/comet', cometExpress(comet, { identify: (req) => req.user?.id }))
- * await comet.publish({ rid: 'lobby', evt: 'hello' })
+ * await comet.publish({ rid: 'lobby', event: 'chat', data: { text: 'hello' } })
+ *
+ * @typeParam Events the app's events by name, each with the type of its data
+ * @typeParam Info the type of the `info` that `identify` answers
  */
-export class Comet<Events = EventMap> {
+// biome-ignore lint/suspicious/noExplicitAny: a Comet with types of its own is assignable to one without.
+export class Comet<Events = EventMap, Info = any> {
   /**
    * Settles when the broker is subscribed: events published from then on reach this node. It may be ignored: a
    * rejection goes to `'error'` too, and is never unhandled.
@@ -65,25 +74,67 @@ export class Comet<Events = EventMap> {
   #closed: Promise<void> | undefined
 
   /** @throws CometError INVALID_OPTION, which names the option and what it may be */
-  constructor(options?: CometOptions) {
-    this.#node = new Node(resolveOptions(options), callbacks)
+  constructor(options?: CometOptions<Info>) {
+    this.#node = new Node(resolveOptions(options as CometOptions | undefined), callbacks)
     this.ready = this.#node.broker.ready
     this.ready.catch((error) => this.#node.hooks.report(error))
   }
 
   /**
-   * Publishes an event to a user (`uid`), else to a room (`rid`), else to the world.
+   * Publishes an event to users (`uid`), else to rooms (`rid`), else to sessions (`sid`), else to the world.
    *
    * The promise may be ignored: a failure goes to `'error'` too, and never crashes the app.
    *
-   * @returns settles when the broker took the event
+   * @example
+   * await comet.publish({ rid: 'lobby', event: 'chat', data: { text: 'hello' } })
+   *
+   * @returns settles when the broker took the event; at once when a list of receivers is empty
    * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, INVALID_ID (of `except`), EVENT_TOO_LARGE,
    *   SHUTTING_DOWN (by rejecting)
    */
-  publish(event: Publication<Events>, options: PublishOptions = {}): Promise<void> {
+  publish<Name extends EventName<Events>>(
+    event: Publication<Events, Name>,
+    options: PublishOptions = {},
+  ): Promise<void> {
     const published = publish(this.#node, event, options)
     published.catch(this.#node.hooks.reportRejection)
     return published
+  }
+
+  /**
+   * Publishes each item of an async iterable as an event of its own, in order, as it comes: the tokens of a language
+   * model, or the chunks of a ReadableStream. At the end comes an event `<event>.end`: `{ ok: true, count }`, or
+   * `{ ok: false, code, count }` when it failed, with the code of a CometError, or `INTERNAL`.
+   *
+   * The promise may be ignored: a failure goes to `'error'` too, and never crashes the app.
+   *
+   * @example
+   * await comet.publishAll({ rid: run }, tokens, { event: 'token', signal })
+   *
+   * @returns the number of items, once all are published
+   * @throws CometError as {@link publish}, ABORTED when `signal` is aborted; or what the iterable throws (by rejecting)
+   */
+  publishAll<Name extends EventName<Events>>(
+    target: PublishTarget,
+    items: AsyncIterable<Events[Name]> | Iterable<Events[Name]>,
+    options: PublishAllOptions<Name>,
+  ): Promise<number> {
+    const published = publishAll(this.#node, target, items, options)
+    published.catch((error) => {
+      if (!isAborted(error)) this.#node.hooks.reportRejection(error)
+    })
+    return published
+  }
+
+  /**
+   * The current position, for a page that is rendered now: take it before you read the page's data, and give it to the
+   * page, which connects with `?lastEventId=<position>`. So it gets what is published from then on.
+   *
+   * @throws what the broker's subscription fails with (by rejecting)
+   */
+  async position(): Promise<string> {
+    await this.ready
+    return this.#node.broker.position()
   }
 
   /**
@@ -91,20 +142,20 @@ export class Comet<Events = EventMap> {
    *
    * @throws CometError INVALID_OPTION when there is no such hook, or the listener is no function
    */
-  on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
-    this.#node.hooks.on(name, listener)
+  on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name, Info>): this {
+    this.#node.hooks.on(name, listener as HookListener<Name>)
     return this
   }
 
   /** Adds a hook that is called once. See {@link on}. */
-  once<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
-    this.#node.hooks.once(name, listener)
+  once<Name extends keyof HookMap>(name: Name, listener: HookListener<Name, Info>): this {
+    this.#node.hooks.once(name, listener as HookListener<Name>)
     return this
   }
 
   /** Removes a hook. @throws CometError INVALID_OPTION as {@link on} */
-  off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): this {
-    this.#node.hooks.off(name, listener)
+  off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name, Info>): this {
+    this.#node.hooks.off(name, listener as HookListener<Name>)
     return this
   }
 
@@ -168,13 +219,27 @@ export class Comet<Events = EventMap> {
     return await this.#node.presence.isOnline(this.#checkUid(uid))
   }
 
+  /** Lists the rooms that a user is in, over all nodes, grace included. @throws CometError INVALID_ID */
+  async roomsOf(uid: Uid): Promise<string[]> {
+    return await this.#node.presence.roomsOf(this.#checkUid(uid))
+  }
+
   /**
    * Lists the users in a room over all nodes, grace included, in the order they entered.
    *
-   * @throws CometError INVALID_ID
+   * With `limit`, it lists them in pages, which are in the order of their uids: each user who stays is on one page,
+   * whoever enters or leaves meanwhile.
+   *
+   * @param page.limit the most users of a page, at least 1. Default: all
+   * @param page.after the last uid of the page before. Default: the first page
+   * @throws CometError INVALID_ID, INVALID_OPTION
    */
-  async members(rid: Rid): Promise<Member[]> {
-    return await this.#node.presence.members(this.#checkRid(rid))
+  async members(
+    rid: Rid,
+    page: { readonly after?: Uid | undefined; readonly limit?: number } = {},
+  ): Promise<Member<Info>[]> {
+    const room = this.#checkRid(rid)
+    return (await this.#node.presence.members(room, this.#checkPage(page))) as Member<Info>[]
   }
 
   /** Counts the users in a room over all nodes, grace included. @throws CometError INVALID_ID */
@@ -182,25 +247,36 @@ export class Comet<Events = EventMap> {
     return await this.#node.presence.count(this.#checkRid(rid))
   }
 
+  /** Finds a session of this node, from its `'connect'` on. @throws CometError INVALID_ID */
+  session(sid: string): SessionInfo | undefined {
+    const { registry } = this.#node
+    const session = registry.get(callOfApp(() => checkSid(sid)))
+    return session === undefined || session.opening ? undefined : registry.infoOf(session)
+  }
+
+  /** Lists the sessions of a user on this node, oldest first. @throws CometError INVALID_ID */
+  sessionsOf(uid: Uid): SessionInfo[] {
+    const { registry } = this.#node
+    const sessions = Array.from(registry.ofUser(this.#checkUid(uid)))
+    return sessions.filter(({ opening }) => !opening).map((session) => registry.infoOf(session))
+  }
+
   /**
-   * Lists the events that the history stores for a user (`uid`), else a room (`rid`), else the world, oldest first. The
-   * line ends of their texts are LF, as clients get them.
+   * Lists the events that the history stores for a user (`uid`), else a room (`rid`), else a session (`sid`), else the
+   * world, oldest first. The line ends of texts are LF, as clients get them.
    *
    * @param options.limit the number of latest events. Default: all
    * @throws CometError INVALID_TARGET, INVALID_OPTION
    */
-  history(
-    target: PublishTarget,
-    options: { readonly limit?: number } = {},
-  ): { readonly position: string; readonly evt: string }[] {
+  history(target: SingleTarget, options: { readonly limit?: number } = {}): StoredEvent[] {
     const { limit = Number.POSITIVE_INFINITY } = checkOptions('The options of history', options, ['limit'])
     checkLimit('limit', limit)
     const { history, options: resolved } = this.#node
     const entries = history.recent(
-      callOfApp(() => checkPublishTarget(target, resolved.maxIdBytes)),
+      callOfApp(() => checkSingleTarget(target, resolved)),
       limit,
     )
-    return entries.map(({ position, evt }) => ({ position, evt }))
+    return entries.map((entry) => entry.toEvent())
   }
 
   /** Lists the sessions and rooms of this node, for debugging. */
@@ -313,9 +389,24 @@ export class Comet<Events = EventMap> {
     return callOfApp(() => flat(checkRid('rid', rid, this.#node.options.maxIdBytes)))
   }
 
+  #checkPage(page: unknown): MemberPage | undefined {
+    const { limit = Number.POSITIVE_INFINITY, after } = checkOptions('The options of members', page, [
+      'limit',
+      'after',
+    ])
+    if (limit === Number.POSITIVE_INFINITY && after === undefined) return undefined
+    checkLimit('limit', limit, 1)
+    return { limit, after: after === undefined ? undefined : this.#checkUid(after) }
+  }
+
   #checkTarget<K extends 'uid' | 'sid' | 'rid'>(name: string, target: unknown, keys: readonly K[]) {
     return callOfApp(() => checkTarget(name, target, keys, this.#node.options.maxIdBytes))
   }
+}
+
+/** The app knows: it has aborted the signal itself. */
+function isAborted(error: unknown): boolean {
+  return isCometError(error) && error.code === 'ABORTED'
 }
 
 function checkDrain(options: unknown): number {

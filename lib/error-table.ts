@@ -37,6 +37,7 @@ export const ERRORS = {
   TOO_MANY_SESSIONS: { status: 429, meaning: 'The user has maxSessionsPerUser sessions already.' },
   TOO_MANY_PACKETS: { status: 429, meaning: 'The session sends faster than its packetRate.' },
   TOO_MUCH_HISTORY: { status: 429, meaning: 'The user asks for past events faster than historyRate.' },
+  ABORTED: { status: 500, meaning: 'The signal of publishAll was aborted.' },
   INVALID_IDENTITY: { status: 500, meaning: 'identify answered something that is no identity.' },
   INTERNAL: { status: 500, meaning: 'The server failed.' },
   OWNER_UNREACHABLE: { status: 503, meaning: 'The node that owns the session did not answer in time.' },

@@ -1,20 +1,43 @@
 export { Comet, type Occupant, type PacketRequest } from './comet.ts'
 export type { CometErrorCode } from './error-table.ts'
 export { CometError } from './errors.ts'
-export type { ClientMessage, HookListener, HookMap, RoomActivityEvent } from './hooks/hooks.ts'
+export type { StoredEvent } from './history/history-entry.ts'
+export type {
+  ClientMessage,
+  HookListener,
+  HookMap,
+  RoomActivityEvent,
+  SessionEnd,
+  SessionStart,
+} from './hooks/hooks.ts'
+export type { SessionInfo } from './hooks/session-info.ts'
 export { MemoryBroker } from './memory/broker.ts'
 export type { CometDump, CometStats } from './node/stats.ts'
 export type { DisconnectOptions, SessionTarget } from './operations/cluster-commands.ts'
 export type { ConnectRequest } from './operations/connect.ts'
 export type {
+  BareEvent,
   EventMap,
+  EventName,
   MessageInput,
+  NamedEvent,
+  OpaqueEvent,
   Publication,
   PublishOptions,
   PublishTarget,
-} from './operations/publish.ts'
-export type { CometOptions, EnterRequest } from './options.ts'
-export type { Broker, BrokerConnection, BrokerHandler, Delivery, Envelope } from './ports/broker.ts'
+  SingleTarget,
+} from './operations/publication.ts'
+export type { PublishAllOptions } from './operations/publish-all.ts'
+export type { CometOptions, EnterRequest, HistoryLimits, HistoryTarget } from './options.ts'
+export type {
+  Broker,
+  BrokerConnection,
+  BrokerHandler,
+  Delivery,
+  Envelope,
+  Except,
+  Receivers,
+} from './ports/broker.ts'
 export type { Command, Controller, ControllerConnection, ControllerHandler } from './ports/controller.ts'
 export type {
   Admission,
@@ -22,6 +45,7 @@ export type {
   GrantedBy,
   LocatedSession,
   Member,
+  MemberPage,
   MembershipOwner,
   Presence,
   PresenceConnection,
@@ -43,5 +67,4 @@ export {
   UserActivityEvent,
 } from './protocol/user-activity-event.ts'
 export type { Identified, Identity } from './session/identity.ts'
-export type { SessionInfo } from './session/session.ts'
 export type { Rid, Uid } from './util/validate.ts'

@@ -1,26 +1,48 @@
 import cluster from 'node:cluster'
 import { CometError } from './errors.ts'
 import type { ClientMessage } from './hooks/hooks.ts'
+import type { SessionInfo } from './hooks/session-info.ts'
 import { MemoryBroker } from './memory/broker.ts'
 import type { Broker } from './ports/broker.ts'
 import type { Controller } from './ports/controller.ts'
 import type { Presence } from './ports/presence.ts'
-import type { SessionInfo } from './session/session.ts'
 import { kindOf } from './util/kind-of.ts'
 import { checkOptions } from './util/known-keys.ts'
 import { checkId } from './util/validate.ts'
 
 /** A question to `canEnter`. */
-export interface EnterRequest {
+export interface EnterRequest<Info = unknown> {
   readonly uid: string
   readonly rid: string
   /** The `info` of the identity that came with this request. */
-  readonly info?: unknown
+  readonly info?: Info
   readonly session: SessionInfo
 }
 
+/** What `keepHistory` is asked about: the events of a user, of a room, or (without a key) to the world. */
+export type HistoryTarget =
+  | { readonly uid: string; readonly rid?: never }
+  | { readonly uid?: never; readonly rid: string }
+  | { readonly uid?: never; readonly rid?: never }
+
+/** How much the history stores of one target. */
+export interface HistoryLimits {
+  /**
+   * The most events, at least 1. May be more than `historyEvents`.
+   *
+   * @default the option `historyEvents`
+   */
+  readonly events?: number
+  /**
+   * The time that an event is stored, in milliseconds: at least 1, and at most `historyAge`.
+   *
+   * @default the option `historyAge`
+   */
+  readonly age?: number
+}
+
 /** Options of a Comet. Times are in milliseconds, sizes in bytes. */
-export interface CometOptions {
+export interface CometOptions<Info = unknown> {
   /**
    * Tells whether a client may enter a room that it asked for by `?rid=` or JOIN. May be async. Only `true` opens the
    * room. A CometError that it throws means no. Any other error goes to `'error'`: a JOIN gets 500 then, a request for
@@ -28,14 +50,14 @@ export interface CometOptions {
    *
    * @default undefined: no client may enter any room by itself
    */
-  readonly canEnter?: (request: EnterRequest) => boolean | Promise<boolean>
+  readonly canEnter?: (request: EnterRequest<Info>) => boolean | Promise<boolean>
   /**
    * Handles the message of a SEND. May be async. Its answer goes back to the client as JSON with 200, or undefined with
    * 204. A CometError that it throws gives the status; any other error goes to `'error'`, and the client gets 500.
    *
    * @default undefined: every SEND gets 204
    */
-  readonly onMessage?: (message: ClientMessage) => unknown
+  readonly onMessage?: (message: ClientMessage<Info>) => unknown
   /**
    * Carries events between nodes.
    *
@@ -91,11 +113,17 @@ export interface CometOptions {
    */
   readonly commandTimeout?: number
   /**
-   * The largest `evt` that may be published, in bytes of UTF-8. At least 1.
+   * The largest event that may be published: its `data` as JSON, or its `evt`, in bytes of UTF-8. At least 1.
    *
    * @default 1_048_576
    */
   readonly maxEventBytes?: number
+  /**
+   * The most users, rooms or sessions that one `publish` may name. At least 1.
+   *
+   * @default 1_000
+   */
+  readonly maxTargets?: number
   /**
    * The largest packet that a client may send, in bytes. At least 1.
    *
@@ -182,13 +210,16 @@ export interface CometOptions {
    */
   readonly historyRate?: number
   /**
-   * Tells whether the history stores the events of a room; only `true` is a yes. Whoever may enter a room may read what
-   * is stored of it. Called for each event to a room, so it should be quick. An error that it throws goes to `'error'`
-   * and means no.
+   * Tells how much the history stores of a user, of a room or of the world: `true` for as much as the other options say,
+   * `false` for nothing, or limits of its own. Whoever may enter a room may read what is stored of it. Called for each
+   * event and target, so it should be quick; on all nodes it should answer the same. An error that it throws, and any
+   * other answer, goes to `'error'`, and nothing is stored.
    *
-   * @default undefined: the events of all rooms are stored
+   * @default undefined: the events of all are stored
+   * @example
+   * keepHistory: ({ rid }) => rid?.startsWith('run-') ? { events: 5_000 } : rid !== undefined
    */
-  readonly keepHistory?: (target: { readonly rid: string }) => boolean
+  readonly keepHistory?: (target: HistoryTarget) => boolean | HistoryLimits
   /**
    * The longest uid, rid and clientId, in bytes of UTF-8. At least 1.
    *
@@ -220,6 +251,7 @@ const NUMBERS = {
   retry: { default: 2_000, least: 1_000 },
   commandTimeout: { default: 5_000, least: 1 },
   maxEventBytes: { default: 1_048_576, least: 1 },
+  maxTargets: { default: 1_000, least: 1 },
   maxPacketBytes: { default: 65_536, least: 1 },
   maxIdBytes: { default: 256, least: 1 },
   packetRate: { default: 20, least: 1 },
@@ -330,10 +362,29 @@ export function checkMilliseconds(name: string, value: unknown): asserts value i
  *
  * @throws CometError INVALID_OPTION
  */
-export function checkLimit(name: string, value: unknown): asserts value is number {
-  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= 0)) return
+export function checkLimit(name: string, value: unknown, least = 0): asserts value is number {
+  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= least)) return
   const found = typeof value === 'number' ? value : kindOf(value)
-  throw invalid(`Option ${name} must be a whole number, 0 or more, or Infinity, not ${found}.`)
+  throw invalid(`Option ${name} must be a whole number, ${least} or more, or Infinity, not ${found}.`)
+}
+
+/**
+ * Checks an answer of `keepHistory` that is an object, and fills in the defaults.
+ *
+ * @throws CometError INVALID_OPTION
+ */
+export function checkLimits(answer: object, defaults: Required<HistoryLimits>): Required<HistoryLimits> {
+  const limits = checkOptions('What keepHistory answered', answer, ['events', 'age'])
+  const { events = defaults.events, age = defaults.age } = limits
+  checkWhole('keepHistory().events', events, LARGEST)
+  checkWhole('keepHistory().age', age, defaults.age)
+  return { events, age }
+}
+
+function checkWhole(name: string, value: unknown, most: number): asserts value is number {
+  if (Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= most) return
+  const found = typeof value === 'number' ? value : kindOf(value)
+  throw invalid(`${name} must be a whole number from 1 to ${most}, not ${found}.`)
 }
 
 function checkFunction<F>(name: string, value: F): F {

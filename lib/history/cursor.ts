@@ -1,12 +1,9 @@
-import type { Delivery } from '../ports/broker.ts'
 import { type Target, targetKey, targetOfKey } from '../protocol/target.ts'
 import type { ReplayItem, ReplaySource } from '../stream/replay.ts'
 import type { EventTable } from './event-table.ts'
+import type { Reader } from './exclusion.ts'
 import { HistoryEntry } from './history-entry.ts'
 import type { TargetHistory } from './target-history.ts'
-
-/** Tells which events a reader does not get, by their option `except`. */
-export type Skips = (except: Delivery['except']) => boolean
 
 /** The events of one target that are still to be read. */
 interface Head {
@@ -18,7 +15,7 @@ interface Head {
 }
 
 /**
- * Reads events of several targets, merged in the order of their delivery. Nothing is collected: each step finds the next
+ * Reads events of several targets, merged in the order of their delivery, each event once. Nothing is collected: each step finds the next
  * event in the history by its ordinal, so a cursor takes little memory and holds no event.
  *
  * An event that was evicted before its turn is read once for its target as an item without a frame: a gap.
@@ -26,22 +23,30 @@ interface Head {
 export class HistoryCursor implements ReplaySource {
   readonly #histories: ReadonlyMap<string, TargetHistory>
   readonly #events: EventTable
-  readonly #skips: Skips
+  readonly #reader: Reader | undefined
+  /** The keys of all targets that were added. */
+  readonly #keys = new Set<string>()
   /** A binary heap: the target whose event comes next is the first. Each head stands on an event that is not skipped. */
   #heads: Head[] = []
 
-  /** @param histories the records of all targets, by key */
-  constructor(histories: ReadonlyMap<string, TargetHistory>, events: EventTable, skips: Skips) {
+  /**
+   * @param histories the records of all targets, by key
+   * @param reader the session that reads: events that pass over it are skipped. Undefined: none is
+   */
+  constructor(histories: ReadonlyMap<string, TargetHistory>, events: EventTable, reader: Reader | undefined) {
     this.#histories = histories
     this.#events = events
-    this.#skips = skips
+    this.#reader = reader
   }
 
   get next(): number | undefined {
     return this.#heads[0]?.ordinal
   }
 
-  /** The bytes of the blocks that are still to be read. Takes a step for each event. */
+  /**
+   * The bytes of the blocks that are still to be read; an event of several targets counts for each of them. Takes a step
+   * for each event.
+   */
   get bytes(): number {
     let bytes = 0
     for (const { key, ordinal, last } of this.#heads) {
@@ -51,7 +56,7 @@ export class HistoryCursor implements ReplaySource {
       for (let at = this.#firstFrom(history, ordinal); at < end; at += 1) {
         const slot = slots[at] as number
         if (this.#events.ordinalOf(slot) > last) break
-        if (!this.#skips(this.#events.exceptOf(slot))) bytes += this.#events.sizeOf(slot)
+        if (!this.#isSkipped(slot)) bytes += this.#events.sizeOf(slot)
       }
     }
     return bytes
@@ -61,6 +66,7 @@ export class HistoryCursor implements ReplaySource {
   add(history: TargetHistory, from: number, to: number): void {
     const { key, slots } = history
     if (from >= to) return
+    this.#keys.add(key)
     const head = { key, ordinal: 0, last: this.#events.ordinalOf(slots[to - 1] as number) }
     if (!this.#moveTo(head, history, from)) return
     this.#heads.push(head)
@@ -68,6 +74,13 @@ export class HistoryCursor implements ReplaySource {
   }
 
   take(): ReplayItem | undefined {
+    const item = this.#takeFirst()
+    // The other targets of the same event. Where this one has lost it, they may have it still.
+    while (item instanceof HistoryEntry && this.next === item.ordinal) this.#takeFirst()
+    return item
+  }
+
+  #takeFirst(): ReplayItem | undefined {
     const [head] = this.#heads
     if (head === undefined) return undefined
     const { key, ordinal } = head
@@ -77,15 +90,28 @@ export class HistoryCursor implements ReplaySource {
     const isThere = slot !== undefined && this.#events.ordinalOf(slot) === ordinal
     if (!this.#moveTo(head, history, isThere ? at + 1 : at)) this.#removeFirst()
     this.#sink()
-    if (isThere) return new HistoryEntry(this.#events, slot)
+    if (isThere) return new HistoryEntry(this.#events, slot, this.#targetOf(slot, key))
     return { ordinal, target: targetOfKey(key), frame: undefined, ownBytes: 0 }
+  }
+
+  /** Finds the target by which the reader gets an event, as a live session does: the first one that it reads. */
+  #targetOf(slot: number, key: string): Target {
+    for (const history of this.#events.sharersOf(slot) ?? []) {
+      if (this.#keys.has(history.key)) return targetOfKey(history.key)
+    }
+    return targetOfKey(key)
   }
 
   /** Leaves out what is still to be read of a target. */
   drop(target: Target): void {
     const key = targetKey(target)
+    this.#keys.delete(key)
     // A sorted array is a heap.
     this.#heads = this.#heads.filter((head) => head.key !== key).sort((a, b) => a.ordinal - b.ordinal)
+  }
+
+  #isSkipped(slot: number): boolean {
+    return this.#reader !== undefined && this.#events.exclusionOf(slot)?.covers(this.#reader) === true
   }
 
   /** Moves a head to the first event from an index on that is not skipped. @returns false when there is none */
@@ -96,7 +122,7 @@ export class HistoryCursor implements ReplaySource {
       const slot = slots[at] as number
       const ordinal = this.#events.ordinalOf(slot)
       if (ordinal > head.last) return false
-      if (this.#skips(this.#events.exceptOf(slot))) continue
+      if (this.#isSkipped(slot)) continue
       head.ordinal = ordinal
       return true
     }

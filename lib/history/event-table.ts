@@ -1,12 +1,11 @@
-import type { Delivery } from '../ports/broker.ts'
-import { dataOf, idOf } from '../stream/sse.ts'
+import type { Target } from '../protocol/target.ts'
+import { DerivedFrames } from '../stream/derived-frames.ts'
+import { idOf, labelOf, relabel } from '../stream/sse.ts'
 import { Column } from '../util/column.ts'
-import { flat } from '../util/flat.ts'
 import { Numbered } from '../util/numbered.ts'
+import type { Exclusion } from './exclusion.ts'
 import { FrameStore } from './frame-store.ts'
 import type { TargetHistory } from './target-history.ts'
-
-type Except = NonNullable<Delivery['except']>
 
 /** No slot: the end of a list. */
 const NONE = -1
@@ -14,8 +13,16 @@ const NONE = -1
 /** The memory that an event takes besides its frame, in bytes; measured with `test/support/history-heap.ts`. */
 const EVENT_BYTES = 150
 
-/** The memory that `except` takes besides its id, in bytes. */
-const EXCEPT_BYTES = 150
+/** The memory that an event for several targets takes for each of them, in bytes. */
+export const REFERENCE_BYTES = 80
+
+/** What is stored of an event besides its frame. */
+export interface EventDetails {
+  readonly ordinal: number
+  /** Of now, in whole milliseconds. */
+  readonly time: number
+  readonly exclusion: Exclusion | undefined
+}
 
 /**
  * The events of a history, each in a slot: a number, which is used again for another event once its event is evicted.
@@ -26,13 +33,16 @@ const EXCEPT_BYTES = 150
 export class EventTable {
   readonly #ordinals = Column.ofNumbers()
   readonly #times = Column.ofNumbers()
-  /** The number of each event's target. */
+  /** The number of the target that each event's bytes count for: one that has it. */
   readonly #targetNumbers = Column.ofIntegers()
   readonly #targets = new Numbered<TargetHistory>()
   /** The neighbours in the list of all events, by age. It is doubly linked: an event can leave from the middle. */
   readonly #older = Column.ofIntegers()
   readonly #newer = Column.ofIntegers()
-  readonly #excepts = new Map<number, Except>()
+  readonly #exclusions = new Map<number, Exclusion>()
+  /** The targets of each event that was published to several, as far as they have it still, in the publisher's order. */
+  readonly #shared = new Map<number, Set<TargetHistory>>()
+  readonly #relabeled = new DerivedFrames()
   readonly #frames = new FrameStore()
   #oldest = NONE
   #newest = NONE
@@ -62,32 +72,56 @@ export class EventTable {
   }
 
   /**
-   * @param history one that was added
-   * @param frame the event's block: its data and its position as `id:`
-   * @param time of now, in whole milliseconds
+   * Stores an event. The caller adds the slot to the targets.
+   *
+   * @param histories its targets, which were added. The bytes of the event count for the first one
+   * @param frame the event's block, with the label of the first target, and its position as `id:`
    * @returns its slot
    */
   add(
-    history: TargetHistory,
+    histories: readonly TargetHistory[],
     frame: Buffer,
-    { ordinal, time, except }: { ordinal: number; time: number; except: Except | undefined },
+    { ordinal, time, exclusion }: EventDetails,
   ): number {
     const slot = this.#takeSlot()
     this.#ordinals.set(slot, ordinal)
     this.#times.set(slot, time)
-    this.#targetNumbers.set(slot, history.number)
+    this.#targetNumbers.set(slot, (histories[0] as TargetHistory).number)
     this.#older.set(slot, this.#newest)
     this.#newer.set(slot, NONE)
     if (this.#newest === NONE) this.#oldest = slot
     else this.#newer.set(this.#newest, slot)
     this.#newest = slot
-    if (except !== undefined) this.#excepts.set(slot, flatIds(except))
+    if (exclusion !== undefined) this.#exclusions.set(slot, exclusion)
+    if (histories.length > 1) this.#shared.set(slot, new Set(histories))
     this.#frames.put(slot, frame)
     this.#count += 1
     return slot
   }
 
-  delete(slot: number): void {
+  /**
+   * Takes an event from one of its targets, and deletes it with the last one. The caller takes the slot from the target.
+   *
+   * @returns the target that the bytes of the event count for from now on, if that has changed
+   */
+  release(slot: number, history: TargetHistory): TargetHistory | undefined {
+    const sharers = this.#shared.size === 0 ? undefined : this.#shared.get(slot)
+    if (sharers === undefined) {
+      this.#delete(slot)
+      return undefined
+    }
+    sharers.delete(history)
+    const [next] = sharers
+    if (next === undefined) {
+      this.#delete(slot)
+      return undefined
+    }
+    if (this.historyOf(slot) !== history) return undefined
+    this.#targetNumbers.set(slot, next.number)
+    return next
+  }
+
+  #delete(slot: number): void {
     const older = this.#older.get(slot)
     const newer = this.#newer.get(slot)
     if (older === NONE) this.#oldest = newer
@@ -95,7 +129,8 @@ export class EventTable {
     if (newer === NONE) this.#newest = older
     else this.#older.set(newer, older)
     this.#frames.delete(slot)
-    if (this.#excepts.size > 0) this.#excepts.delete(slot)
+    if (this.#exclusions.size > 0) this.#exclusions.delete(slot)
+    if (this.#shared.size > 0) this.#shared.delete(slot)
     this.#ordinals.set(slot, NONE)
     this.#newer.set(slot, this.#free)
     this.#free = slot
@@ -133,14 +168,29 @@ export class EventTable {
     return this.#times.get(slot)
   }
 
+  /** The target that the bytes of an event count for. */
   historyOf(slot: number): TargetHistory {
     return this.#targets.get(this.#targetNumbers.get(slot))
   }
 
-  exceptOf(slot: number): Except | undefined {
-    return this.#excepts.size === 0 ? undefined : this.#excepts.get(slot)
+  /** The targets that have an event which was published to several, in the publisher's order. Undefined for any other. */
+  sharersOf(slot: number): Iterable<TargetHistory> | undefined {
+    return this.#shared.size === 0 ? undefined : this.#shared.get(slot)
   }
 
+  exclusionOf(slot: number): Exclusion | undefined {
+    return this.#exclusions.size === 0 ? undefined : this.#exclusions.get(slot)
+  }
+
+  /** The block of an event, with the label of one of its targets. */
+  frameFor(slot: number, target: Target): Buffer {
+    const frame = this.frameOf(slot)
+    if (this.sharersOf(slot) === undefined) return frame
+    const label = labelOf(target)
+    return this.#relabeled.of(frame, label, () => relabel(frame, label))
+  }
+
+  /** The block of an event, with the label of the target that was its first one. */
   frameOf(slot: number): Buffer {
     return this.#frames.get(slot)
   }
@@ -154,25 +204,13 @@ export class EventTable {
     return idOf(this.frameOf(slot))
   }
 
-  evtOf(slot: number): string {
-    return dataOf(this.frameOf(slot))
-  }
-
-  /** The bytes that an event adds to the total that `historyBytes` limits. */
+  /** The bytes that an event adds to the total that `historyBytes` limits, for the first of its targets. */
   costOf(slot: number): number {
-    return costOfEvent(this.sizeOf(slot), this.exceptOf(slot))
+    return costOfEvent(this.sizeOf(slot), this.exclusionOf(slot))
   }
 }
 
-/** Computes the bytes that an event adds to the total that `historyBytes` limits. */
-export function costOfEvent(frameBytes: number, except: Except | undefined): number {
-  return frameBytes + EVENT_BYTES + (except === undefined ? 0 : EXCEPT_BYTES + 2 * idIn(except).length)
-}
-
-function idIn(except: Except): string {
-  return 'sid' in except ? except.sid : except.uid
-}
-
-function flatIds(except: Except): Except {
-  return 'sid' in except ? { sid: flat(except.sid) } : { uid: flat(except.uid) }
+/** Computes the bytes that an event adds to the total that `historyBytes` limits, for the first of its targets. */
+export function costOfEvent(frameBytes: number, exclusion: Exclusion | undefined): number {
+  return frameBytes + EVENT_BYTES + (exclusion?.bytes ?? 0)
 }

@@ -1,21 +1,34 @@
-import type { Delivery } from '../ports/broker.ts'
 import type { Target } from '../protocol/target.ts'
 import { targetKey } from '../protocol/target.ts'
+import { wholeTime } from '../util/clock.ts'
 import { flat } from '../util/flat.ts'
-import { HistoryCursor, type Skips } from './cursor.ts'
-import { costOfEvent, EventTable } from './event-table.ts'
+import { HistoryCursor } from './cursor.ts'
+import { costOfEvent, EventTable, REFERENCE_BYTES } from './event-table.ts'
 import { Eviction } from './eviction.ts'
+import type { Exclusion, Reader } from './exclusion.ts'
 import { HistoryEntry } from './history-entry.ts'
-import { LowWaterMark, type Place, TargetHistory } from './target-history.ts'
+import { LowWaterMark, type Place, TargetHistory, type TargetLimits } from './target-history.ts'
 
 /** The bounds of a {@link History}. */
 export interface HistoryBounds {
-  /** Events per target. 0 stores none. */
-  readonly count: number
   /** Bytes in all, with the memory that entries and targets take besides their strings. */
   readonly bytes: number
-  /** Milliseconds. */
+  /** Milliseconds. No target stores its events longer. */
   readonly age: number
+}
+
+/** A target whose history stores an event, and how much of it is stored. */
+export interface Window {
+  readonly target: Target
+  readonly limits: TargetLimits
+}
+
+/** What the history is told of an event besides its block. */
+export interface Appended {
+  /** Higher than that of every event before. */
+  readonly ordinal: number
+  readonly position: string
+  readonly exclusion?: Exclusion | undefined
 }
 
 /** Compares two positions, as for sort; undefined when they are not of one order (the broker began a new one). */
@@ -48,6 +61,8 @@ export class History {
   /** Of all targets that have no event: the newest event that any of them lost. */
   readonly #lowWaterMark: LowWaterMark
   readonly #eviction: Eviction<TargetHistory>
+  /** Of all targets that have no record: see {@link TargetHistory.shortUntil}. */
+  #shortUntil = 0
   /** Runs while something is stored, so that old events go even when nothing new comes. */
   #expiry: NodeJS.Timeout | undefined
 
@@ -65,33 +80,41 @@ export class History {
   }
 
   /**
-   * Stores an event. When there are too many bytes, targets that use most give up their oldest events.
+   * Stores an event once, for all of its targets. When there are too many bytes, targets that use most give up their
+   * oldest events.
    *
-   * @param frame its block, with its position as `id:`
-   * @param ordinal higher than that of every event before
-   * @returns the slot of its {@link entry}. Undefined when the bounds leave no room for it; its target is incomplete from
+   * @param windows at least one
+   * @param frame its block, with the label of the first target, and its position as `id:`
+   * @returns its slot, for {@link entry}. Undefined when the bounds leave no room for it; its targets are incomplete from
    *   here on
    */
-  append(delivery: Delivery, frame: Buffer, ordinal: number): number | undefined {
-    if (this.#bounds.count < 1) {
-      this.#lowWaterMark.raise({ position: flat(delivery.position), ordinal })
-      return undefined
+  append(windows: readonly Window[], frame: Buffer, appended: Appended): number | undefined {
+    const { ordinal, position, exclusion } = appended
+    const histories: TargetHistory[] = []
+    for (const { target, limits } of windows) {
+      if (limits.events < 1) this.#lowWaterMark.raise({ position: flat(position), ordinal })
+      else histories.push(this.#historyOf(targetKey(target), limits))
     }
-    const history = this.#historyOf(targetKey(delivery))
+    const [first] = histories
+    if (first === undefined) return undefined
     const time = wholeTime()
-    const cost = costOfEvent(frame.length, delivery.except)
+    const cost = costOfEvent(frame.length, exclusion)
     let slot: number | undefined
-    if (cost + costOfTarget(history.key) <= this.#bounds.bytes) {
-      slot = this.#events.add(history, frame, { ordinal, time, except: delivery.except })
-      history.add(slot)
-      this.#eviction.resize(history, history.bytes + cost)
-      if (history.count > this.#bounds.count) this.#evictOldest(history)
+    if (cost + costOfTarget(first.key) <= this.#bounds.bytes) {
+      slot = this.#events.add(histories, frame, { ordinal, time, exclusion })
+      for (const history of histories) {
+        history.add(slot)
+        this.#eviction.resize(history, history.bytes + (history === first ? cost : REFERENCE_BYTES))
+      }
+      // Not before all of them have an event: one without may be dropped.
+      for (const history of histories) this.#limit(history, time)
     } else {
-      this.#lose(history, { position: flat(delivery.position), ordinal }, time)
+      for (const history of histories) this.#lose(history, { position: flat(position), ordinal }, time)
     }
     this.#expireUpTo(time - this.#bounds.age)
     for (let full = this.#eviction.victim(); full !== undefined; full = this.#eviction.victim()) {
-      this.#evictOldest(full)
+      const shortUntil = this.#events.timeOf(full.oldest) + full.limits.age
+      this.#evictOldest(full, { shortUntil })
       this.#eviction.takeTurn(full)
     }
     this.#expiry ??= this.#expireIn(this.#bounds.age)
@@ -99,9 +122,17 @@ export class History {
     return slot !== undefined && this.#events.ordinalOf(slot) === ordinal ? slot : undefined
   }
 
-  /** The event in a slot that {@link append} has just returned. */
-  entry(slot: number): HistoryEntry {
-    return new HistoryEntry(this.#events, slot)
+  /** The event in a slot that {@link append} has just returned, for a reader that gets it by one of its targets. */
+  entry(slot: number, target: Target): HistoryEntry {
+    return new HistoryEntry(this.#events, slot, target)
+  }
+
+  /** Deletes the events of a target that nobody will ask for again. */
+  forget(target: Target): void {
+    const history = this.#targets.get(targetKey(target))
+    if (history === undefined) return
+    while (!history.isEmpty) this.#takeOldest(history)
+    this.#delete(history)
   }
 
   /** Evicts the events that are older than the bound, and forgets the targets that lost all of theirs by then. */
@@ -115,12 +146,12 @@ export class History {
   }
 
   /** Finds what the targets were sent after a position, and which of them are incomplete. */
-  since(position: string, targets: Iterable<Target>, skips: Skips = skipsNone): Missed {
+  since(position: string, targets: Iterable<Target>, reader?: Reader): Missed {
     this.expire()
-    const events = new HistoryCursor(this.#targets, this.#events, skips)
+    const events = new HistoryCursor(this.#targets, this.#events, reader)
     const gaps: Target[] = []
     for (const target of targets) {
-      const history = this.#targets.get(targetKey(target))
+      const history = this.#fresh(target)
       const order = this.#compare((history ?? this.#lowWaterMark).position, position)
       if (order === undefined || order > 0) gaps.push(target)
       if (order !== undefined && history !== undefined) {
@@ -134,33 +165,55 @@ export class History {
    * Finds the last events of each of some targets.
    *
    * @param limit the most events of each
-   * @param upTo the position of the last event that counts. Default: all count
+   * @param upTo the position of the last event that counts
+   * @param reader the session that reads
+   * @returns also the targets of which one of these events was lost for want of bytes
    */
-  last(targets: Iterable<Target>, limit: number, skips: Skips = skipsNone, upTo?: string): HistoryCursor {
+  last(targets: Iterable<Target>, limit: number, reader: Reader, upTo?: string): Missed {
     this.expire()
-    const events = new HistoryCursor(this.#targets, this.#events, skips)
+    const events = new HistoryCursor(this.#targets, this.#events, reader)
+    const gaps: Target[] = []
     for (const target of targets) {
-      const history = this.#targets.get(targetKey(target))
-      if (history === undefined) continue
-      const end = upTo === undefined ? history.end : this.#firstAfter(history, upTo)
-      events.add(history, Math.max(history.head, end - limit), end)
+      const history = this.#fresh(target)
+      const { head = 0, shortUntil } = history ?? { shortUntil: this.#shortUntil }
+      let end = 0
+      if (history !== undefined) end = upTo === undefined ? history.end : this.#firstAfter(history, upTo)
+      if (end - head < limit && shortUntil > wholeTime()) gaps.push(target)
+      if (history !== undefined) events.add(history, Math.max(head, end - limit), end)
     }
-    return events
+    return { events, gaps }
   }
 
   /** Finds the last events of a target, at most `limit`, oldest first. */
   recent(target: Target, limit: number): readonly HistoryEntry[] {
     this.expire()
-    const history = this.#targets.get(targetKey(target))
+    const history = this.#fresh(target)
     if (history === undefined || limit <= 0) return []
     const { slots, head, end } = history
-    return slots.slice(Math.max(head, end - limit), end).map((slot) => this.entry(slot))
+    return slots.slice(Math.max(head, end - limit), end).map((slot) => this.entry(slot, target))
+  }
+
+  /** Finds the record of a target, without the events that are too old for it. */
+  #fresh(target: Target): TargetHistory | undefined {
+    const key = targetKey(target)
+    const history = this.#targets.get(key)
+    if (history === undefined || history.limits.age >= this.#bounds.age) return history
+    this.#limit(history, wholeTime())
+    return this.#targets.get(key)
+  }
+
+  /** Evicts the events of a target that are beyond its own limits. */
+  #limit(history: TargetHistory, time: number): void {
+    const { events, age } = history.limits
+    while (history.count > events) this.#evictOldest(history)
+    if (age >= this.#bounds.age) return
+    while (!history.isEmpty && this.#events.timeOf(history.oldest) <= time - age) this.#evictOldest(history)
   }
 
   #expireUpTo(limit: number): void {
     const events = this.#events
     for (let slot = events.oldest; slot !== undefined && events.timeOf(slot) <= limit; slot = events.oldest) {
-      this.#evictOldest(events.historyOf(slot), limit)
+      this.#evictOldest(events.historyOf(slot), { limit })
     }
     this.#dropEmptied(limit)
   }
@@ -179,40 +232,54 @@ export class History {
     return timer.unref()
   }
 
-  #historyOf(key: string): TargetHistory {
+  #historyOf(key: string, limits: TargetLimits): TargetHistory {
     let history = this.#targets.get(key)
     if (history === undefined) {
-      history = new TargetHistory(flat(key), this.#lowWaterMark)
+      history = new TargetHistory(flat(key), limits, this.#lowWaterMark, this.#shortUntil)
       this.#targets.set(history.key, history)
       this.#events.addTarget(history)
       this.#eviction.empty(history, costOfTarget(key))
     }
+    history.limits = limits
     return history
   }
 
-  /** Marks a target as incomplete from an event on that is not stored. */
+  /** Marks a target as incomplete from an event on for which there are not enough bytes. */
   #lose(history: TargetHistory, place: Place, time: number): void {
     history.raise(place)
     history.lostAt = time
+    history.shortUntil = time + history.limits.age
     this.#dropEmptied()
   }
 
-  /** @param limit the time up to which the loss of an event is so long ago that its target is forgotten with it */
-  #evictOldest(history: TargetHistory, limit = Number.NEGATIVE_INFINITY): void {
+  /**
+   * @param limit the time up to which the loss of an event is so long ago that its target is forgotten with it
+   * @param shortUntil see {@link TargetHistory.shortUntil}
+   */
+  #evictOldest(
+    history: TargetHistory,
+    { limit = Number.NEGATIVE_INFINITY, shortUntil = 0 }: { limit?: number; shortUntil?: number } = {},
+  ): void {
+    this.#takeOldest(history)
+    history.shortUntil = shortUntil
+    if (!history.isEmpty) return
+    if (history.lostAt <= limit) this.#drop(history)
+    this.#dropEmptied()
+  }
+
+  /** Takes the oldest event from a target. What is left of its bytes counts for another of its targets, if there is one. */
+  #takeOldest(history: TargetHistory): void {
     const events = this.#events
     const slot = history.oldest
     history.raise({ position: events.positionOf(slot), ordinal: events.ordinalOf(slot) })
     history.lostAt = Math.max(history.lostAt, events.timeOf(slot))
-    const bytes = history.bytes - events.costOf(slot)
+    const cost = events.costOf(slot)
+    const bytes = history.bytes - (events.historyOf(slot) === history ? cost : REFERENCE_BYTES)
     history.shift()
-    events.delete(slot)
-    if (!history.isEmpty) {
-      this.#eviction.resize(history, bytes)
-      return
-    }
-    this.#eviction.empty(history, bytes)
-    if (history.lostAt <= limit) this.#drop(history)
-    this.#dropEmptied()
+    const next = events.release(slot, history)
+    if (history.isEmpty) this.#eviction.empty(history, bytes)
+    else this.#eviction.resize(history, bytes)
+    if (next !== undefined) this.#eviction.resize(next, next.bytes + cost - REFERENCE_BYTES)
   }
 
   /** Drops the records of targets without an event that are too old, or too many. */
@@ -225,25 +292,21 @@ export class History {
   }
 
   #drop(history: TargetHistory): void {
+    this.#delete(history)
+    this.#lowWaterMark.raise(history)
+    this.#shortUntil = Math.max(this.#shortUntil, history.shortUntil)
+  }
+
+  #delete(history: TargetHistory): void {
     this.#targets.delete(history.key)
     this.#events.deleteTarget(history)
     this.#eviction.drop(history)
-    this.#lowWaterMark.raise(history)
   }
 
   /** Finds the index of the first event after a position. */
   #firstAfter(history: TargetHistory, position: string): number {
     return history.firstIndex((slot) => (this.#compare(this.#events.positionOf(slot), position) ?? 1) > 0)
   }
-}
-
-/** The time on the clock of `performance.now()`, in whole milliseconds: V8 keeps other numbers as objects. */
-function wholeTime(): number {
-  return Math.floor(performance.now())
-}
-
-function skipsNone(): boolean {
-  return false
 }
 
 /** Computes the bytes that a target adds to the total: its key, its id and the collections. */

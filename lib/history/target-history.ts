@@ -1,4 +1,3 @@
-import { type Target, targetOfKey } from '../protocol/target.ts'
 import type { Evictable } from './eviction.ts'
 
 /** The place of an event in the order of all events. */
@@ -7,6 +6,14 @@ export interface Place {
   readonly position: string
   /** This node's own count of the events delivered to it, which is quick to compare. */
   readonly ordinal: number
+}
+
+/** How much of one target is stored. */
+export interface TargetLimits {
+  /** The most events. */
+  readonly events: number
+  /** Milliseconds. */
+  readonly age: number
 }
 
 /** The newest event that was evicted, or was never stored. No event after it is missing. */
@@ -33,6 +40,7 @@ export class LowWaterMark implements Place {
  */
 export class TargetHistory extends LowWaterMark implements Evictable<TargetHistory> {
   readonly key: string
+  limits: TargetLimits
   /** Its number in the EventTable. */
   number = 0
   /** The slots of its events in the EventTable, oldest first, from `head` up to `end`. The rest is room. */
@@ -40,19 +48,25 @@ export class TargetHistory extends LowWaterMark implements Evictable<TargetHisto
   head = 0
   end = 0
   lostAt = 0
+  /**
+   * Until when its newest event that was lost would have been stored, in milliseconds, if there had been more bytes. 0
+   * when it was lost for another reason.
+   */
+  shortUntil: number
   bytes = 0
   list: Evictable<TargetHistory>['list']
   before: TargetHistory | undefined
   after: TargetHistory | undefined
 
-  /** @param mark what the target may have lost before */
-  constructor(key: string, mark: Place) {
+  /**
+   * @param mark what the target may have lost before
+   * @param shortUntil of what it may have lost before
+   */
+  constructor(key: string, limits: TargetLimits, mark: Place, shortUntil: number) {
     super(mark)
     this.key = key
-  }
-
-  get target(): Target {
-    return targetOfKey(this.key)
+    this.limits = limits
+    this.shortUntil = shortUntil
   }
 
   get isEmpty(): boolean {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 import { CometError } from '../errors.ts'
+import type { CometCloseCode } from '../protocol/close-codes.ts'
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { isError, messageOf } from '../util/is-error.ts'
 import { kindOf } from '../util/kind-of.ts'
@@ -11,21 +12,47 @@ import {
   runErrorListeners,
   runInErrorContext,
 } from './error-context.ts'
+import type { SessionInfo } from './session-info.ts'
 import { Warnings } from './warnings.ts'
 
 /** A UserActivityEvent about a room. */
 export type RoomActivityEvent = UserActivityEvent & { readonly rid: string }
 
 /** The message of a SEND packet. */
-export interface ClientMessage {
+export interface ClientMessage<Info = unknown> {
   readonly uid: string
   readonly sid: string
   /** The text that the client sent. Untrusted. */
   readonly evt: string
+  readonly session: SessionInfo
+  /** The `info` of the identity that came with this request. */
+  readonly info?: Info
+}
+
+/** A session whose stream has begun. */
+export interface SessionStart {
+  readonly session: SessionInfo
+  /** Whether the client gets all that it missed. False for a new one. */
+  readonly recovered: boolean
+  /**
+   * The connection that the session was on before a takeover, and whether it was connected still. Undefined for a
+   * session that begins.
+   */
+  readonly previous?: { readonly connection: string; readonly connected: boolean }
+}
+
+/** A session whose stream has ended. */
+export interface SessionEnd {
+  /** As it was right before its end. */
+  readonly session: SessionInfo
+  /** Why it ended. With `TAKEN_OVER` the session goes on, on another connection. */
+  readonly code: CometCloseCode
+  /** The time since its `'connect'`, in milliseconds. */
+  readonly duration: number
 }
 
 /** The names of the hooks, each with the value that its listeners get. */
-export interface HookMap {
+export interface HookMap<Info = unknown> {
   /** Every UserActivityEvent, in the order it happened. */
   activity: UserActivityEvent
   /** A user's first session connected. */
@@ -39,7 +66,14 @@ export interface HookMap {
   /** A user left a room. */
   leave: RoomActivityEvent
   /** A client sent a SEND packet, and `onMessage` did not refuse it. */
-  message: ClientMessage
+  message: ClientMessage<Info>
+  /**
+   * A stream of this node has begun: the session is reachable, and `comet.ready` is on its way. What the listener
+   * publishes to the session comes after what the client missed. Called for anonymous sessions, too.
+   */
+  connect: SessionStart
+  /** A stream of this node has ended, for which `'connect'` was called. */
+  disconnect: SessionEnd
   /**
    * A listener threw, a callback of the options failed, or a port failed. Without a listener: a process warning. What
    * fails because of an `'error'` listener, at once or within a minute, becomes a process warning, too.
@@ -48,10 +82,11 @@ export interface HookMap {
 }
 
 /** A listener. May be async. An error that it throws, or rejects with, goes to `'error'`. */
-export type HookListener<Name extends keyof HookMap> = (value: HookMap[Name]) => unknown
+export type HookListener<Name extends keyof HookMap, Info = unknown> = (value: HookMap<Info>[Name]) => unknown
 
 const NAMES: ReadonlySet<string> = new Set<keyof HookMap>([
-  ...(['activity', 'online', 'offline', 'heard', 'enter', 'leave', 'message', 'error'] as const),
+  ...(['activity', 'online', 'offline', 'heard', 'enter', 'leave'] as const),
+  ...(['message', 'connect', 'disconnect', 'error'] as const),
 ])
 
 type Guard = (name: keyof HookMap, value: unknown) => void
@@ -91,6 +126,11 @@ export class Hooks {
   /** @throws CometError INVALID_OPTION */
   off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name>): void {
     this.#emitter.off(checkName(name), this.#guard(listener))
+  }
+
+  /** Tells whether a hook has a listener, for values that are costly to make. */
+  has(name: keyof HookMap): boolean {
+    return this.#emitter.listenerCount(name) > 0
   }
 
   /** Calls the listeners. Never throws. */

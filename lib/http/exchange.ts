@@ -1,24 +1,25 @@
 import type { Comet } from '../comet.ts'
 import { type ClientError, CometError, isClientError } from '../errors.ts'
+import type { EventMap } from '../operations/publication.ts'
 import type { Identified } from '../session/identity.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkOptions } from '../util/known-keys.ts'
 import type { Request, Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
 
-/** The part of a Comet that adapters use, for any type parameter `Events`. */
-export type AdapterComet = Pick<
-  Comet,
-  'watchDisconnects' | 'connect' | 'checkSender' | 'receive' | 'closing' | 'limits' | 'report'
+/** The part of a Comet that adapters use, whatever its events. They do not ask for `members`, which has the type of `info`. */
+export type AdapterComet<Info = unknown> = Pick<
+  Comet<EventMap, Info>,
+  'watchDisconnects' | 'connect' | 'checkSender' | 'receive' | 'closing' | 'limits' | 'report' | 'members'
 >
 
 /** Options of every HTTP adapter. */
-export interface HttpOptions<Source> {
+export interface HttpOptions<Source, Info = unknown> {
   /**
    * Tells who a request is from: a uid, an Identity, `{ anonymous: true }`, or nothing, which is answered with 401. May
    * be async. An error that it throws goes to the app's own error handling.
    */
-  readonly identify: (source: Source) => Identified | Promise<Identified>
+  readonly identify: (source: Source) => Identified<Info> | Promise<Identified<Info>>
   /**
    * Whether pages of other sites may connect. Otherwise they get 403.
    *

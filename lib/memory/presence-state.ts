@@ -253,8 +253,9 @@ export class PresenceState {
   }
 }
 
-function connectionOf({ node, connection, start, timer }: PresentSession): PreviousConnection {
-  return { node, connection, start, connected: timer === undefined }
+function connectionOf({ node, connection, start, rooms, timer }: PresentSession): PreviousConnection {
+  const rids = rooms === undefined ? [] : Array.from(rooms.keys())
+  return { node, connection, start, rooms: rids, connected: timer === undefined }
 }
 
 /** Moves a session to a new connection, and ends its grace. */

@@ -1,4 +1,4 @@
-import type { Member, Presence, PresenceConnection, PresenceHandler } from '../ports/presence.ts'
+import type { Member, MemberPage, Presence, PresenceConnection, PresenceHandler } from '../ports/presence.ts'
 import { Namespaces } from './namespaces.ts'
 import { PresenceState, type PresentUser, type Report } from './presence-state.ts'
 
@@ -31,7 +31,11 @@ export class MemoryPresence implements Presence {
       membership: async (owner, rid) => state.membership(owner, rid),
       locate: async (sid) => state.locate(sid),
       isOnline: async (uid) => state.users.has(uid),
-      members: async (rid) => Array.from(state.rooms.get(rid) ?? [], memberOf),
+      roomsOf: async (uid) => Array.from(state.users.get(uid)?.membershipCounts?.keys() ?? []),
+      members: async (rid, page) => {
+        const users = Array.from(state.rooms.get(rid) ?? [])
+        return (page === undefined ? users : pageOf(users, page)).map(memberOf)
+      },
       count: async (rid) => state.rooms.get(rid)?.size ?? 0,
       close: async () => {
         leave()
@@ -53,6 +57,13 @@ function reportTo(node: PresenceHandler): Report {
   return (events) => {
     if (events.length > 0) node.onActivity(events)
   }
+}
+
+/** Finds a page of users, in the order of their uids. */
+function pageOf(users: readonly PresentUser[], { after = '', limit }: MemberPage): PresentUser[] {
+  const rest = users.filter(({ uid }) => uid > after)
+  rest.sort((a, b) => (a.uid < b.uid ? -1 : 1))
+  return rest.slice(0, limit)
 }
 
 function memberOf({ uid, info }: PresentUser): Member {

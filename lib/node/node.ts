@@ -70,7 +70,7 @@ export class Node implements SessionContext {
 
   constructor(options: ResolvedOptions, callbacks: NodeCallbacks) {
     const { id } = this
-    const { namespace, historyEvents: count, historyBytes: bytes, historyAge: age } = options
+    const { namespace, historyBytes: bytes, historyAge: age } = options
     this.options = { ...options, server: options.server ?? `${namespace}.${id}` }
     this.#callbacks = callbacks
     this.broker = options.broker.join({
@@ -89,7 +89,7 @@ export class Node implements SessionContext {
       handle: (command) => this.handleCommand(command),
     })
     const compare = (a: string, b: string) => this.broker.compare(a, b)
-    this.history = new History({ count, bytes, age }, compare, this.broker.position())
+    this.history = new History({ bytes, age }, compare, this.broker.position())
     this.historyTokens = new TokenBuckets(options.historyRate, HISTORY_BURST * options.historyRate)
     this.router = new Router(this)
     this.connectTokens = new TokenBuckets(options.connectRate / 60, 2 * options.maxSessionsPerUser)

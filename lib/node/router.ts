@@ -1,19 +1,16 @@
-import type { Skips } from '../history/cursor.ts'
-import type { History, Missed } from '../history/history.ts'
-import type { Hooks } from '../hooks/hooks.ts'
-import type { ResolvedOptions } from '../options.ts'
-import type { Delivery } from '../ports/broker.ts'
-import { type Target, targetIn } from '../protocol/target.ts'
+import { Exclusion } from '../history/exclusion.ts'
+import type { History, Missed, Window } from '../history/history.ts'
+import type { Delivery, Receivers } from '../ports/broker.ts'
+import type { Target } from '../protocol/target.ts'
 import type { Registry } from '../session/registry.ts'
 import type { Session } from '../session/session.ts'
 import type { ReplayItem } from '../stream/replay.ts'
-import { encodeBlock } from '../stream/sse.ts'
+import { encodeBlock, labelOf } from '../stream/sse.ts'
 import { unpooled } from '../util/pooled.ts'
+import { HistoryPolicy, type PolicyContext } from './history-policy.ts'
 
 /** The part of the node that the router uses. */
-interface RouterContext {
-  readonly options: Pick<ResolvedOptions, 'keepHistory'>
-  readonly hooks: Pick<Hooks, 'report' | 'reportIfRejected'>
+interface RouterContext extends PolicyContext {
   readonly registry: Registry
   readonly history: History
   readonly counters: { delivered: number }
@@ -22,47 +19,79 @@ interface RouterContext {
 /** The memory that an item takes besides its frame, in bytes: its objects, and those of the frame. */
 const ITEM_BYTES = 300
 
+const WORLD: readonly Target[] = [{}]
+
 /** Decides which sessions of this node get an event, and delivers it to them. */
 export class Router {
   readonly #context: RouterContext
+  readonly #policy: HistoryPolicy
   /** The number of events delivered to this node: the ordinal of the latest one. */
   #ordinal = 0
 
   constructor(context: RouterContext) {
     this.#context = context
+    this.#policy = new HistoryPolicy(context)
   }
 
   /**
-   * Delivers an event: a live session gets the frame, which is encoded once for all; any other session gets the event
-   * in its replay. Never throws. For the broker only, which calls it in the order of the positions.
+   * Delivers an event: a live session gets the frame, which is encoded once for all that get it by the same target; any
+   * other session gets the event in its replay. A session gets it once, by the first of the targets that it belongs to.
+   * Never throws. For the broker only, which calls it in the order of the positions.
    */
   deliver(delivery: Delivery): void {
-    const { evt, except, position } = delivery
-    const { history, counters } = this.#context
     this.#ordinal += 1
-    const frame = encodeBlock({ id: position, data: evt })
-    const slot = this.#isStored(delivery) ? history.append(delivery, frame, this.#ordinal) : undefined
+    const targets = targetsIn(delivery.to)
+    const event = new RoutedEvent(delivery, targets.length > 1)
+    const stored = new Set<Target>()
+    const slot = delivery.transient ? undefined : this.#store(event, targets, stored)
+    for (const target of targets) this.#deliverBy(target, event, stored.has(target) ? slot : undefined)
+  }
+
+  /** @param stored gets the targets whose history has the event */
+  #store(event: RoutedEvent, targets: readonly Target[], stored: Set<Target>): number | undefined {
+    const windows: Window[] = []
+    for (const target of targets) {
+      const limits = this.#policy.limitsOf(target)
+      if (limits === undefined) continue
+      windows.push({ target, limits })
+      stored.add(target)
+    }
+    const [first] = windows
+    if (first === undefined) return undefined
+    const { position, exclusion } = event
+    const appended = { ordinal: this.#ordinal, position, exclusion }
+    return this.#context.history.append(windows, event.frameFor(first.target), appended)
+  }
+
+  #deliverBy(target: Target, event: RoutedEvent, slot: number | undefined): void {
+    const { history, counters } = this.#context
+    let frame: Buffer | undefined
     let item: ReplayItem | undefined
-    for (const session of this.#receivers(delivery)) {
-      if (isExcepted(session, except)) continue
+    for (const session of this.#receivers(target)) {
+      if (!event.isFor(session)) continue
       counters.delivered += 1
+      frame ??= event.frameFor(target)
       if (session.live) {
         session.push(frame)
         continue
       }
-      item ??= slot === undefined ? this.#passingItem(delivery, frame) : history.entry(slot)
+      item ??= slot === undefined ? this.#passingItem(target, frame) : history.entry(slot, target)
       session.addToReplay(item)
     }
   }
 
-  /** Finds what a session missed after a position, without the events whose option `except` names it. */
-  missed(session: Session, position: string): Missed {
-    return this.#context.history.since(position, this.#targetsOf(session), skipsOf(session))
+  /**
+   * Finds what a session missed after a position, without the events that pass over it.
+   *
+   * @param isTakeover whether the session was on another connection before, so that it may have missed events of its own
+   */
+  missed(session: Session, position: string, isTakeover: boolean): Missed {
+    return this.#context.history.since(position, this.#targetsOf(session, isTakeover), session)
   }
 
-  /** Finds the targets of a session to which anything was published after a position; all, where nobody can tell. */
+  /** Finds the targets of a takeover to which anything was published after a position; all, where nobody can tell. */
   touched(session: Session, position: string | undefined): readonly Target[] {
-    const targets = Array.from(this.#targetsOf(session))
+    const targets = Array.from(this.#targetsOf(session, true))
     if (position === undefined) return targets
     return targets.filter((target) => {
       const { events, gaps } = this.#context.history.since(position, [target])
@@ -71,53 +100,70 @@ export class Router {
   }
 
   /** Makes an item of an event that the history does not store. It may wait for long. */
-  #passingItem(delivery: Delivery, frame: Buffer): ReplayItem {
+  #passingItem(target: Target, frame: Buffer): ReplayItem {
     const own = unpooled(frame)
-    return {
-      ordinal: this.#ordinal,
-      target: targetIn(delivery),
-      frame: own,
-      ownBytes: own.length + ITEM_BYTES,
-    }
+    return { ordinal: this.#ordinal, target, frame: own, ownBytes: own.length + ITEM_BYTES }
   }
 
-  #isStored({ uid, rid, transient }: Delivery): boolean {
-    const { options, hooks } = this.#context
-    const { keepHistory } = options
-    if (transient) return false
-    if (keepHistory === undefined || uid !== undefined || rid === undefined) return true
-    try {
-      const answer: unknown = keepHistory({ rid })
-      if (answer === true || answer === false) return answer
-      // Only `true` counts. An async `keepHistory` returns a promise, which is truthy; it must not count as a yes.
-      hooks.reportIfRejected(answer)
-      return false
-    } catch (error) {
-      hooks.report(error)
-      return false
-    }
-  }
-
-  #receivers({ uid, rid }: Delivery): Iterable<Session> {
+  #receivers({ uid, rid, sid }: Target): Iterable<Session> {
     const { registry } = this.#context
     if (uid !== undefined) return registry.ofUser(uid)
-    return rid === undefined ? registry.all() : registry.inRoom(rid)
+    if (rid !== undefined) return registry.inRoom(rid)
+    if (sid === undefined) return registry.all()
+    const session = registry.get(sid)
+    return session === undefined ? [] : [session]
   }
 
-  *#targetsOf(session: Session): Iterable<Target> {
+  *#targetsOf(session: Session, isTakeover: boolean): Iterable<Target> {
     yield { uid: session.uid }
+    if (isTakeover) yield { sid: session.sid }
     for (const rid of this.#context.registry.roomsOf(session)) yield { rid }
     yield {}
   }
 }
 
-/** Makes what leaves out the events whose option `except` names a session. */
-export function skipsOf(session: Session): Skips {
-  return (except) => isExcepted(session, except)
+/** An event on its way to the sessions of this node. */
+class RoutedEvent {
+  readonly position: string
+  readonly exclusion: Exclusion | undefined
+  readonly #event: string | undefined
+  readonly #data: string
+  /** The sessions that have it already. Undefined when it has one target only, which names nobody twice. */
+  readonly #seen: Set<Session> | undefined
+  #label: string | undefined
+  #frame: Buffer | undefined
+
+  constructor({ position, event, data, except }: Delivery, hasManyTargets: boolean) {
+    this.position = position
+    this.exclusion = except === undefined ? undefined : new Exclusion(except)
+    this.#event = event
+    this.#data = data
+    this.#seen = hasManyTargets ? new Set() : undefined
+  }
+
+  /** Tells whether a session gets it. Called once for each target that the session belongs to. */
+  isFor(session: Session): boolean {
+    if (this.exclusion?.covers(session)) return false
+    if (this.#seen === undefined) return true
+    if (this.#seen.has(session)) return false
+    this.#seen.add(session)
+    return true
+  }
+
+  /** Encodes its block for a target, once for targets in a row that have the same label, such as users. */
+  frameFor(target: Target): Buffer {
+    const label = labelOf(target)
+    if (this.#frame === undefined || label !== this.#label) {
+      const block = { comment: label, event: this.#event, id: this.position, data: this.#data }
+      this.#frame = encodeBlock(block)
+      this.#label = label
+    }
+    return this.#frame
+  }
 }
 
-/** Tells whether the option `except` of an event names a session. */
-function isExcepted({ sid, uid }: Session, except: Delivery['except']): boolean {
-  if (except === undefined) return false
-  return 'sid' in except ? sid === except.sid : uid === except.uid
+function targetsIn({ uids, rids, sids }: Receivers): readonly Target[] {
+  if (uids !== undefined) return uids.map((uid) => ({ uid }))
+  if (rids !== undefined) return rids.map((rid) => ({ rid }))
+  return sids === undefined ? WORLD : sids.map((sid) => ({ sid }))
 }

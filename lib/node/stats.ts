@@ -1,5 +1,5 @@
+import type { SessionInfo } from '../hooks/session-info.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
-import type { SessionInfo } from '../session/session.ts'
 import type { Node } from './node.ts'
 
 /** Everything on this node, as `comet.dump()` answers it. */
@@ -37,7 +37,7 @@ export interface CometStats {
 /** Lists the sessions and rooms of a node. */
 export function dump({ registry }: Node): CometDump {
   return {
-    sessions: Array.from(registry.all(), (session) => session.toInfo()),
+    sessions: Array.from(registry.all(), (session) => registry.infoOf(session)),
     rooms: Array.from(registry.rooms(), ([rid, sessions]) => ({
       rid,
       sids: Array.from(sessions, ({ sid }) => sid),

@@ -38,7 +38,7 @@ export async function authorize(
   asked: readonly string[],
 ): Promise<readonly string[]> {
   const { session } = newcomer
-  const applicant = { uid: session.uid, info, session: session.toInfo() }
+  const applicant = { uid: session.uid, info, session: node.registry.infoOf(session) }
   newcomer.isAsked = true
   const allowed = await newcomer.until(mayEnterAll(node, applicant, asked))
   newcomer.isAsked = false

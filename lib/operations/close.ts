@@ -1,8 +1,10 @@
 import { debug } from '../diagnostics.ts'
+import type { SessionInfo } from '../hooks/session-info.ts'
 import type { Node } from '../node/node.ts'
 import { CLOSE_CODES, type CometCloseCode } from '../protocol/close-codes.ts'
 import type { Session } from '../session/session.ts'
 import { encodeControl } from '../stream/sse.ts'
+import { wholeTime } from '../util/clock.ts'
 import type { TakenOver } from './cluster-commands.ts'
 
 /** Why a session ends. */
@@ -27,14 +29,23 @@ export async function closeSession(node: Node, session: Session, cause: CloseCau
   const { code } = cause
   if (!session.close(code === 'GONE' ? undefined : encodeFarewell(node, session, cause))) return false
   session.ended = code
+  const info = node.hooks.has('disconnect') ? node.registry.infoOf(session) : undefined
   debug('session %s of %j closed: %s', session.sid, session.uid, code)
   if (node.registry.remove(session)) node.closes[code] = (node.closes[code] ?? 0) + 1
   node.newcomers.release(session)
   node.liveness.remove(session)
   const mayComeBack = session.clientId !== undefined && (code === 'TAKEN_OVER' || CLOSE_CODES[code].grace)
   node.uplinkStates.release(session.sid, mayComeBack ? node.options.offlineGrace : 0)
+  if (info !== undefined) sayDisconnected(node, session, info)
   await leavePresence(node, session)
+  // What was published to the session itself. On another connection it may still ask for it.
+  if (!mayComeBack && !session.moved) node.history.forget({ sid: session.sid })
   return true
+}
+
+function sayDisconnected({ hooks }: Node, { connectedAt, ended }: Session, session: SessionInfo): void {
+  if (connectedAt === undefined || ended === undefined) return
+  hooks.emit('disconnect', { session, code: ended, duration: wholeTime() - connectedAt })
 }
 
 /** Tells presence that a session has ended. Does nothing for one that presence does not know. Idempotent. */

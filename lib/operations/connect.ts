@@ -1,7 +1,7 @@
 import { CometError } from '../errors.ts'
 import { newSid } from '../ids.ts'
 import type { Node } from '../node/node.ts'
-import type { Admission, SessionMembership } from '../ports/presence.ts'
+import type { Admission, PreviousConnection, SessionMembership } from '../ports/presence.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { DisconnectWatch } from '../session/disconnect-log.ts'
 import { firstBlockFor } from '../session/first-block.ts'
@@ -10,6 +10,7 @@ import type { Watch } from '../session/membership-changes.ts'
 import type { Newcomer } from '../session/newcomers.ts'
 import { Session } from '../session/session.ts'
 import { parseStayAwayToken } from '../session/stay-away-token.ts'
+import { wholeTime } from '../util/clock.ts'
 import { flat } from '../util/flat.ts'
 import { checkId } from '../util/validate.ts'
 import {
@@ -49,7 +50,7 @@ export interface ConnectRequest {
    */
   readonly position?: string
   /**
-   * The number of last events of each room that a new client wants.
+   * The number of last events that a new client wants of its user and of each room.
    *
    * @default 0
    */
@@ -83,6 +84,8 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
   const { identity, rids, session } = validate(node, request)
   const newcomer = addNewcomer(node, session)
   const watch = node.membershipChanges.watch(session.uid)
+  let recovered = false
+  let former: PreviousConnection | undefined
   try {
     request.transport.listen(session, node.options.writeTimeout)
     const disconnected = request.watch?.disconnected(session.uid)
@@ -122,14 +125,33 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
     }
     const refused = unwelcome.filter((rid) => !session.rooms.has(rid))
     const { position, recent = 0 } = request
-    startStream(node, session, { position, start, previous, refused, recent })
+    recovered = startStream(node, session, { position, start, previous, refused, recent })
+    former = previous
     evictExcess(node, session)
   } finally {
     watch.end()
     node.newcomers.delete(newcomer)
   }
   // The client may go with the first bytes.
-  if (!session.closed) node.liveness.add(session, identity, request.answersHeartbeats === true)
+  if (session.closed) return
+  node.liveness.add(session, identity, request.answersHeartbeats === true)
+  sayConnected(node, session, recovered, former)
+}
+
+function sayConnected(
+  { hooks, registry }: Node,
+  session: Session,
+  recovered: boolean,
+  former: PreviousConnection | undefined,
+): void {
+  session.connectedAt = wholeTime()
+  if (!hooks.has('connect')) return
+  const start = { session: registry.infoOf(session), recovered }
+  if (former === undefined) hooks.emit('connect', start)
+  else {
+    const { connection, connected } = former
+    hooks.emit('connect', { ...start, previous: { connection, connected } })
+  }
 }
 
 const NONE: ReadonlySet<string> = new Set()

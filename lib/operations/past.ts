@@ -3,13 +3,12 @@ import { CometError } from '../errors.ts'
 import type { HistoryCursor } from '../history/cursor.ts'
 import { HistoryEntry } from '../history/history-entry.ts'
 import type { Node } from '../node/node.ts'
-import { skipsOf } from '../node/router.ts'
-import { LARGE_BYTES } from '../ports/write-batch.ts'
 import type { Packet } from '../protocol/packet.ts'
 import type { Target } from '../protocol/target.ts'
 import type { Session } from '../session/session.ts'
+import { DerivedFrames } from '../stream/derived-frames.ts'
 import { controlItem, type PastSource, type ReplayItem } from '../stream/replay.ts'
-import { encodeBlock, encodeControl, encodeGap } from '../stream/sse.ts'
+import { encodeControl, encodeGap, pastBlock } from '../stream/sse.ts'
 
 /** A packet that asks for a room. */
 export type JoinPacket = Packet & { readonly type: 'JOIN' }
@@ -23,48 +22,55 @@ export function pastOfRoom(node: Node, session: Session, { rid, since, recent }:
   // What still waits for an earlier JOIN of the room is replaced.
   session.dropRoom(rid)
   const targets = [{ rid }]
-  const skips = skipsOf(session)
   const { events, gaps } =
-    since === ''
-      ? { events: node.history.last(targets, recent, skips), gaps: [] }
-      : node.history.since(since, targets, skips)
+    since === '' ? node.history.last(targets, recent, session) : node.history.since(since, targets, session)
   if (!mayRead(node, session, events)) throw new CometError('TOO_MUCH_HISTORY')
   if (gaps.length === 0) return new PastEvents(events)
   debug('session %s has a gap: %j', session.sid, gaps)
   return new PastEvents(events, { first: controlItem(encodeGap(gaps), { rid }) })
 }
 
-/** The last events of rooms, for a session that enters them anew. */
+/** The last events of a user and of rooms, for a session that is new, or that enters them anew. */
 interface RecentEvents {
   /** Undefined when there are none. */
   readonly past: PastSource | undefined
-  /** The rooms whose events were left out, because the user asks for more than `historyRate` lets it. */
-  readonly leftOut: readonly Target[]
+  /**
+   * The targets whose events were evicted for want of bytes, or were left out because the user asks for more than
+   * `historyRate` lets it.
+   */
+  readonly gaps: readonly Target[]
 }
 
-const NONE: RecentEvents = { past: undefined, leftOut: [] }
+const NONE: RecentEvents = { past: undefined, gaps: [] }
 
 /**
- * Finds the last events of the rooms that a session is in, at most `limit` of each, up to the position where it starts.
- * After them comes a heartbeat with that position.
+ * Finds the last events that a session asks for.
+ *
+ * @param limit the most events of each target
+ * @param upTo the position after which the session gets all events anyway. After the last event comes a heartbeat with it
  */
-export function recentEventsOf(node: Node, session: Session, limit: number, start: string): RecentEvents {
-  if (limit <= 0) return NONE
-  const skips = skipsOf(session)
-  const last = (targets: readonly Target[]) => node.history.last(targets, limit, skips, start)
+export function recentEventsOf(
+  node: Node,
+  session: Session,
+  targets: readonly Target[],
+  limit: number,
+  upTo: string,
+): RecentEvents {
   const within: Target[] = []
-  const leftOut: Target[] = []
-  for (const rid of session.rooms) {
-    const isWithin = mayRead(node, session, last([{ rid }]))
-    const list = isWithin ? within : leftOut
-    list.push({ rid })
+  const gaps: Target[] = []
+  for (const target of targets) {
+    const asked = node.history.last([target], limit, session, upTo)
+    const isWithin = mayRead(node, session, asked.events)
+    if (isWithin) within.push(target)
+    if (!isWithin || asked.gaps.length > 0) gaps.push(target)
   }
-  const events = last(within)
-  if (events.next === undefined) return { past: undefined, leftOut }
+  if (within.length === 0) return { ...NONE, gaps }
+  const { events } = node.history.last(within, limit, session, upTo)
+  if (events.next === undefined) return { ...NONE, gaps }
   // Past events carry no id. This heartbeat sets it after the last one, so that a client that is cut before asks for
   // all of them again.
-  const heartbeat = controlItem(encodeControl('heartbeat', {}, { id: start }))
-  return { past: new PastEvents(events, { last: heartbeat }), leftOut }
+  const heartbeat = controlItem(encodeControl('heartbeat', {}, { id: upTo }))
+  return { past: new PastEvents(events, { last: heartbeat }), gaps }
 }
 
 /** Charges a user for past events. Anonymous clients have a new uid each time, so they are not limited here. */
@@ -110,17 +116,10 @@ class PastEvents implements PastSource {
   }
 }
 
-/** The blocks of large events without an id, by those with it, for as long as somebody is being sent them. */
-const largeFrames = new WeakMap<Buffer, WeakRef<Buffer>>()
+/** The blocks of large events without an id. */
+const pastFrames = new DerivedFrames()
 
-/** Encodes the block of a past event. It has no `id:`, which would move the client's position back. */
-function pastFrame(event: HistoryEntry): Buffer | undefined {
-  const { frame } = event
-  if (frame === undefined) return undefined
-  if (frame.length < LARGE_BYTES) return encodeBlock({ data: event.evt })
-  const known = largeFrames.get(frame)?.deref()
-  if (known !== undefined) return known
-  const past = encodeBlock({ data: event.evt })
-  largeFrames.set(frame, new WeakRef(past))
-  return past
+/** Makes the block of a past event. */
+function pastFrame({ frame }: HistoryEntry): Buffer | undefined {
+  return frame === undefined ? undefined : pastFrames.of(frame, 'past', () => pastBlock(frame))
 }

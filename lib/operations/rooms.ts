@@ -1,8 +1,9 @@
 import { CometError, isClientError } from '../errors.ts'
+import type { SessionInfo } from '../hooks/session-info.ts'
 import type { Node } from '../node/node.ts'
 import type { GrantedBy } from '../ports/presence.ts'
 import { expulsionKey, sessionKey, userKey } from '../session/membership-changes.ts'
-import type { Session, SessionInfo } from '../session/session.ts'
+import type { Session } from '../session/session.ts'
 import { reach, requestOthers } from './cluster-calls.ts'
 
 // Two stores know who is in a room: presence decides, and routing (the Registry) follows it. On one node presence's

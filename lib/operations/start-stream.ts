@@ -24,17 +24,21 @@ export interface StreamStart {
   readonly recent: number
 }
 
-/** Starts the stream. What the client missed is determined in the same step, so that nothing falls in between. */
+/**
+ * Starts the stream. What the client missed is determined in the same step, so that nothing falls in between.
+ *
+ * @returns whether the client gets all that it missed
+ */
 export function startStream(
   node: Node,
   session: Session,
   { position, start, previous, refused, recent }: StreamStart,
-): void {
+): boolean {
   const isNew = position === undefined
   const missed = missedBy(node, session, { position, start, previous, recent })
-  const { past, leftOut } = recentEventsOf(node, session, isNew ? recent : 0, start)
+  const { past, gaps: lost } = recentItemsOf(node, session, { position, start, previous, recent })
   const unknown = unknownTo(node, session, { position, previous })
-  const gaps = distinct([unknown, missed?.gaps ?? NONE, leftOut])
+  const gaps = distinct([unknown, missed?.gaps ?? NONE, lost])
   const isBehind = session.resume(past, missed?.events)
   const ready = {
     version: VERSION,
@@ -59,6 +63,7 @@ export function startStream(
   debug('session %s of %j opened: rooms %j, recovered %s', ready.sid, ready.uid, ready.rooms, ready.recovered)
   if (gaps.length > 0) debug('session %s has a gap: %j', ready.sid, gaps)
   session.open(blocks)
+  return ready.recovered
 }
 
 /** What is missed by a client, as far as the history has it. */
@@ -67,12 +72,38 @@ function missedBy(
   session: Session,
   { position, start, previous, recent }: Omit<StreamStart, 'refused'>,
 ): Missed | undefined {
-  if (position !== undefined) return node.router.missed(session, position)
+  const isTakeover = previous !== undefined
+  if (position !== undefined) return node.router.missed(session, position, isTakeover)
   // A newcomer missed nothing, but of the rooms that it entered later than it was registered: those that only presence
   // knew of. Its recent events end where its session starts.
   const isInMore = node.registry.roomsOf(session).size > session.rooms.size
-  const mayHaveMissed = recent > 0 || previous !== undefined || isInMore
-  return mayHaveMissed ? node.router.missed(session, start) : undefined
+  const mayHaveMissed = recent > 0 || isTakeover || isInMore
+  return mayHaveMissed ? node.router.missed(session, start, isTakeover) : undefined
+}
+
+/**
+ * Finds the recent events that a client asks for: of its user and its rooms when it is new; of the rooms that it enters
+ * anew when it has a position. Whether it does, only a takeover tells.
+ */
+function recentItemsOf(
+  node: Node,
+  session: Session,
+  { position, start, previous, recent }: Omit<StreamStart, 'refused'>,
+): ReturnType<typeof recentEventsOf> {
+  if (recent <= 0) return { past: undefined, gaps: NONE }
+  const { registry, broker } = node
+  if (position === undefined) {
+    const targets: Target[] = [{ uid: session.uid }]
+    for (const rid of registry.roomsOf(session)) targets.push({ rid })
+    return recentEventsOf(node, session, targets, recent, start)
+  }
+  const targets: Target[] = []
+  for (const rid of previous === undefined ? [] : session.rooms) {
+    if (!previous?.rooms.includes(rid)) targets.push({ rid })
+  }
+  // What comes after its position, the client gets as missed events.
+  const upTo = broker.compare(position, start) === undefined ? start : position
+  return recentEventsOf(node, session, targets, recent, upTo)
 }
 
 /**

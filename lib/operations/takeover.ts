@@ -29,14 +29,15 @@ export function applyAdmission(node: Node, session: Session, admission: Admissio
   const { uid } = session
   session.present = true
   if (previous?.connected) closePrevious(node, previous, sid)
+  // Presence may not know of a connection whose own admission failed on its way back.
+  const other = registry.get(sid)
+  if (!session.closed && other !== undefined && other !== session) closeTakenOver(node, other)
   if (session.closed) {
-    // It ended before presence answered. The caller tells presence so, by this sid.
+    // It ended before presence answered, or by a hook that heard of these ends. The caller tells presence so, by this
+    // sid.
     session.sid = sid
     return
   }
-  // Presence may not know of a connection whose own admission failed on its way back.
-  const other = registry.get(sid)
-  if (other !== undefined && other !== session) closeTakenOver(node, other)
   registry.rename(session, sid)
   node.uplinkStates.keep(sid)
   const former = Array.from(registry.membershipsOf(uid))
@@ -93,7 +94,7 @@ export async function settleRooms(
   // Only presence knows whether the user left before it heard of this session, or after.
   for (const rid of expelled) await followSession(node, session, rid)
   if (asked.length > 0) {
-    const applicant = { uid: session.uid, info, session: session.toInfo() }
+    const applicant = { uid: session.uid, info, session: node.registry.infoOf(session) }
     const allowed = (await newcomer.until(mayEnterAll(node, applicant, asked))) ?? []
     // Its memberships stay for the grace, in which it may come back and be asked about again.
     if (session.closed) return []

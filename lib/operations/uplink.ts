@@ -61,7 +61,7 @@ async function handle(
       await sayBye(node, session, packet.connection)
       return undefined
     case 'SEND':
-      return await takeMessage(node, session, state, packet)
+      return await takeMessage(node, session, state, packet, info)
     case 'LEAVE':
       await leave(node, session, packet.rid)
       return undefined
@@ -145,7 +145,11 @@ async function authorize(node: Node, session: Session, rid: string, info: unknow
   const { uid } = session
   const watch = node.membershipChanges.watch(uid)
   try {
-    const { allowed, failed } = await mayEnter(node, { uid, info, session: session.toInfo() }, rid)
+    const { allowed, failed } = await mayEnter(
+      node,
+      { uid, info, session: node.registry.infoOf(session) },
+      rid,
+    )
     if (failed) throw new CometError('INTERNAL', 'canEnter failed.')
     if (!allowed) throw refusal(node, [rid])
     if (session.closed) throw new CometError('NO_SUCH_SESSION')
@@ -170,11 +174,13 @@ async function takeMessage(
   session: Session,
   state: UplinkState,
   { evt, id }: Packet & { readonly type: 'SEND' },
+  info: unknown,
 ): Promise<string | undefined> {
   if (id !== '') checkId('send.id', id, node.options.maxIdBytes)
   if (state.answers.has(id)) return state.answers.get(id)
   const { uid, sid } = session
-  const message = { uid, sid, evt }
+  const about = info === undefined ? {} : { info }
+  const message = { uid, sid, evt, session: node.registry.infoOf(session), ...about }
   const answer = await askApp(node, message)
   node.hooks.emit('message', message)
   if (id !== '') state.remember(id, answer)

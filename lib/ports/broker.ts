@@ -1,16 +1,26 @@
 import type { Controller } from './controller.ts'
 import type { Presence } from './presence.ts'
 
-/** An event on its way to every node: encoded, but not assigned to sessions yet. */
+/** The receivers of an event: the sessions, users or rooms of a list, each once, or the world. A list is never empty. */
+export type Receivers =
+  | { readonly uids: readonly string[]; readonly rids?: never; readonly sids?: never }
+  | { readonly uids?: never; readonly rids: readonly string[]; readonly sids?: never }
+  | { readonly uids?: never; readonly rids?: never; readonly sids: readonly string[] }
+  | { readonly uids?: never; readonly rids?: never; readonly sids?: never }
+
+/** The sessions that an event passes over: all of some users, or some. A list is never empty. */
+export type Except =
+  | { readonly uids: readonly string[]; readonly sids?: never }
+  | { readonly uids?: never; readonly sids: readonly string[] }
+
+/** An event on its way to every node: encoded, but not assigned to sessions yet. All of it is JSON. */
 export interface Envelope {
-  /** The user that receives the event. With a `rid` too, `uid` decides. */
-  readonly uid?: string
-  /** The room that receives the event. Without `uid` and `rid` the world does. */
-  readonly rid?: string
+  readonly to: Receivers
+  /** The name of a named event. Undefined for the protocol's Event, whose `evt` is the data. */
+  readonly event?: string
   /** The text of the server-sent event, opaque to brokers. */
-  readonly evt: string
-  /** The sessions that the event passes over: all of a user's, or one. */
-  readonly except?: { readonly uid: string } | { readonly sid: string }
+  readonly data: string
+  readonly except?: Except
   /** True for an event that matters only now, such as a typing notice: it is never replayed. */
   readonly transient?: boolean
 }

@@ -45,6 +45,8 @@ export interface PreviousConnection {
   readonly connection: string
   /** The {@link PresenceSession.start} of that connection. */
   readonly start?: string | undefined
+  /** The rooms that the session was a member of. */
+  readonly rooms: readonly string[]
   /** Whether it was connected still, and must be closed. False: it was in grace. */
   readonly connected: boolean
 }
@@ -72,10 +74,18 @@ export interface LocatedSession {
 }
 
 /** A user in a room. */
-export interface Member {
+export interface Member<Info = unknown> {
   readonly uid: string
   /** The `info` that `identify` gave for the user's session that connected last. */
-  readonly info?: unknown
+  readonly info?: Info
+}
+
+/** A page of the users in a room. */
+export interface MemberPage {
+  /** The last uid of the page before. Undefined: the first page. */
+  readonly after?: string | undefined
+  /** The most users of the page. */
+  readonly limit: number
 }
 
 /** What a node implements and presence calls. The node passes it to {@link Presence.join}. */
@@ -133,8 +143,13 @@ export interface PresenceConnection {
   locate(sid: string): Promise<LocatedSession | undefined>
   /** Tells whether a user is between ONLINE and OFFLINE, grace included. */
   isOnline(uid: string): Promise<boolean>
-  /** Lists the users in a room, in the order they entered. */
-  members(rid: string): Promise<Member[]>
+  /** Lists the rooms that a user is in, in the order it entered. */
+  roomsOf(uid: string): Promise<string[]>
+  /**
+   * Lists the users in a room, in the order they entered. With a `page`: some of them, in an order of their uids that
+   * never changes, so that pages have each user once, whoever enters or leaves meanwhile.
+   */
+  members(rid: string, page?: MemberPage): Promise<Member[]>
   /** Counts the users in a room. */
   count(rid: string): Promise<number>
   /** Leaves. Sessions in grace pass to the other nodes; on the last node their grace ends. Idempotent. */

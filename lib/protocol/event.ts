@@ -1,11 +1,21 @@
 import { encodeString, parseObject, stringField, stringifyFields } from './json.ts'
-import type { Target } from './target.ts'
+
+/**
+ * The receivers of an Event: a user, else a room, else the world. With both keys, `uid` decides.
+ *
+ * The union makes the compiler refuse `{ uid: user?.id }`: a target that may be missing must not become the world by
+ * accident.
+ */
+type EventTarget =
+  | { readonly uid: string; readonly rid?: string }
+  | { readonly uid?: never; readonly rid: string }
+  | { readonly uid?: never; readonly rid?: never }
 
 /**
  * An event for a user, a room or the world (protocol: object Event). In JSON, an absent, a null and an empty `uid` or
  * `rid` mean the same, because proto3 has no absent fields; `parseEvent` leaves the key out.
  */
-export type Event = Target & {
+export type Event = EventTarget & {
   /** The text that clients get as `data`. Comet does not read it. */
   readonly evt: string
 }

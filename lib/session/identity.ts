@@ -5,7 +5,7 @@ import { kindOf } from '../util/kind-of.ts'
 import { checkRid, checkUid, type Rid, type Uid } from '../util/validate.ts'
 
 /** The identity of a client, in full. */
-export interface Identity {
+export interface Identity<Info = unknown> {
   /** The user. An integer is taken in decimal. */
   readonly uid: Uid
   /**
@@ -26,7 +26,7 @@ export interface Identity {
    *
    * @default undefined
    */
-  readonly info?: unknown
+  readonly info?: Info
 }
 
 /**
@@ -34,7 +34,13 @@ export interface Identity {
  * uid, cause no activity and never count as present; or nothing (undefined, null, false, ''), which is answered with
  * 401.
  */
-export type Identified = Uid | Identity | { readonly anonymous: true } | null | undefined | false
+export type Identified<Info = unknown> =
+  | Uid
+  | Identity<Info>
+  | { readonly anonymous: true }
+  | null
+  | undefined
+  | false
 
 /** A checked identity. */
 export interface Identification {

@@ -1,3 +1,4 @@
+import type { SessionInfo } from '../hooks/session-info.ts'
 import { SmallSet } from '../util/small-set.ts'
 import type { Session } from './session.ts'
 
@@ -74,6 +75,13 @@ export class Registry {
     const memberships = this.#users.get(session.uid)?.memberships
     if (memberships === undefined) return session.rooms
     return new Set([...session.rooms, ...memberships])
+  }
+
+  /** Describes a session for the app, registered or not. */
+  infoOf(session: Session): SessionInfo {
+    const { sid, connection, uid, anonymous, clientId } = session
+    const rooms = Array.from(this.roomsOf(session))
+    return { sid, connection, uid, anonymous, rooms, ...(clientId === undefined ? {} : { clientId }) }
   }
 
   add(session: Session): void {

@@ -6,17 +6,6 @@ import { Stream, type StreamContext } from '../stream/stream.ts'
 import type { Timed } from '../util/timer-wheel.ts'
 import type { Identification } from './identity.ts'
 
-/** A session as the app sees it. */
-export interface SessionInfo {
-  /** The session's id, which the client needs to send packets. It is of no use to another user. */
-  readonly sid: string
-  readonly uid: string
-  readonly anonymous: boolean
-  /** The rooms that the session itself entered. The user's own memberships are not among them. */
-  readonly rooms: readonly string[]
-  readonly clientId?: string
-}
-
 /** The part of the node that sessions use. All sessions of a node share it. */
 export interface SessionContext extends StreamContext {
   readonly liveness: { markAlive(session: Session): void }
@@ -68,6 +57,11 @@ export class Session extends Stream {
   order = 0
   /** Set and read by Liveness only. */
   timers: LivenessTimers | undefined
+  /**
+   * When hook `'connect'` was called, in whole milliseconds of `performance.now()`. Undefined until then: a session that
+   * ends before causes no `'disconnect'`.
+   */
+  connectedAt: number | undefined
   /** Why the session ended; undefined while it goes on. */
   ended: CometCloseCode | undefined
   #rooms: Set<string> | undefined
@@ -101,11 +95,6 @@ export class Session extends Stream {
   /** For the Registry only. */
   deleteRoom(rid: string): boolean {
     return this.#rooms?.delete(rid) ?? false
-  }
-
-  toInfo(): SessionInfo {
-    const { sid, uid, anonymous, rooms, clientId } = this
-    return { sid, uid, anonymous, rooms: Array.from(rooms), ...(clientId === undefined ? {} : { clientId }) }
   }
 
   protected override end(code: CometCloseCode): void {

@@ -1,10 +1,14 @@
-import type { Target } from '../protocol/target.ts'
+import { type Target, targetKey } from '../protocol/target.ts'
+
+const WORLD = targetKey({})
 
 /** A line ends with CRLF, LF or CR (WHATWG HTML, section 9.2.5). */
 const LINE_END = /\r\n|\r|\n/
 
 /** A block of an event stream (WHATWG HTML, section 9.2). */
 export interface Block {
+  /** Comment lines to begin with, each with its line end. See {@link labelOf}. */
+  readonly comment?: string
   /** The event's name, without line ends. Default: none, which browsers dispatch as `message`. */
   readonly event?: string
   /** The position that a client sends back as Last-Event-ID, without line ends and NUL. */
@@ -22,8 +26,8 @@ export interface Block {
  * `id:` comes last. Some clients take it when they read its line, and not with the event: cut before the end of the
  * block, they would claim an event that they never got.
  */
-export function encodeBlock({ event, id, retry, data }: Block): Buffer {
-  let text = event === undefined ? '' : `event: ${event}\n`
+export function encodeBlock({ comment = '', event, id, retry, data }: Block): Buffer {
+  let text = event === undefined ? comment : `${comment}event: ${event}\n`
   if (!data.includes('\n') && !data.includes('\r')) text += `data: ${data}\n`
   else for (const line of data.split(LINE_END)) text += `data: ${line}\n`
   if (retry !== undefined) text += `retry: ${retry}\n`
@@ -31,17 +35,51 @@ export function encodeBlock({ event, id, retry, data }: Block): Buffer {
   return Buffer.from(`${text}\n`)
 }
 
-const LF = 10
+/**
+ * Makes the comment line that names what an event was published to, so that a client can have handlers for each room.
+ * Readers of event streams skip it. The world has none. A uid is not named: it is the reader's own, like a sid.
+ */
+export function labelOf({ uid, rid, sid }: Target): string {
+  if (rid !== undefined) return `:rid=${rid}\n`
+  if (uid !== undefined) return ':uid\n'
+  return sid === undefined ? '' : ':sid\n'
+}
 
-/** Decodes the position of a block that {@link encodeBlock} made of `data` and `id`. */
+const LF = 10
+const COLON = 58
+
+/** Decodes the position of an event's block, which ends with its `id:`. */
 export function idOf(block: Buffer): string {
   return block.toString('utf8', lastLineOf(block) + 'id: '.length, block.length - 2)
 }
 
-/** Decodes the text of a block that {@link encodeBlock} made of `data` and `id`: its line ends are LF. */
-export function dataOf(block: Buffer): string {
-  const lines = block.toString('utf8', 'data: '.length, lastLineOf(block) - 1)
-  return lines.replaceAll('\ndata: ', '\n')
+/** Decodes the name and the text of an event's block. Its line ends are LF. */
+export function contentOf(block: Buffer): { readonly event?: string; readonly data: string } {
+  const [first = '', ...rest] = block.toString('utf8', bodyOf(block), lastLineOf(block) - 1).split('\n')
+  const isNamed = first.startsWith('event: ')
+  const lines = isNamed ? rest : [first, ...rest]
+  const data = lines.map((line) => line.slice('data: '.length)).join('\n')
+  return isNamed ? { event: first.slice('event: '.length), data } : { data }
+}
+
+/** Copies an event's block with another label. */
+export function relabel(block: Buffer, label: string): Buffer {
+  return Buffer.concat([Buffer.from(label), block.subarray(bodyOf(block))])
+}
+
+/**
+ * Copies an event's block for a client that asked for past events: without `id:`, which would move its position back. A
+ * comment names the event's position.
+ */
+export function pastBlock(block: Buffer): Buffer {
+  const [body, idLine] = [bodyOf(block), lastLineOf(block)]
+  const at = Buffer.from(`:at=${idOf(block)}\n`)
+  return Buffer.concat([block.subarray(0, body), at, block.subarray(body, idLine), block.subarray(-1)])
+}
+
+/** Finds where a block begins behind its label. */
+function bodyOf(block: Buffer): number {
+  return block[0] === COLON ? block.indexOf(LF) + 1 : 0
 }
 
 /** Finds where the last line of a block begins. The block ends with two line ends. */
@@ -84,6 +122,6 @@ export function encodeGap(
   targets: readonly Target[],
   block: { readonly id?: string | undefined } = {},
 ): Buffer {
-  const named = targets.map(({ uid, rid }) => ((uid ?? rid) === undefined ? { world: true } : { uid, rid }))
+  const named = targets.map((target) => (targetKey(target) === WORLD ? { world: true } : target))
   return encodeControl('gap', { targets: named }, block)
 }

@@ -51,8 +51,8 @@ function checkIdOrInteger(name: string, value: unknown, maxBytes: number): strin
 }
 
 /** Checks a sid as {@link checkId} does. The bound only keeps abuse out: sids that Comet makes are shorter. */
-export function checkSid(value: unknown): string {
-  return checkId('sid', value, 256, 'no sid is longer')
+export function checkSid(value: unknown, name = 'sid'): string {
+  return checkId(name, value, 256, 'no sid is longer')
 }
 
 type Key = 'uid' | 'sid' | 'rid'
@@ -73,18 +73,35 @@ export function checkTarget<K extends Key>(
   keys: readonly K[],
   maxIdBytes: number,
 ): Sole<K> {
-  const target = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  const given = Object.keys(target)
-  const [key] = keys.filter((known) => given.includes(known))
-  if (key === undefined || given.length > 1) {
-    const found = given.length > 0 ? `an object with ${given.join(', ')}` : emptyKindOf(value)
-    throw invalidId(name, `must be ${keys.map((known) => `{ ${known} }`).join(' or ')}, not ${found}`)
-  }
-  return { [key]: checkKey(key, target[key], maxIdBytes) } as Sole<K>
+  const key = checkSoleKey(name, value, keys)
+  return { [key]: checkKey(key, (value as Record<K, unknown>)[key], maxIdBytes) } as Sole<K>
 }
 
-function checkKey(key: Key, value: unknown, maxIdBytes: number): string {
-  return key === 'sid' ? checkSid(value) : checkIdOrInteger(key, value, maxIdBytes)
+/** Finds the one key of a target. See {@link checkTarget}. @throws CometError INVALID_ID */
+export function checkSoleKey<K extends Key>(name: string, value: unknown, keys: readonly K[]): K {
+  const given = typeof value === 'object' && value !== null ? Object.keys(value) : []
+  const [key] = keys.filter((known) => given.includes(known))
+  if (key !== undefined && given.length === 1) return key
+  const found = given.length > 0 ? `an object with ${given.join(', ')}` : emptyKindOf(value)
+  throw invalidId(name, `must be ${keys.map((known) => `{ ${known} }`).join(' or ')}, not ${found}`)
+}
+
+/**
+ * Checks one id, or a list of them.
+ *
+ * @param most the most ids that a list may have
+ * @returns each id once
+ * @throws CometError INVALID_ID, which names the place in the list
+ */
+export function checkIds(key: Key, value: unknown, maxIdBytes: number, most: number): readonly string[] {
+  if (!Array.isArray(value)) return [checkKey(key, value, maxIdBytes)]
+  if (value.length > most) throw invalidId(key, `must name at most ${most} (option maxTargets)`)
+  // Not by map, which passes over the holes of an array.
+  return Array.from(new Set(Array.from(value, (id, at) => checkKey(key, id, maxIdBytes, `${key}[${at}]`))))
+}
+
+function checkKey(key: Key, value: unknown, maxIdBytes: number, name: string = key): string {
+  return key === 'sid' ? checkSid(value, name) : checkIdOrInteger(name, value, maxIdBytes)
 }
 
 /** Tells whether a text has more than `maxBytes` bytes in UTF-8. Runs in browsers, too: it needs no Buffer. */

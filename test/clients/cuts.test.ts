@@ -35,7 +35,7 @@ function cutAfter(bytes: number, takesIdByLine: boolean): Trial['at'] {
 /** Cuts between the line of the id of an event and the empty line. */
 function cutAfterIdOf(n: number): Trial['at'] {
   return (body) => {
-    const block = new RegExp(`data: ${n} .*?\\nid: [^\\n]*\\n(?=\\n)`, 's').exec(body)
+    const block = new RegExp(`data: (?:{"text":")?${n} .*?\\nid: [^\\n]*\\n(?=\\n)`, 's').exec(body)
     return block === null ? undefined : block.index + block[0].length
   }
 }

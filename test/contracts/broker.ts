@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Broker, BrokerConnection, Delivery } from '../../lib/index.ts'
+import type { Broker, BrokerConnection, Delivery, Envelope } from '../../lib/index.ts'
 import { until } from '../support/inbox.ts'
 import type { TestFramework } from './framework.ts'
 
@@ -29,37 +29,39 @@ export function brokerContract(
       const broker = port.join({ id, namespace, deliver: (delivery) => got.push(delivery) })
       joined.push(broker)
       await broker.ready
-      return { broker, got, evts: () => got.map(({ evt }) => evt) }
+      return { broker, got, texts: () => got.map(({ data }) => data) }
     }
 
     it('delivers to every node of the namespace, also the publishing one', async () => {
       const [a, b] = [await join('a'), await join('b')]
-      await a.broker.publish({ evt: 'one' })
+      await a.broker.publish({ to: {}, data: 'one' })
       await until(() => a.got.length === 1 && b.got.length === 1)
-      assert.deepEqual([a.evts(), b.evts()], [['one'], ['one']])
+      assert.deepEqual([a.texts(), b.texts()], [['one'], ['one']])
     })
 
     it('delivers nothing to another namespace', async () => {
       const [a, other] = [await join('a'), await join('b', 'other')]
-      await a.broker.publish({ evt: 'mine' })
-      await other.broker.publish({ evt: 'theirs' })
+      await a.broker.publish({ to: {}, data: 'mine' })
+      await other.broker.publish({ to: {}, data: 'theirs' })
       await until(() => a.got.length === 1 && other.got.length === 1)
-      assert.deepEqual([a.evts(), other.evts()], [['mine'], ['theirs']])
+      assert.deepEqual([a.texts(), other.texts()], [['mine'], ['theirs']])
     })
 
     it('keeps the order of events that one caller publishes without awaiting', async () => {
       const [a, b] = [await join('a'), await join('b')]
-      const evts = Array.from({ length: 100 }, (_, index) => String(index))
-      await Promise.all(evts.map((evt) => a.broker.publish({ evt })))
+      const texts = Array.from({ length: 100 }, (_, index) => String(index))
+      await Promise.all(texts.map((data) => a.broker.publish({ to: {}, data })))
       await until(() => a.got.length === 100 && b.got.length === 100)
-      assert.deepEqual(a.evts(), evts)
-      assert.deepEqual(b.evts(), evts)
+      assert.deepEqual(a.texts(), texts)
+      assert.deepEqual(b.texts(), texts)
     })
 
     it('gives all nodes one order and the same positions, each used once', async () => {
       const [a, b] = [await join('a'), await join('b')]
       await Promise.all(
-        Array.from({ length: 50 }, (_, index) => (index % 2 ? a : b).broker.publish({ evt: String(index) })),
+        Array.from({ length: 50 }, (_, index) =>
+          (index % 2 ? a : b).broker.publish({ to: { rids: ['r'] }, data: String(index) }),
+        ),
       )
       await until(() => a.got.length === 50 && b.got.length === 50)
       assert.deepEqual(a.got, b.got)
@@ -68,18 +70,24 @@ export function brokerContract(
 
     it('delivers every field of an envelope', async () => {
       const a = await join('a')
-      const envelope = { uid: 'u', rid: 'r', evt: 'é\n\0', except: { sid: 's' }, transient: true }
-      await a.broker.publish(envelope)
-      await until(() => a.got.length === 1)
-      const { position, ...rest } = a.got[0] as Delivery
-      assert.deepEqual(rest, envelope)
-      assert.match(position, /^[^\r\n\0]+$/)
+      const envelopes: Envelope[] = [
+        { to: { uids: ['é', 'v'] }, data: 'é\n\0', except: { sids: ['s', 't'] }, transient: true },
+        { to: { rids: ['r'] }, event: 'chat', data: '{"text":"hi"}', except: { uids: ['u'] } },
+        { to: { sids: ['s'] }, event: 'é', data: 'null' },
+        { to: {}, data: '' },
+      ]
+      for (const envelope of envelopes) await a.broker.publish(envelope)
+      await until(() => a.got.length === envelopes.length)
+      for (const [at, { position, ...rest }] of a.got.entries()) {
+        assert.deepEqual(rest, envelopes[at])
+        assert.match(position, /^[^\r\n\0]+$/)
+      }
     })
 
     it('answers position() with that of the latest delivery', async () => {
       const a = await join('a')
       const start = a.broker.position()
-      await a.broker.publish({ evt: 'x' })
+      await a.broker.publish({ to: {}, data: 'x' })
       await until(() => a.got.length === 1)
       assert.equal(a.broker.position(), a.got[0]?.position)
       assert.notEqual(a.broker.position(), start)
@@ -89,7 +97,7 @@ export function brokerContract(
       const [a, b] = [await join('a'), await join('b')]
       await b.broker.close()
       await b.broker.close()
-      await a.broker.publish({ evt: 'x' })
+      await a.broker.publish({ to: {}, data: 'x' })
       await until(() => a.got.length === 1)
       assert.deepEqual(b.got, [])
     })

@@ -230,6 +230,41 @@ export function presenceContract(
       assert.equal(await one.presence.count('nowhere'), 0)
     })
 
+    it('lists members in pages, which have each user who stays once, whoever enters and leaves', async () => {
+      const { presence } = join('n')
+      const enter = (uid: string) => presence.connect({ uid, connection: `${uid}1`, info: uid }, rooms('den'))
+      const uids = Array.from({ length: 9 }, (_, index) => `user-${index}`)
+      for (const uid of uids.toReversed()) await enter(uid)
+      const listed: string[] = []
+      for (let after: string | undefined; ; after = listed.at(-1)) {
+        const page = await presence.members('den', { after, limit: 2 })
+        for (const { uid, info } of page) assert.equal(info, uid)
+        listed.push(...page.map(({ uid }) => uid))
+        if (page.length < 2) break
+        // The user of the cursor leaves, and another one enters, of a page that was read already.
+        const last = String(listed.at(-1))
+        await presence.leave({ uid: last }, 'den')
+        await enter('a newcomer')
+      }
+      assert.deepEqual(listed.filter((uid) => uid !== 'a newcomer').sort(), uids)
+      assert.equal(new Set(listed).size, listed.length)
+      assert.deepEqual(await presence.members('nowhere', { limit: 2 }), [])
+      assert.equal((await presence.members('den', { limit: Number.POSITIVE_INFINITY })).length, 6)
+    })
+
+    it('lists the rooms of a user over all nodes, whatever put it there, grace included', async () => {
+      const [one, two] = [join('n1'), join('n2')]
+      await one.presence.connect(alice, rooms('den'))
+      await two.presence.connect(alice2, rooms('den', 'attic'))
+      await one.presence.enter({ uid: 'alice' }, 'hall', 'app')
+      await one.presence.disconnect(alice, 60_000)
+      assert.deepEqual((await two.presence.roomsOf('alice')).sort(), ['attic', 'den', 'hall'])
+      await one.presence.leave({ uid: 'alice' }, 'hall')
+      await one.presence.leave(alice2, 'attic')
+      assert.deepEqual(await one.presence.roomsOf('alice'), ['den'])
+      assert.deepEqual(await one.presence.roomsOf('bob'), [])
+    })
+
     it('separates namespaces', async () => {
       const [one, other] = [join('n1'), join('n2', 'other')]
       await one.presence.connect(alice, rooms('den'))
@@ -254,7 +289,7 @@ export function presenceContract(
             { rid: 'attic', by: 'join' },
           ],
           memberships: [],
-          previous: { node: 'n1', connection: 'a1', start: '5', connected: false },
+          previous: { node: 'n1', connection: 'a1', start: '5', rooms: ['den', 'attic'], connected: false },
         })
         assert.deepEqual([one.reported(), two.reported()], [[], []])
         assert.deepEqual(await one.presence.locate('a1'), {
@@ -270,7 +305,8 @@ export function presenceContract(
         await one.presence.connect({ ...page, start: '5' }, rooms('den'))
         const { sid, previous } = await two.presence.connect(again, [])
         assert.equal(sid, 'a1')
-        assert.deepEqual(previous, { node: 'n1', connection: 'a1', start: '5', connected: true })
+        const before = { start: '5', rooms: ['den'] }
+        assert.deepEqual(previous, { node: 'n1', connection: 'a1', ...before, connected: true })
         assert.equal(await one.presence.disconnect(page, 0), false)
         assert.equal(await two.presence.isOnline('alice'), true)
         await two.presence.disconnect({ ...again, sid }, 0)
@@ -295,7 +331,7 @@ export function presenceContract(
           sid: 'a1',
           rooms: [{ rid: 'attic', by: 'app' }],
           memberships: [],
-          previous: { node: 'n', connection: 'a2', start: undefined, connected: true },
+          previous: { node: 'n', connection: 'a2', start: undefined, rooms: ['attic'], connected: true },
         })
       })
 

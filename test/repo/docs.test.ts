@@ -99,8 +99,14 @@ describe('docs/api.md', () => {
   })
 
   it('has each option of publish, and no other', () => {
-    const options = membersOf('lib/operations/publish.ts', 'PublishOptions')
+    const options = membersOf('lib/operations/publication.ts', 'PublishOptions')
     same(namesOf(REFERENCE, 'option of `publish`'), options)
+  })
+
+  it('has each option of publishAll, and no other', () => {
+    const own = membersOf('lib/operations/publish-all.ts', 'PublishAllOptions')
+    const options = membersOf('lib/operations/publication.ts', 'PublishOptions')
+    same(namesOf(REFERENCE, 'option of `publishAll`'), [...own, ...options])
   })
 
   it('has each hook once, and no other', () => {

@@ -55,7 +55,10 @@ const IN_READY = [
   before('after the block', 0),
 ]
 
+const IN_LABEL = [after(':'), after(':u'), after(':uid\n')]
+
 const IN_EVENT = [
+  ...IN_LABEL,
   after('da'),
   after('data:'),
   after('data: '),
@@ -72,6 +75,16 @@ const IN_EVENT = [
   before('after the block', 0),
 ]
 
+const IN_NAMED_EVENT = [
+  ...IN_LABEL,
+  after('eve'),
+  after('event: numb'),
+  after('event: numbered\n'),
+  after('{"te'),
+  ...AROUND_ID,
+  before('after the block', 0),
+]
+
 /** Makes the places where a stream of trials is cut: at the borders of fields, amid characters, around ids. */
 export function cutPlaces(phase: Phase, random: Random): CutPlace[] {
   return [
@@ -80,8 +93,13 @@ export function cutPlaces(phase: Phase, random: Random): CutPlace[] {
     ),
     ...IN_READY.map((place) => placeIn('comet.ready', /(?<=^|\n)event: comet\.ready\n.*?\n\n/s, place)),
     ...IN_EVENT.map((place) => {
-      const n = random.int(0, 49)
-      return placeIn(`event ${n}`, new RegExp(`(?<=\\n\\n)data: ${n} .*?\\n\\n`, 's'), place)
+      const n = 2 * random.int(0, 24)
+      return placeIn(`event ${n}`, new RegExp(`(?<=\\n\\n):uid\\ndata: ${n} .*?\\n\\n`, 's'), place)
+    }),
+    ...IN_NAMED_EVENT.map((place) => {
+      const n = 2 * random.int(0, 24) + 1
+      const pattern = new RegExp(`(?<=\\n\\n):uid\\nevent: numbered\\ndata: {"text":"${n} .*?\\n\\n`, 's')
+      return placeIn(`named event ${n}`, pattern, place)
     }),
   ]
 }

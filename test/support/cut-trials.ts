@@ -11,6 +11,7 @@ export interface Seen {
 /** The names of the events that a client listens to. */
 export const EVENT_NAMES = [
   'message',
+  'numbered',
   'comet.none',
   'comet.ready',
   'comet.gap',
@@ -46,7 +47,7 @@ export type OpenClient = (
   report: (seen: Seen) => void,
 ) => (() => unknown) | Promise<() => unknown>
 
-/** Not only ASCII, and of several lines, in which connections are cut. */
+/** Not only ASCII, and of several lines, in which connections are cut. Every other one goes out as a named event. */
 const EVTS = Array.from({ length: EVENTS }, (_, n) => `${n} smörgåsbord 🙂\nof ${'.'.repeat(n % 30)}`)
 
 /**
@@ -70,7 +71,8 @@ export async function runTrial(
     for (const [n, evt] of EVTS.entries()) {
       // Several events go out in one write, but not all.
       if (n % 10 === 0) await new Promise(setImmediate)
-      comet.publish({ uid, evt })
+      if (n % 2 === 0) comet.publish({ uid, evt })
+      else comet.publish({ uid, event: 'numbered', data: { text: evt } })
     }
     await within(done, 'the cut', PATIENCE_MS)
     await comet.publish({ uid, evt: LAST })
@@ -84,7 +86,7 @@ export async function runTrial(
 /** Finds what is wrong with what a client dispatched, in words. */
 export function problemsOf(seen: readonly Seen[]): string[] {
   const problems: string[] = []
-  const got = seen.filter(({ type }) => type === 'message').map(({ data }) => data)
+  const got = textsOf(seen)
   const wanted = [...EVTS, LAST]
   const lost = wanted.filter((evt) => !got.includes(evt))
   const doubled = wanted.filter((evt) => got.indexOf(evt) !== got.lastIndexOf(evt))
@@ -100,9 +102,27 @@ export function problemsOf(seen: readonly Seen[]): string[] {
   return problems
 }
 
+/** The texts of the published events. */
+function textsOf(seen: readonly Seen[]): string[] {
+  return seen.flatMap(({ type, data }) => {
+    if (type === 'numbered') return [textOf(data)]
+    return type === 'message' ? [data] : []
+  })
+}
+
+/** The text in a named event. One that was cut amid may come as something else. */
+function textOf(data: string): string {
+  try {
+    return String(JSON.parse(data).text)
+  } catch {
+    return data
+  }
+}
+
 /** Counts the events that are missing. */
 export function lossesOf(seen: readonly Seen[]): number {
-  return EVTS.filter((evt) => !seen.some(({ type, data }) => type === 'message' && data === evt)).length
+  const got = textsOf(seen)
+  return EVTS.filter((evt) => !got.includes(evt)).length
 }
 
 function isReady(data: string): boolean {
@@ -129,7 +149,7 @@ export async function readStreams(
     for (const phase of ['live', 'replay'] as const) {
       const isWhole = (body: string) => {
         streams[phase] = body
-        return body.includes(`data: ${EVENTS - 1} `) && body.endsWith('\n\n') ? body.length : undefined
+        return body.includes(`"text":"${EVENTS - 1} `) && body.endsWith('\n\n') ? body.length : undefined
       }
       await runTrial(comet, proxy, { uid: `probe-${phase}`, phase, kind: 'end', at: isWhole }, open)
     }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { History } from '../../lib/history/history.ts'
+import type { History } from '../../lib/history/history.ts'
 import type { Target } from '../../lib/protocol/target.ts'
 import { encodeBlock } from '../../lib/stream/sse.ts'
+import { append as appendEvent, makeHistory } from './history-events.ts'
 
 /** The memory of a full history, in bytes: what it accounts for, and what the heap holds. */
 export interface HistoryHeap {
@@ -60,7 +61,7 @@ heaps.push(await holdEvicted())
 process.stdout.write(JSON.stringify(heaps))
 
 async function fill({ name, events, bytes, target, others = 0, read = false }: Load): Promise<HistoryHeap> {
-  const history = new History({ count: events, bytes: BOUND, age: 3_600_000 }, compare, '0')
+  const history = makeHistory({ bytes: BOUND, age: 3_600_000 })
   const before = await used()
   for (let index = 0; index < events; index += 1) {
     append(history, target(index), index + 1, bytes)
@@ -82,7 +83,7 @@ function readAll(history: History, events: number, target: Load['target']): void
 
 /** A client that takes long to be sent an event holds that event, and none of those that were evicted after it. */
 async function holdEvicted(): Promise<HistoryHeap> {
-  const history = new History({ count: 1_000_000, bytes: BOUND, age: 3_600_000 }, compare, '0')
+  const history = makeHistory({ bytes: BOUND, age: 3_600_000 })
   const before = await used()
   append(history, {}, 1, 100)
   const held = history.recent({}, 1)
@@ -99,18 +100,12 @@ async function holdEvicted(): Promise<HistoryHeap> {
 }
 
 function append(history: History, target: Target, index: number, bytes: number): void {
-  const position = String(index)
-  const evt = text(index, bytes)
-  history.append({ ...target, evt, position }, encodeBlock({ id: position, data: evt }), index)
+  appendEvent(history, target, index, text(index, bytes), { events: 1_000_000 })
 }
 
 /** A text that shares no memory with another. */
 function text(index: number, bytes: number): string {
   return Buffer.allocUnsafeSlow(bytes).fill(`${index} `).toString('latin1')
-}
-
-function compare(a: string, b: string): number {
-  return Number(a) - Number(b)
 }
 
 /** The memory in use when no more of it becomes free. V8 frees the memory of Buffers later than it finds them unused. */

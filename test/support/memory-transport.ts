@@ -35,6 +35,24 @@ export class MemoryTransport implements Transport {
     return this.events.filter(({ event }) => event === undefined).map(({ data }) => data)
   }
 
+  /** The named events that were published, each with its JSON data. */
+  get named(): [event: string, data: unknown][] {
+    return this.events.flatMap(({ event, data }) =>
+      event === undefined || event.startsWith('comet.') ? [] : [[event, JSON.parse(data)]],
+    )
+  }
+
+  /** The comment lines of the published events, in order. */
+  get labels(): string[] {
+    const blocks = this.text.split('\n\n').filter((block) => !/^event: comet\./m.test(block) && block !== '')
+    return blocks.map((block) =>
+      block
+        .split('\n')
+        .filter((line) => line.startsWith(':'))
+        .join(' '),
+    )
+  }
+
   /** The JSON data of the latest control event of a name. */
   control(name: string): Record<string, unknown> | undefined {
     const found = this.events.findLast(({ event }) => event === `comet.${name}`)

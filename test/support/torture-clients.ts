@@ -15,16 +15,22 @@ export interface Publications {
   textOf(n: number): string | undefined
 }
 
-/** Names a target in one word: `world`, `user alice`, `room den`. */
+/** The name of events that are published with one. Their data has the text that others have as `evt`. */
+export const NAMED = 'numbered'
+
+/** Names a target in one word: `world`, `user alice`, `room den`, `session s1`. */
 export function nameOf({
   uid,
   rid,
+  sid,
 }: {
   readonly uid?: string | undefined
   readonly rid?: string | undefined
+  readonly sid?: string | undefined
 }): string {
   if (uid !== undefined) return `user ${uid}`
-  return rid === undefined ? 'world' : `room ${rid}`
+  if (rid !== undefined) return `room ${rid}`
+  return sid === undefined ? 'world' : `session ${sid}`
 }
 
 /** A client that reconnects whenever it loses its stream, until it is stopped. Its events are numbered texts. */
@@ -73,9 +79,10 @@ export abstract class TortureClient {
 
   protected take(event: string, data: string, id: string | undefined): void {
     if (id) this.position = id
-    if (event === 'message') {
-      const n = Number.parseInt(data, 10)
-      if (this.#publications.textOf(n) !== data) this.garbled += 1
+    if (event === 'message' || event === NAMED) {
+      const text = event === NAMED ? JSON.parse(data).text : data
+      const n = Number.parseInt(text, 10)
+      if (this.#publications.textOf(n) !== text) this.garbled += 1
       this.log.push({ n, published: this.#publications.count })
       this.latest = Math.max(this.latest, n)
       return
@@ -97,7 +104,7 @@ export class LibraryClient extends TortureClient {
   open(): void {
     const source = new EventSource(this.address)
     this.#source = source
-    for (const name of ['message', 'comet.ready', 'comet.gap', 'comet.close', 'comet.heartbeat']) {
+    for (const name of ['message', NAMED, 'comet.ready', 'comet.gap', 'comet.close', 'comet.heartbeat']) {
       source.addEventListener(name, ({ data, lastEventId }) => {
         if (source === this.#source) this.take(name, data, lastEventId)
       })

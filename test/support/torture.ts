@@ -84,6 +84,7 @@ export class Torture {
     const app = await startApp(adapterOf('Express 5'), { comet: { ...comet, ...options.comet } })
     const proxy = await FaultyProxy.to(app.port, random)
     const torture = new Torture(random, app, proxy, calls, options)
+    torture.ledger.sids = () => torture.clients.flatMap(({ sid }) => sid ?? [])
     options.watch?.(torture)
     for (const client of torture.clients) client.open()
     await until(() => torture.clients.every(({ sids }) => sids.length > 0), 'all connected', PATIENCE_MS)

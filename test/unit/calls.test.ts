@@ -171,7 +171,9 @@ describe('Every call of Comet', () => {
     comet.on('error', (error) => errors.push(error))
     await comet.publish({ rid: 'lobby', evt: 'x' })
     await new Promise(setImmediate)
-    assert.deepEqual(errors, [own])
+    const [wrong, ...others] = errors
+    assert.match(String(wrong), /keepHistory answered must be a plain object, not a Promise/)
+    assert.deepEqual(others, [own])
     assert.deepEqual(comet.history({ rid: 'lobby' }), [])
   })
 

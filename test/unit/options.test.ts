@@ -14,6 +14,7 @@ const NUMBERS = {
   maxEventBytes: [1_048_576, 1],
   maxPacketBytes: [65_536, 1],
   maxIdBytes: [256, 1],
+  maxTargets: [1_000, 1],
   packetRate: [20, 1],
   maxSessionsPerUser: [16, 1],
   connectRate: [120, 1],
@@ -97,6 +98,7 @@ describe('CometOptions', () => {
         historyRate: 1,
       },
       keepHistory: () => true,
+      maxTargets: 1,
     } satisfies Required<CometOptions>
     const resolved = resolveOptions(given)
     for (const [name, value] of Object.entries(given))

@@ -36,6 +36,13 @@ cometExpress(comet, { identify: (req) => req.user })
 // @ts-expect-error
 cometExpress(comet, {})
 
+// `info` has the type that the Comet names.
+const informed = new Comet<Record<string, unknown>, { name: string }>()
+cometExpress(informed, { identify: () => ({ uid: 1, info: { name: 'Alice' } }) })
+cometExpress(informed, { identify: () => 'alice' })
+// @ts-expect-error
+cometExpress(informed, { identify: () => ({ uid: 1, info: { name: 1 } }) })
+
 // An app may give the request a type of its own.
 interface SignedIn extends Request {
   account: { id: bigint }

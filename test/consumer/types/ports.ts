@@ -14,6 +14,7 @@ import {
   type GrantedBy,
   type LocatedSession,
   type Member,
+  type MemberPage,
   type MembershipOwner,
   MemoryBroker,
   type Presence,
@@ -47,7 +48,13 @@ class MyPresence implements Presence {
       async connect(session: PresenceSession, rooms: readonly SessionMembership[]): Promise<Admission> {
         const { uid, connection } = session
         node.onActivity([new UserActivityEvent({ type: UserActivityEvent.Type.ONLINE, uid, time: 1n })])
-        const previous: PreviousConnection = { node: 'n', connection, start: session.start, connected: true }
+        const previous: PreviousConnection = {
+          node: 'n',
+          connection,
+          start: session.start,
+          rooms: [],
+          connected: true,
+        }
         return { sid: connection, rooms, memberships: [], previous }
       },
       disconnect: async (_session: SessionConnection, _grace: number) => true,
@@ -59,7 +66,8 @@ class MyPresence implements Presence {
         return { uid: 'alice', node: 'n', connection: 'c', connected: false }
       },
       isOnline: async (_uid) => true,
-      members: async (_rid): Promise<Member[]> => [{ uid: 'alice', info: {} }],
+      roomsOf: async (_uid): Promise<string[]> => ['lobby'],
+      members: async (_rid, _page?: MemberPage): Promise<Member[]> => [{ uid: 'alice', info: {} }],
       count: async (_rid) => 1,
       async close() {},
     }

@@ -62,7 +62,7 @@ describe(`Resume: ${CLIENTS} clients whose connections are cut anywhere`, functi
     assert.ok(client)
     // One client is certain to miss events: more are published to its user than the history keeps while it is away.
     client.stop()
-    for (let each = 0; each <= historyEvents; each += 1) torture.ledger.publish({ uid: client.uid })
+    for (let each = 0; each <= historyEvents; each += 1) torture.ledger.publish({ uid: [client.uid] })
     client.open()
     await torture.catchUp()
     const target = `user ${client.uid}`

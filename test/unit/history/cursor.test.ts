@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { HistoryCursor, Skips } from '../../../lib/history/cursor.ts'
-import { History } from '../../../lib/history/history.ts'
+import type { HistoryCursor } from '../../../lib/history/cursor.ts'
+import { Exclusion } from '../../../lib/history/exclusion.ts'
 import { HistoryEntry } from '../../../lib/history/history-entry.ts'
 import { type Target, targetKey } from '../../../lib/protocol/target.ts'
-import { encodeBlock } from '../../../lib/stream/sse.ts'
+import { append, blockOf, makeHistory } from '../../support/history-events.ts'
 import { runs } from '../../support/tier.ts'
 
 const TARGETS: readonly Target[] = [{ uid: 'a' }, { rid: 'a' }, { rid: 'b' }, { rid: 'c' }, {}]
 const COUNT = 5
 
-const compare = (a: string, b: string) => Number(a) - Number(b)
+/** The events that are not for Bob. */
+const NOT_BOB = new Exclusion({ uids: ['bob'] })
+const BOB = { uid: 'bob', sid: 's' }
 
-/** An event that was published. Bob's are skipped. */
+/** An event that was published. */
 interface Published {
   readonly target: Target
   readonly place: number
@@ -21,15 +23,14 @@ interface Published {
 
 /** A history with its bound of events for each target only, beside a plain array of all events. */
 class Model {
-  readonly history = new History({ count: COUNT, bytes: 1e9, age: 1e9 }, compare, '0')
+  readonly history = makeHistory()
   readonly published: Published[] = []
 
   publish(target: Target, isBobs: boolean): void {
     const place = this.published.length + 1
     this.published.push({ target, place, isBobs })
-    const except = isBobs ? { except: { uid: 'bob' } } : {}
-    const delivery = { ...target, ...except, evt: `${place}`, position: `${place}` }
-    this.history.append(delivery, encodeBlock({ id: `${place}`, data: `${place}` }), place)
+    const exclusion = isBobs ? NOT_BOB : undefined
+    append(this.history, target, place, `${place}`, { events: COUNT, exclusion })
   }
 
   isStored(event: Published): boolean {
@@ -50,8 +51,6 @@ class Model {
   }
 }
 
-const skips: Skips = (except) => except !== undefined
-
 function show(cursor: HistoryCursor): string | undefined {
   const item = cursor.take()
   if (item === undefined) return undefined
@@ -59,8 +58,8 @@ function show(cursor: HistoryCursor): string | undefined {
     assert.equal(item.frame, undefined)
     return `gap ${targetKey(item.target)}`
   }
-  assert.deepEqual(item.frame, encodeBlock({ id: item.position, data: item.evt }))
-  return item.evt
+  assert.deepEqual(item.frame, blockOf(item.target, item.ordinal, `${item.ordinal}`))
+  return item.position
 }
 
 describe('HistoryCursor', () => {
@@ -103,7 +102,7 @@ describe('HistoryCursor', () => {
         const model = new Model()
         for (const { target, isBobs } of events) model.publish(TARGETS[target] as Target, isBobs)
         const position = Math.min(from, events.length)
-        const { events: cursor } = model.history.since(String(position), TARGETS, skips)
+        const { events: cursor } = model.history.since(String(position), TARGETS, BOB)
         const due = model.published.filter(
           (event) => event.place > position && !event.isBobs && model.isStored(event),
         )
@@ -118,7 +117,7 @@ describe('HistoryCursor', () => {
       fc.property(before, fc.nat(4), fc.nat(40), steps, (events, limit, upTo, all) => {
         const model = new Model()
         for (const { target, isBobs } of events) model.publish(TARGETS[target] as Target, isBobs)
-        const cursor = model.history.last(TARGETS, limit, skips, String(upTo))
+        const { events: cursor } = model.history.last(TARGETS, limit, BOB, String(upTo))
         const due = TARGETS.flatMap((each) => {
           const own = model.published.filter((event) => event.target === each && model.isStored(event))
           const past = own.filter(({ place }) => place <= upTo)
@@ -131,27 +130,45 @@ describe('HistoryCursor', () => {
   })
 
   it('looks at one event of each target before it is read, and at one more for each that is taken', () => {
-    const history = new History({ count: 1_000, bytes: 1e9, age: 1e9 }, compare, '0')
-    for (let place = 1; place <= 3_000; place += 1) {
-      const evt = String(place)
-      history.append({ rid: `${place % 3}`, evt, position: evt }, encodeBlock({ id: evt, data: evt }), place)
-    }
+    const history = makeHistory()
     let looks = 0
-    const rooms = [{ rid: '0' }, { rid: '1' }, { rid: '2' }]
-    const { events } = history.since('0', rooms, () => {
-      looks += 1
-      return false
-    })
+    class Counted extends Exclusion {
+      override covers(): boolean {
+        looks += 1
+        return false
+      }
+    }
+    const exclusion = new Counted({ uids: ['bob'] })
+    for (let place = 1; place <= 3_000; place += 1) {
+      append(history, { rid: `${place % 3}` }, place, String(place), { exclusion })
+    }
+    const { events } = history.since('0', [{ rid: '0' }, { rid: '1' }, { rid: '2' }], BOB)
     assert.equal(looks, 3)
     for (let place = 1; place <= 100; place += 1) assert.equal(show(events), String(place))
     assert.equal(looks, 103)
   })
 
+  it('brings an event of several targets once, at its place, as long as one of them has it', () => {
+    const history = makeHistory()
+    const [a, b, c] = [{ rid: 'a' }, { rid: 'b' }, { rid: 'c' }]
+    append(history, [c, a, b], 1, '1', { events: 2 })
+    append(history, b, 2, '2', { events: 2 })
+    append(history, [b, a], 3, '3', { events: 2 })
+    const cursor = history.since('0', [a, b]).events
+    assert.equal(cursor.next, 1)
+    // From here on only the room c has the first event, which the reader does not read.
+    append(history, [a, b], 4, '4', { events: 2 })
+    const taken = Array.from({ length: 5 }, () => show(cursor))
+    assert.deepEqual(taken, ['gap ra', 'gap rb', '3', undefined, undefined])
+    const again = history.since('0', [a, b]).events
+    assert.deepEqual([show(again), show(again), show(again)], ['3', '4', undefined])
+  })
+
   it('tells the bytes that are still to be read', () => {
     const model = new Model()
     for (const isBobs of [false, true, false, false]) model.publish({ rid: 'a' }, isBobs)
-    const cursor = model.history.last([{ rid: 'a' }], 3, skips)
-    const size = encodeBlock({ id: '1', data: '1' }).length
+    const { events: cursor } = model.history.last([{ rid: 'a' }], 3, BOB)
+    const size = blockOf({ rid: 'a' }, 1, '1').length
     assert.equal(cursor.bytes, 2 * size)
     cursor.take()
     assert.equal(cursor.bytes, size)

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
-import { History } from '../../../lib/history/history.ts'
+import type { History } from '../../../lib/history/history.ts'
 import type { HistoryEntry } from '../../../lib/history/history-entry.ts'
 import type { Target } from '../../../lib/protocol/target.ts'
-import { encodeBlock } from '../../../lib/stream/sse.ts'
+import { append as appendEvent, makeHistory } from '../../support/history-events.ts'
 import { countSteps } from '../../support/steps.ts'
 import { runs } from '../../support/tier.ts'
 
 const AGE = 300_000
 const COUNT = 1_000
-
-const compare = (a: string, b: string) => Number(a) - Number(b)
 
 /** A history, with the number of bytes that each of its events and targets takes. */
 class Measured {
@@ -21,9 +19,9 @@ class Measured {
   readonly events = new Map<Target, { readonly position: number; readonly cost: number }[]>()
   published = 0
 
-  constructor(bytes: number, count = COUNT) {
+  constructor(bytes: number) {
     this.bound = bytes
-    this.history = new History({ count, bytes, age: AGE }, compare, '0')
+    this.history = makeHistory({ bytes, age: AGE })
   }
 
   publish(target: Target, size: number): void {
@@ -48,14 +46,12 @@ class Measured {
 }
 
 function append(history: History, target: Target, size: number, position: number): unknown {
-  const evt = 'x'.repeat(size)
-  const frame = encodeBlock({ id: String(position), data: evt })
-  return history.append({ ...target, evt, position: String(position) }, frame, position)
+  return appendEvent(history, target, position, 'x'.repeat(size), { events: COUNT, age: AGE })
 }
 
 /** Measures by two events of a target with an id of one letter. */
 function measure(size: number, position: number): { readonly target: number; readonly event: number } {
-  const history = new History({ count: 2, bytes: 2 ** 30, age: AGE }, compare, '0')
+  const history = makeHistory({ age: AGE })
   append(history, { rid: 'a' }, size, position)
   const { bytes: first } = history.size
   append(history, { rid: 'a' }, size, position)

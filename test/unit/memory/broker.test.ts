@@ -13,13 +13,13 @@ describe('MemoryBroker', () => {
       const node = broker.join({
         id: 'a',
         namespace: 'test',
-        deliver: ({ evt }) => {
-          got.push(evt)
-          if (evt === 'first')
-            for (let index = 0; index < count; index += 1) node.publish({ evt: `${index}` })
+        deliver: ({ data }) => {
+          got.push(data)
+          if (data === 'first')
+            for (let index = 0; index < count; index += 1) node.publish({ to: {}, data: `${index}` })
         },
       })
-      const steps = await countSteps(() => node.publish({ evt: 'first' }))
+      const steps = await countSteps(() => node.publish({ to: {}, data: 'first' }))
       assert.equal(got.at(-1), `${count - 1}`)
       assert.equal(got.length, count + 1)
       return steps

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { HistoryTarget } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { until } from '../../support/inbox.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
@@ -82,15 +83,19 @@ describe('Comet.publish', () => {
     assert.deepEqual(laptop.published, ['not the phone'])
   })
 
-  it('writes the events of one turn in one piece, in order over user, room and world', async () => {
+  it('writes the events of one turn in one piece, in order over every kind of event and target', async () => {
     const { comet } = makeComet()
-    const alice = await connect(comet, 'alice', 'den')
+    const alice = await connect(comet, 'alice', 'den', 'attic')
     const before = alice.writes
     await comet.publish({ evt: '1' })
-    await comet.publish({ uid: 'alice', evt: '2' })
-    await comet.publish({ rid: 'den', evt: '3' })
+    await comet.publish({ uid: 'alice', event: 'n', data: '2' })
+    await comet.publish({ rid: ['attic', 'den'], evt: '3' })
+    await comet.publish({ sid: alice.sid, event: 'n', data: '4' })
+    await comet.publish({ uid: ['bob', 'alice'], evt: '5' })
+    await comet.publish({ event: 'n', data: '6' }, { except: { uid: ['bob', 'carol'] } })
     await until(() => alice.published.length > 0)
-    assert.deepEqual(alice.published, ['1', '2', '3'])
+    const texts = alice.events.slice(1).map(({ event, data }) => (event === 'n' ? JSON.parse(data) : data))
+    assert.deepEqual(texts, ['1', '2', '3', '4', '5', '6'])
     assert.equal(alice.writes, before + 1)
   })
 })
@@ -99,7 +104,8 @@ describe('Comet.publish from a hook', () => {
   afterEach(closeComets)
 
   it('comes after the event that is being delivered, for all clients and in the history', async () => {
-    const keepHistory = (): boolean => {
+    const keepHistory = ({ rid }: HistoryTarget): boolean => {
+      if (rid === undefined) return true
       throw new Error('history failed')
     }
     const { comet } = makeComet({ keepHistory })
@@ -117,6 +123,7 @@ describe('Comet.publish from a hook', () => {
 
   it('takes a promise of keepHistory for a no', async () => {
     const { comet } = makeComet({ keepHistory: (async () => false) as unknown as () => boolean })
+    comet.on('error', () => {})
     await comet.publish({ rid: 'den', evt: 'secret' })
     assert.deepEqual(comet.history({ rid: 'den' }), [])
   })

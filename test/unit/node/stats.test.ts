@@ -11,8 +11,9 @@ describe('Comet.dump and Comet.stats', () => {
     await comet.connect({ identity: 'alice', transport: alice, rids: ['den'], clientId: 'tab 1' })
     await comet.publish({ evt: 'x' })
     const { sid } = alice
+    const connection = String(alice.control('ready')?.connection)
     assert.deepEqual(comet.dump(), {
-      sessions: [{ sid, uid: 'alice', anonymous: false, rooms: ['den'], clientId: 'tab 1' }],
+      sessions: [{ sid, connection, uid: 'alice', anonymous: false, rooms: ['den'], clientId: 'tab 1' }],
       rooms: [{ rid: 'den', sids: [sid] }],
     })
     const { node, ...numbers } = comet.stats()

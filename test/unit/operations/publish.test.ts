@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { type CometError, MemoryBroker, parseMessage, UserActivityEvent } from '../../../lib/index.ts'
-import { toEnvelope } from '../../../lib/operations/publish.ts'
+import {
+  type CometError,
+  type Envelope,
+  MemoryBroker,
+  parseMessage,
+  UserActivityEvent,
+} from '../../../lib/index.ts'
+import { toEnvelope } from '../../../lib/operations/envelope.ts'
 import { type CometOptions, resolveOptions } from '../../../lib/options.ts'
 import { anyText } from '../../support/arbitraries.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
@@ -11,30 +17,36 @@ import { nextWarning } from '../../support/warnings.ts'
 const refusal = (code: string, message: string | RegExp) => ({ name: 'CometError', code, message })
 
 /** Accepts anything, because JavaScript callers may pass anything. */
-function envelope(event: unknown, publishOptions: unknown = {}, options: CometOptions = {}) {
-  return toEnvelope(event, publishOptions, resolveOptions(options))
+function envelope(event: unknown, publishOptions: unknown = {}, options: CometOptions = {}): Envelope {
+  return toEnvelope(event, publishOptions, resolveOptions(options)) as Envelope
 }
 
 /** The Message that goes out for an evt. */
 function message(evt: unknown, options?: CometOptions) {
-  return parseMessage(envelope({ evt }, {}, options).evt)
+  return parseMessage(envelope({ evt }, {}, options).data)
 }
 
 describe('Comet.publish: the target', () => {
   it('is a user, a room, both, or the world', () => {
-    for (const target of [{ uid: 'alice' }, { rid: 'lobby' }, { uid: 'alice', rid: 'lobby' }, {}]) {
-      assert.deepEqual(envelope({ ...target, evt: 'x' }), { ...target, evt: 'x' })
+    for (const [target, to] of [
+      [{ uid: 'alice' }, { uids: ['alice'] }],
+      [{ rid: 'lobby' }, { rids: ['lobby'] }],
+      [{ uid: 'alice', rid: 'lobby' }, { uids: ['alice'] }],
+      [{ sid: 'node.sid' }, { sids: ['node.sid'] }],
+      [{}, {}],
+    ]) {
+      assert.deepEqual(envelope({ ...target, evt: 'x' }), { to, data: 'x' })
     }
   })
 
   it('is refused when it is undefined, null or empty, and never becomes the world', () => {
-    for (const name of ['uid', 'rid']) {
+    for (const name of ['uid', 'rid', 'sid']) {
       for (const [value, problem] of [
         [undefined, 'must be a string, not undefined'],
         [null, 'must be a string, not null'],
         ['', 'must not be empty'],
       ]) {
-        const message = `${name} ${problem}. To publish to the world, leave uid and rid out.`
+        const message = `${name} ${problem}. To publish to the world, leave uid, rid and sid out.`
         assert.throws(() => envelope({ [name]: value, evt: 'x' }), refusal('INVALID_TARGET', message))
       }
     }
@@ -56,34 +68,36 @@ describe('Comet.publish: the target', () => {
   })
 
   it('is refused when it is malformed', () => {
-    for (const uid of ['a\nb', '\ud83d', 'x'.repeat(257), 1.5, Number.NaN, true, {}, ['alice']]) {
+    for (const uid of ['a\nb', '\ud83d', 'x'.repeat(257), 1.5, Number.NaN, true, {}]) {
       assert.throws(() => envelope({ uid, evt: 'x' }), refusal('INVALID_TARGET', /^uid must /))
     }
-    for (const rid of [1.5, Number.NaN, true, {}, ['lobby']]) {
+    for (const rid of [1.5, Number.NaN, true, {}]) {
       assert.throws(() => envelope({ rid, evt: 'x' }), refusal('INVALID_TARGET', /^rid must /))
     }
   })
 
   it('may be a user or a room by number or bigint, in decimal', () => {
-    assert.deepEqual(envelope({ uid: 1, rid: 5, evt: 'x' }), { uid: '1', rid: '5', evt: 'x' })
-    assert.equal(envelope({ rid: 2n ** 64n, evt: 'x' }).rid, '18446744073709551616')
-    assert.equal(envelope({ uid: 42, evt: 'x' }).uid, '42')
-    assert.equal(envelope({ uid: 2n ** 64n, evt: 'x' }).uid, '18446744073709551616')
+    assert.deepEqual(envelope({ uid: 1, rid: 5, evt: 'x' }).to, { uids: ['1'] })
+    assert.deepEqual(envelope({ rid: 2n ** 64n, evt: 'x' }).to, { rids: ['18446744073709551616'] })
+    assert.deepEqual(envelope({ uid: 2n ** 64n, evt: 'x' }).to, { uids: ['18446744073709551616'] })
   })
 })
 
 describe('Comet.publish: the options', () => {
   it('except a user or a session', () => {
-    assert.deepEqual(envelope({ evt: 'x' }, { except: { uid: 'bob' } }).except, { uid: 'bob' })
-    assert.deepEqual(envelope({ evt: 'x' }, { except: { uid: 7 } }).except, { uid: '7' })
-    assert.deepEqual(envelope({ evt: 'x' }, { except: { sid: 'node.id' } }).except, { sid: 'node.id' })
+    assert.deepEqual(envelope({ evt: 'x' }, { except: { uid: 'bob' } }).except, { uids: ['bob'] })
+    assert.deepEqual(envelope({ evt: 'x' }, { except: { uid: 7 } }).except, { uids: ['7'] })
+    assert.deepEqual(envelope({ evt: 'x' }, { except: { sid: 'node.id' } }).except, { sids: ['node.id'] })
+    const many = { uid: ['bob', 7, 'bob'] }
+    assert.deepEqual(envelope({ evt: 'x' }, { except: many }).except, { uids: ['bob', '7'] })
+    assert.equal('except' in envelope({ evt: 'x' }, { except: { uid: [] } }), false)
     assert.equal('except' in envelope({ evt: 'x' }, { except: undefined }), false)
   })
 
   // An app may limit the ids of users. The ids of sessions are made by Comet.
   it('except a session whatever maxIdBytes is', () => {
     const except = { sid: `${'n'.repeat(11)}.${'s'.repeat(22)}` }
-    assert.deepEqual(envelope({ evt: 'x' }, { except }, { maxIdBytes: 8 }).except, except)
+    assert.deepEqual(envelope({ evt: 'x' }, { except }, { maxIdBytes: 8 }).except, { sids: [except.sid] })
   })
 
   it('are refused when except names nobody, because somebody would get what is not for them', () => {
@@ -124,13 +138,13 @@ describe('Comet.publish: evt as a string', () => {
   it('goes out unchanged', () => {
     fc.assert(
       fc.property(anyText, (evt) => {
-        assert.deepEqual(envelope({ evt }), { evt })
+        assert.deepEqual(envelope({ evt }), { to: {}, data: evt })
       }),
     )
   })
 
   it('is not completed, even if it is the JSON of a Message', () => {
-    assert.equal(envelope({ evt: '{"event":"chat"}' }).evt, '{"event":"chat"}')
+    assert.equal(envelope({ evt: '{"event":"chat"}' }).data, '{"event":"chat"}')
   })
 })
 
@@ -215,7 +229,7 @@ describe('Comet.publish: maxEventBytes', () => {
 
   it('accepts an evt up to the limit, counted in UTF-8', () => {
     for (const evt of ['', 'x'.repeat(11), 'x'.repeat(12), 'é'.repeat(6), '\u20ac'.repeat(4)]) {
-      assert.equal(envelope({ evt }, {}, { maxEventBytes: 12 }).evt, evt)
+      assert.equal(envelope({ evt }, {}, { maxEventBytes: 12 }).data, evt)
     }
   })
 
@@ -228,13 +242,13 @@ describe('Comet.publish: maxEventBytes', () => {
 
   it('limits a Message by the text that goes out, with its escapes', () => {
     const evt = { server: 's', event: 'e', data: '<', id: 'i', time: 1n }
-    const size = Buffer.byteLength(envelope({ evt }).evt)
-    assert.equal(parseMessage(envelope({ evt }, {}, { maxEventBytes: size }).evt).data, '<')
+    const size = Buffer.byteLength(envelope({ evt }).data)
+    assert.equal(parseMessage(envelope({ evt }, {}, { maxEventBytes: size }).data).data, '<')
     assert.throws(() => envelope({ evt }, {}, { maxEventBytes: size - 1 }), { code: 'EVENT_TOO_LARGE' })
   })
 
   it('is 1 MiB by default', () => {
-    assert.equal(envelope({ evt: 'x'.repeat(2 ** 20) }).evt.length, 2 ** 20)
+    assert.equal(envelope({ evt: 'x'.repeat(2 ** 20) }).data.length, 2 ** 20)
     assert.throws(() => envelope({ evt: 'x'.repeat(2 ** 20 + 1) }), { code: 'EVENT_TOO_LARGE' })
   })
 })
@@ -242,7 +256,7 @@ describe('Comet.publish: maxEventBytes', () => {
 describe('Comet.publish: mistakes', () => {
   it('refuses a misspelt target, which would mean the world', () => {
     for (const [key, value] of Object.entries({ user: 'bob', room: 'den', UID: 'bob' })) {
-      const message = new RegExp(`may have uid, rid, evt, but not "${key}"`)
+      const message = new RegExp(`may have uid, rid, sid, event, data, evt, but not "${key}"`)
       assert.throws(() => envelope({ [key]: value, evt: 'x' }), refusal('INVALID_EVENT', message))
     }
   })

@@ -77,7 +77,8 @@ describe('Takeover by clientId', () => {
       const back = await page(two, { position })
       assert.equal(back.sid, page1.sid)
       assert.deepEqual(back.control('ready')?.rooms, ['den'])
-      assert.deepEqual(back.control('gap')?.targets, [{ uid: 'alice' }, { rid: 'den' }, { world: true }])
+      const lost = [{ uid: 'alice' }, { sid: back.sid }, { rid: 'den' }, { world: true }]
+      assert.deepEqual(back.control('gap')?.targets, lost)
       back.drop()
     }
   })

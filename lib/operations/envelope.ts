@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import { CometError } from '../errors.ts'
+import type { ResolvedOptions } from '../options.ts'
+import type { Envelope } from '../ports/broker.ts'
+import { isReservedName } from '../protocol/control-events.ts'
+import { stringifyMessage } from '../protocol/message.ts'
+import { now } from '../util/clock.ts'
+import { messageOf } from '../util/is-error.ts'
+import { kindOf } from '../util/kind-of.ts'
+import { checkKeys, type Unchecked } from '../util/known-keys.ts'
+import { exceedsBytes } from '../util/validate.ts'
+import { exceptOf, receiversOf, TARGET_KEYS } from './receivers.ts'
+
+const EVENT_KEYS = [...TARGET_KEYS, 'event', 'data', 'evt'] as const
+const OPTION_KEYS = ['except', 'transient'] as const
+const MESSAGE_KEYS = ['server', 'event', 'data', 'id', 'time'] as const
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
+
+/**
+ * Checks an event and the options of `publish`, and encodes the event for the broker.
+ *
+ * @returns undefined when it reaches nobody, because its list of receivers is empty
+ * @throws CometError INVALID_TARGET, INVALID_EVENT, INVALID_FIELD, INVALID_ID (of `except`), EVENT_TOO_LARGE
+ */
+export function toEnvelope(
+  publication: unknown,
+  publishOptions: unknown,
+  options: ResolvedOptions,
+): Envelope | undefined {
+  const event = checkKeys('The event', publication, EVENT_KEYS, 'INVALID_EVENT')
+  const { except, transient = false } = checkKeys(
+    'The options of publish',
+    publishOptions,
+    OPTION_KEYS,
+    'INVALID_EVENT',
+  )
+  if (typeof transient !== 'boolean') {
+    throw new CometError('INVALID_EVENT', `Option transient must be a boolean, not ${kindOf(transient)}.`)
+  }
+  const to = receiversOf(event, options)
+  // Not by spreads, which took a quarter of the time of publishing.
+  const envelope = contentOf(event, options) as Writable<Envelope>
+  const excepted = except === undefined ? undefined : exceptOf(except, options)
+  if (excepted !== undefined) envelope.except = excepted
+  if (transient) envelope.transient = true
+  if (to === undefined) return undefined
+  envelope.to = to
+  return envelope
+}
+
+type Content = Pick<Envelope, 'event' | 'data'>
+
+function contentOf(event: Unchecked<(typeof EVENT_KEYS)[number]>, options: ResolvedOptions): Content {
+  const { maxEventBytes, maxIdBytes } = options
+  const isNamed = 'event' in event || 'data' in event
+  if (isNamed && 'evt' in event) {
+    throw new CometError('INVALID_EVENT', 'An event must have event and data, or evt, but not both.')
+  }
+  if (!isNamed) return { data: checkSize('evt', textOf(event.evt, options), maxEventBytes) }
+  const name = checkName(event.event, maxIdBytes)
+  return { event: name, data: checkSize('data', jsonOf('data', event.data) ?? 'null', maxEventBytes) }
+}
+
+/** ASCII's control characters: SSE cannot have line ends and NUL in a name, and nobody means the others. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must be found.
+const CONTROL = /[\u0000-\u001f\u007f]/
+
+function checkName(name: unknown, maxIdBytes: number): string {
+  const wrong = (problem: string) => new CometError('INVALID_EVENT', `event must ${problem}.`)
+  if (typeof name !== 'string') throw wrong(`be a string, not ${kindOf(name)}`)
+  if (name === '') throw wrong('not be empty')
+  if (CONTROL.test(name)) throw wrong('not contain control characters')
+  if (!name.isWellFormed()) throw wrong('not contain a lone surrogate')
+  if (exceedsBytes(name, maxIdBytes)) throw wrong(`have at most ${maxIdBytes} bytes (option maxIdBytes)`)
+  if (isReservedName(name)) {
+    throw wrong('not be error, open, message or comet.…, which EventSource and Comet use')
+  }
+  return name
+}
+
+function textOf(evt: unknown, options: ResolvedOptions): string {
+  return typeof evt === 'string' ? evt : stringifyMessage(completeMessage(evt, options))
+}
+
+function checkSize(what: string, text: string, maxEventBytes: number): string {
+  if (!exceedsBytes(text, maxEventBytes)) return text
+  throw new CometError(
+    'EVENT_TOO_LARGE',
+    `${what} must have at most ${maxEventBytes} bytes (option maxEventBytes).`,
+  )
+}
+
+function completeMessage(evt: unknown, options: ResolvedOptions) {
+  const message = checkKeys('evt, unless it is a string,', evt, MESSAGE_KEYS, 'INVALID_EVENT')
+  const { server = options.server, event, data, id = randomUUID(), time = now() } = message
+  const text = typeof data === 'string' ? data : jsonOf('evt.data', data)
+  return { server, event, data: text, id, time } as Parameters<typeof stringifyMessage>[0]
+}
+
+/** Encodes data as JSON. @returns undefined for undefined */
+function jsonOf(name: string, data: unknown): string | undefined {
+  if (data === undefined) return undefined
+  let text: string | undefined
+  try {
+    text = JSON.stringify(data)
+  } catch (cause) {
+    throw new CometError('INVALID_EVENT', `${name} is not JSON: ${messageOf(cause)}`, { cause })
+  }
+  if (text !== undefined) return text
+  throw new CometError('INVALID_EVENT', `${name} is not JSON, but ${kindOf(data)}.`)
+}

@@ -1,0 +1,197 @@
+import { asAppError, CometError, isCometError } from '../errors.ts'
+import type { Node } from '../node/node.ts'
+import { kindOf } from '../util/kind-of.ts'
+import { checkKeys } from '../util/known-keys.ts'
+import { toEnvelope } from './envelope.ts'
+import type { PublishOptions } from './publication.ts'
+import { publish } from './publish.ts'
+import { TARGET_KEYS } from './receivers.ts'
+
+/** Options of `comet.publishAll`. */
+export interface PublishAllOptions<Name extends string = string> extends PublishOptions {
+  /** The name of the items' events. */
+  readonly event: Name
+  /**
+   * The name of the event that comes at the end.
+   *
+   * @default the name of the items' events and `.end`
+   */
+  readonly end?: string
+  /**
+   * Ends the publishing when it is aborted.
+   *
+   * @default undefined
+   */
+  readonly signal?: AbortSignal | undefined
+}
+
+const OPTION_KEYS = ['event', 'end', 'signal', 'except', 'transient'] as const
+
+/** The most items whose publishing has not settled, and the most that are published in a turn of the event loop. */
+const MOST_UNSETTLED = 64
+
+/** Publishes one event of the run. */
+type Publish = (event: string, data: unknown) => Promise<void>
+
+/**
+ * Publishes each item of an iterable, and an event that tells how it ended.
+ *
+ * @returns the number of items
+ * @throws CometError as {@link publish}, ABORTED; or what the iterable throws
+ */
+export async function publishAll(
+  node: Node,
+  target: unknown,
+  items: unknown,
+  options: unknown,
+): Promise<number> {
+  const { run, event, end, iterator } = check(node, target, items, options)
+  try {
+    await run.publishItems(iterator, event)
+    await run.publish(end, { ok: true, count: run.count })
+    return run.count
+  } catch (error) {
+    const code = isCometError(error) ? error.code : 'INTERNAL'
+    try {
+      await run.publish(end, { ok: false, code, count: run.count })
+    } catch (failure) {
+      // Mostly for the reason that the caller is told of, such as that this Comet was closed.
+      if (!isCometError(failure) || failure.code !== code) node.hooks.report(failure)
+    }
+    throw asAppError(error)
+  } finally {
+    run.close()
+  }
+}
+
+/** Checks the arguments before the first item is taken. */
+function check(node: Node, target: unknown, items: unknown, options: unknown) {
+  try {
+    const receivers = checkKeys('The target', target, TARGET_KEYS, 'INVALID_TARGET')
+    const checked = checkKeys('The options of publishAll', options, OPTION_KEYS, 'INVALID_EVENT')
+    const { event, end = `${String(event)}.end`, signal, ...publishOptions } = checked
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new CometError('INVALID_EVENT', `Option signal must be an AbortSignal, not ${kindOf(signal)}.`)
+    }
+    for (const name of [event, end]) toEnvelope({ ...receivers, event: name }, publishOptions, node.options)
+    const publishEvent: Publish = (name, data) =>
+      publish(node, { ...receivers, event: name, data }, publishOptions)
+    const iterator = iteratorOf(items)
+    return { run: new Run(publishEvent, signal), event: event as string, end: end as string, iterator }
+  } catch (error) {
+    throw asAppError(error)
+  }
+}
+
+type Items = AsyncIterator<unknown> | Iterator<unknown>
+
+function iteratorOf(items: unknown): Items {
+  // A string is iterable: its characters are hardly meant.
+  if (typeof items === 'object' && items !== null) {
+    if (Symbol.asyncIterator in items) return (items as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+    if (Symbol.iterator in items) return (items as Iterable<unknown>)[Symbol.iterator]()
+  }
+  throw new CometError('INVALID_EVENT', `The items must be an async iterable, not ${kindOf(items)}.`)
+}
+
+/** @returns undefined at the end */
+async function takeNext(iterator: Items): Promise<{ readonly value: unknown } | undefined> {
+  const { done, value } = await iterator.next()
+  return done ? undefined : { value: await value }
+}
+
+/** Lets an iterator clean up. What it throws then is no failure of the run, which has ended. */
+async function takeEnd(iterator: Items): Promise<void> {
+  await iterator.return?.()
+}
+
+/** The publishing of one iterable. It ends with the first failure: of the iterable, of an event, or by the signal. */
+class Run {
+  readonly publish: Publish
+  /** The number of items that were published. */
+  count = 0
+  readonly #signal: AbortSignal | undefined
+  #unsettled = 0
+  /** Whether the iterator has ended by itself, or has thrown. */
+  #isExhausted = false
+  #failure: { readonly error: unknown } | undefined
+  /** Continues what waits for the next item, or for an event to settle. */
+  #wake: (() => void) | undefined
+
+  constructor(publishEvent: Publish, signal: AbortSignal | undefined) {
+    this.publish = publishEvent
+    this.#signal = signal
+    if (signal?.aborted) this.#onAbort()
+    else signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  close(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  async publishItems(iterator: Items, event: string): Promise<void> {
+    let taken = 0
+    while (this.#failure === undefined) {
+      const item = await this.#nextOf(iterator)
+      if (item === undefined) break
+      this.#publishItem(event, item.value)
+      while (this.#unsettled >= MOST_UNSETTLED) await this.#change()
+      taken += 1
+      // An iterable that never waits must not keep the process from writing to clients.
+      if (taken % MOST_UNSETTLED === 0) await new Promise(setImmediate)
+    }
+    while (this.#unsettled > 0) await this.#change()
+    if (this.#failure === undefined) return
+    // Not awaited: a generator that waits for its source ends when the source answers.
+    if (!this.#isExhausted) takeEnd(iterator).catch(() => {})
+    throw this.#failure.error
+  }
+
+  /** @returns undefined when there is none, or the run has failed meanwhile */
+  async #nextOf(iterator: Items): Promise<{ readonly value: unknown } | undefined> {
+    let item: { readonly value: unknown } | undefined
+    takeNext(iterator).then(
+      (next) => {
+        item = next
+        this.#isExhausted = next === undefined
+        this.#wake?.()
+      },
+      (error) => {
+        this.#isExhausted = true
+        this.#fail(error)
+      },
+    )
+    while (item === undefined && !this.#isExhausted && this.#failure === undefined) await this.#change()
+    return this.#failure === undefined ? item : undefined
+  }
+
+  #publishItem(event: string, data: unknown): void {
+    this.#unsettled += 1
+    this.publish(event, data).then(
+      () => {
+        this.#unsettled -= 1
+        this.count += 1
+        this.#wake?.()
+      },
+      (error) => {
+        this.#unsettled -= 1
+        this.#fail(error)
+      },
+    )
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  readonly #onAbort = (): void => {
+    this.#fail(new CometError('ABORTED', undefined, { cause: this.#signal?.reason }))
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#wake?.()
+  }
+}

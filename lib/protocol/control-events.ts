@@ -1,0 +1,60 @@
+/**
+ * The block that every stream begins with. Its `id:` is the position that the replay starts from, or the current one
+ * when nothing is replayed.
+ */
+export interface ReadyEvent {
+  /** The version of the control events. */
+  readonly version: number
+  /** The session's id, for the URL of packets: `POST <mount>/<sid>`. */
+  readonly sid: string
+  /** The connection's id, another one after each reconnect. For a BYE. */
+  readonly connection: string
+  readonly uid: string
+  /** The rooms that the session is in. */
+  readonly rooms: readonly string[]
+  /** The rooms that the page asked for, or was in before, and may not enter. */
+  readonly refused: readonly string[]
+  /** Whether the page gets all that it missed. False for a new one. */
+  readonly recovered: boolean
+  /** The time between two heartbeats, in milliseconds. 0: there are none. */
+  readonly heartbeat: number
+}
+
+/** Sent every `heartbeat` milliseconds. It has no content; its `id:` is the current position. */
+export type HeartbeatEvent = Readonly<Record<string, never>>
+
+/** Names targets whose events are lost for this page: it must load anew what it shows of them. */
+export interface GapEvent {
+  readonly targets: readonly (
+    | { readonly uid: string }
+    | { readonly rid: string }
+    | { readonly sid: string }
+    | { readonly world: true }
+  )[]
+}
+
+/** The last block of a stream that the server ends. */
+export interface CloseEvent {
+  /** Why it ends: see {@link CometCloseCode}. */
+  readonly code: string
+  /** The same for people. */
+  readonly reason: string
+  /** Whether the page should come back. False: stop the EventSource. */
+  readonly reconnect: boolean
+}
+
+/** The control events by name, each with its data. */
+export interface ControlEvents {
+  readonly 'comet.ready': ReadyEvent
+  readonly 'comet.heartbeat': HeartbeatEvent
+  readonly 'comet.gap': GapEvent
+  readonly 'comet.close': CloseEvent
+}
+
+/** The names that EventSource uses itself (WHATWG HTML, section 9.2): a listener could not tell who means it. */
+const OWN_NAMES: readonly string[] = ['error', 'open', 'message']
+
+/** Tells whether an event of an app cannot have a name. */
+export function isReservedName(name: string): boolean {
+  return OWN_NAMES.includes(name) || name.startsWith('comet.')
+}
