@@ -7,12 +7,14 @@ export type ChatEvents = {
   leave: Occurrence
   /** A user is writing a message. */
   typing: Occurrence
-  /** The number of users in a room changed. Goes to everybody. */
+  /** The number of users or messages in a room changed. Goes to everybody. */
   room: Room
 }
 
 export interface ChatMessage {
   id: string
+  /** The messages of a room are numbered from 1, so that a page can tell how many it has not shown. */
+  number: number
   room: string
   name: string
   text: string
@@ -30,6 +32,8 @@ export interface Room {
   count: number
   /** Whether the room stays in the list when it is empty. */
   fixed: boolean
+  /** The number of the last message. Missing while there is none. */
+  last?: number | undefined
 }
 
 /** The state of a room, for a page that has entered it. */

@@ -41,6 +41,11 @@ export function messagesOf(room) {
   return rooms.get(room) ?? []
 }
 
+/** Returns the number of the last message of a room. Undefined while there is none. @param {string} room */
+export function lastNumberOf(room) {
+  return messagesOf(room).at(-1)?.number
+}
+
 /** @param {ChatMessage} message */
 export function remember(message) {
   rooms.set(message.room, [...messagesOf(message.room), message].slice(-MAX_MESSAGES))

@@ -7,7 +7,16 @@ import { join } from 'node:path'
 import { Comet, CometError } from 'comet-sse'
 import { cometExpress } from 'comet-sse/express'
 import express from 'express'
-import { isFixed, isName, keepOrForget, mayOpen, messagesOf, remember, roomNames } from './rooms.js'
+import {
+  isFixed,
+  isName,
+  keepOrForget,
+  lastNumberOf,
+  mayOpen,
+  messagesOf,
+  remember,
+  roomNames,
+} from './rooms.js'
 
 const { PORT = '3000', HOST = '127.0.0.1' } = process.env
 const app = express()
@@ -63,6 +72,15 @@ comet.on('error', (error) => {
 async function announce(event, room, name) {
   comet.publish({ rid: room, evt: { event, data: { room, name } } }, { except: { uid: name } })
   keepOrForget(room, await comet.count(room))
+  await tellEverybody(room)
+}
+
+/**
+ * Tells everybody how many users and messages a room has. Only the members of the room get the messages themselves.
+ *
+ * @param {string} room
+ */
+async function tellEverybody(room) {
   comet.publish({ evt: { event: 'room', data: await describe(room) } })
 }
 
@@ -83,9 +101,11 @@ async function onMessage({ uid: name, evt }) {
   if (typeof text !== 'string' || text.trim() === '' || text.length > 1_000) {
     throw new CometError('INVALID_FIELD', 'text must have 1 to 1,000 characters.')
   }
-  const message = { id: randomUUID(), room, name, text: text.trim(), time: Date.now() }
+  const number = (lastNumberOf(room) ?? 0) + 1
+  const message = { id: randomUUID(), number, room, name, text: text.trim(), time: Date.now() }
   remember(message)
   await comet.publish({ rid: room, evt: { event: 'chat', data: message } })
+  await tellEverybody(room)
 }
 
 /** @param {string} evt */
@@ -107,7 +127,7 @@ async function membersOf(room) {
  * @returns {Promise<Room>}
  */
 async function describe(room) {
-  return { room, count: await comet.count(room), fixed: isFixed(room) }
+  return { room, count: await comet.count(room), fixed: isFixed(room), last: lastNumberOf(room) }
 }
 
 const server = app.listen(Number(PORT), HOST)
