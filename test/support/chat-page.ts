@@ -7,6 +7,13 @@ export const message = (page: Page, text: string) => page.locator('#log .text').
 export const notice = (page: Page, text: string) => page.locator('#log .notice').filter({ hasText: text })
 export const noticesOf = (page: Page) => page.locator('#log .notice').allTextContents()
 export const membersOf = (page: Page) => page.locator('#members .name').allTextContents()
+export const roomButton = (page: Page, room: string) =>
+  page.locator('#rooms').getByRole('button', { name: room })
+export const connectionOf = (page: Page) => page.getByRole('status')
+
+/** The room of the list that has unread messages, as a screen reader names the mark: "3 unread messages". */
+export const unread = (page: Page, room: string, name: string | RegExp = /unread/) =>
+  roomButton(page, room).getByRole('img', { name })
 
 /** Collects the requests that a page sends from now on. */
 export function requestsOf(page: Page): string[] {

@@ -1,5 +1,8 @@
 /** @import { ChatEvents, FromPage, Room, RoomView } from '../events.js' */
+import * as lists from './lists.js'
+import * as log from './log.js'
 import { get, newId, oneByOne, post, Refused, urlOf } from './requests.js'
+import * as unread from './unread.js'
 import * as view from './view.js'
 
 // Each tab stores its own name, so two windows can be two users.
@@ -43,13 +46,15 @@ async function signIn(chosen) {
 }
 
 function connect() {
+  view.showConnection('connecting')
   source = new EventSource(urlOf('/comet', { name, clientId }))
   source.addEventListener('comet.ready', ({ data }) => {
     const ready = JSON.parse(data)
     sid = ready.sid
     connection = ready.connection
     rooms = new Set(ready.rooms)
-    view.say('')
+    view.showConnection('online')
+    view.showProblem('')
     // After a reconnect the session is still in its room, and the events that the page missed follow.
     goTo(undefined)
   })
@@ -68,8 +73,7 @@ function connect() {
   })
   source.addEventListener('error', () => {
     sid = undefined
-    const lost = source?.readyState === EventSource.CLOSED
-    view.say(lost ? 'The connection is lost. Please reload the page.' : 'Reconnecting…')
+    view.showConnection(source?.readyState === EventSource.CLOSED ? 'ended' : 'offline')
   })
 }
 
@@ -87,9 +91,11 @@ async function refresh() {
     if (early !== meanwhile) return
     early = undefined
     members = new Set(now.members)
-    view.showMembers(members, name)
-    view.showRooms(all, room)
+    lists.showMembers(members, name)
+    unread.correct(all)
+    lists.keepRooms(all)
     for (const message of now.messages) handlers.chat(message)
+    for (const about of all) handlers.room(about)
     for (const message of meanwhile) show(message)
   } catch {
     setTimeout(() => early === meanwhile && refresh(), 2_000)
@@ -98,19 +104,23 @@ async function refresh() {
 
 /** @type {{ [Event in keyof ChatEvents]: (data: ChatEvents[Event]) => void }} */
 const handlers = {
-  chat: (message) => view.showMessage(message, message.name === name),
+  chat: (message) => {
+    log.showMessage(message, message.name === name)
+    view.endTyping(message.name)
+    unread.see(message)
+  },
   enter: (who) => {
     members.add(who.name)
-    view.showMembers(members, name)
-    view.showNotice(who.name, 'came in')
+    lists.showMembers(members, name)
+    log.showNotice(who.name, 'came in')
   },
   leave: (who) => {
     members.delete(who.name)
-    view.showMembers(members, name)
-    view.showNotice(who.name, 'left')
+    lists.showMembers(members, name)
+    log.showNotice(who.name, 'left')
   },
   typing: (who) => view.showTyping(who.name),
-  room: (about) => view.showRoom(about, room),
+  room: (about) => lists.showRoom(about, room, about.room === room ? 0 : unread.unreadIn(about)),
 }
 
 /** @param {{ event: keyof ChatEvents, data: string }} message */
@@ -144,7 +154,7 @@ const goTo = oneByOne(async (/** @type {string | undefined} */ chosen) => {
     try {
       await send({ type: 'JOIN', join: { rid: next } })
     } catch {
-      if (sid !== undefined) view.say('That room cannot be opened.')
+      if (sid !== undefined) view.showProblem('That room cannot be opened.')
       return
     }
     held.add(next)
@@ -171,10 +181,10 @@ async function write(text) {
   lastTyping = 0
   try {
     await tell({ room, text })
-    view.say('')
+    view.showProblem('')
   } catch {
     view.giveBack(text)
-    view.say('Not sent. Please try again.')
+    view.showProblem('Not sent. Please try again.')
   }
 }
 
