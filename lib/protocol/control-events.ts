@@ -1,5 +1,9 @@
+import type { CometErrorCode } from '../error-table.ts'
+import type { CometCloseCode } from './close-codes.ts'
+import { parseObject } from './json.ts'
+
 /**
- * The block that every stream begins with. Its `id:` is the position that the replay starts from, or the current one
+ * The first event of a stream. Its `id:` is the position that the replay starts from, or the current one
  * when nothing is replayed.
  */
 export interface ReadyEvent {
@@ -35,8 +39,8 @@ export interface GapEvent {
 
 /** The last block of a stream that the server ends. */
 export interface CloseEvent {
-  /** Why it ends: see {@link CometCloseCode}. */
-  readonly code: string
+  /** Why it ends. In a temporary answer: the code of the error. */
+  readonly code: CometCloseCode | CometErrorCode
   /** The same for people. */
   readonly reason: string
   /** Whether the page should come back. False: stop the EventSource. */
@@ -49,6 +53,23 @@ export interface ControlEvents {
   readonly 'comet.heartbeat': HeartbeatEvent
   readonly 'comet.gap': GapEvent
   readonly 'comet.close': CloseEvent
+}
+
+/**
+ * Parses the data of a control event.
+ *
+ * @example
+ * source.addEventListener('comet.ready', ({ data }) => {
+ *   const { sid, rooms } = parseControlEvent('comet.ready', data)
+ * })
+ *
+ * @throws CometError INVALID_JSON, INVALID_FIELD when the data is no JSON object, as only another server's can be
+ */
+export function parseControlEvent<Name extends keyof ControlEvents>(
+  name: Name,
+  data: string,
+): ControlEvents[Name] {
+  return parseObject(name, data).members as unknown as ControlEvents[Name]
 }
 
 /** The names that EventSource uses itself (WHATWG HTML, section 9.2): a listener could not tell who means it. */

@@ -1,5 +1,32 @@
+import type { CometErrorCode } from '../error-table.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { invalid, stringField } from './json.ts'
+
+/**
+ * A packet as a page writes it: the JSON body of `POST <mount>/<sid>`.
+ *
+ * @example
+ * const packet: ClientPacket = { type: 'JOIN', join: { rid: 'lobby' } }
+ * fetch(`/comet/${sid}`, {
+ *   method: 'POST',
+ *   headers: { 'Content-Type': 'application/json' },
+ *   body: JSON.stringify(packet),
+ * })
+ */
+export type ClientPacket =
+  | { readonly type: 'HB' }
+  | {
+      readonly type: 'JOIN'
+      readonly join: { readonly rid: string; readonly recent?: number; readonly since?: string }
+    }
+  | { readonly type: 'LEAVE'; readonly leave: { readonly rid: string } }
+  | { readonly type: 'SEND'; readonly send: { readonly evt: string; readonly id?: string } }
+  | { readonly type: 'BYE'; readonly bye?: { readonly connection: string } }
+
+/** The JSON body of an answer with an error status. */
+export interface ErrorAnswer {
+  readonly error: { readonly code: CometErrorCode; readonly message: string }
+}
 
 /** A checked packet: what a client sends in the body of a POST. */
 export type Packet =
