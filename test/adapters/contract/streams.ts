@@ -81,6 +81,49 @@ export function streams({ adapter, start }: Contract): void {
       assert.equal((await lost.next()).event, 'comet.gap')
     })
 
+    it('brings named events, to users, rooms and a session, live and after a reconnect', async () => {
+      const app = await start({ comet: { canEnter: () => true, offlineGrace: 60_000 } })
+      const seen: string[] = []
+      app.comet.on('connect', ({ session, recovered }) => {
+        seen.push(`connect ${session.rooms} ${recovered}`)
+        void app.comet.publish({ sid: session.sid, event: 'snapshot', data: session.rooms })
+      })
+      app.comet.on('disconnect', ({ code }) => seen.push(`disconnect ${code}`))
+      const path = '?rid=den&rid=attic&clientId=tab'
+      const first = await connect(app, 'alice', { path })
+      const { id: position = '' } = await first.next('snapshot')
+      await app.comet.publish({ rid: ['attic', 'den'], event: 'chat', data: { text: 'é\n' } })
+      assert.deepEqual(JSON.parse((await first.next('chat')).data), { text: 'é\n' })
+      first.destroy()
+      await until(() => app.comet.stats().sessions === 0, 'gone')
+      await app.comet.publish({ sid: first.sid, event: 'own', data: null })
+      await app.comet.publish({ uid: ['bob', 'alice'], event: 'bell', data: 1 })
+      const back = await connect(app, 'alice', { path, headers: { 'last-event-id': position } })
+      await back.next('snapshot')
+      const names = back.blocks.filter(({ event }) => !event.startsWith('comet.')).map(({ event }) => event)
+      assert.deepEqual(names, ['chat', 'own', 'bell', 'snapshot'])
+      assert.equal(back.sid, first.sid)
+      const labels = Array.from(back.text().matchAll(/^:\S+$/gm), ([label]) => label)
+      assert.deepEqual(labels, [':rid=attic', ':sid', ':uid', ':sid'])
+      assert.deepEqual(seen, ['connect den,attic false', 'disconnect GONE', 'connect den,attic true'])
+    })
+
+    it('brings the recent events of a user and its rooms to a new client', async () => {
+      const app = await start({ comet: { canEnter: () => true } })
+      await app.comet.publish({ uid: 'alice', event: 'bell', data: 1 })
+      await app.comet.publish({ rid: 'den', event: 'chat', data: 'hi' })
+      const position = await app.comet.position()
+      await app.comet.publish({ uid: 'alice', event: 'bell', data: 2 })
+      const stream = await connect(app, 'alice', { path: '?rid=den&recent=2' })
+      const { id } = await stream.next('comet.heartbeat')
+      const bells = stream.blocks.filter(({ event }) => event === 'bell').map(({ data }) => data)
+      assert.deepEqual(bells, ['1', '2'])
+      assert.equal(id, await app.comet.position())
+      const rendered = await connect(app, 'alice', { path: `?rid=den&lastEventId=${position}` })
+      assert.equal((await rendered.next('bell')).data, '2')
+      assert.equal(rendered.blocks.filter(({ event }) => event === 'chat').length, 0)
+    })
+
     it('has heartbeats', async () => {
       const app = await start({ comet: { heartbeatInterval: 20 } })
       const { next } = await connect(app, 'alice')
@@ -141,10 +184,13 @@ export function streams({ adapter, start }: Contract): void {
 
       it('is understood by an EventSource', async () => {
         const app = await start()
-        const client = openEventSource(`${app.url}?u=alice`)
+        const client = openEventSource(`${app.url}?u=alice`, { events: ['chat'] })
         await client.next('comet.ready')
         await app.comet.publish({ uid: 'alice', evt: 'one,\ntwo' })
         assert.equal((await client.next('message')).data, 'one,\ntwo')
+        await app.comet.publish({ uid: 'alice', event: 'chat', data: { text: 'hi' } })
+        const { data, lastEventId } = await client.next('chat')
+        assert.deepEqual([JSON.parse(data), lastEventId], [{ text: 'hi' }, await app.comet.position()])
         client.close()
       })
     }
