@@ -1,7 +1,7 @@
 import { asAppError, CometError, isCometError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
 import { kindOf } from '../util/kind-of.ts'
-import { checkKeys } from '../util/known-keys.ts'
+import { checkKeys, type Unchecked } from '../util/known-keys.ts'
 import { toEnvelope } from './envelope.ts'
 import type { PublishOptions } from './publication.ts'
 import { publish } from './publish.ts'
@@ -67,7 +67,7 @@ export async function publishAll(
 /** Checks the arguments before the first item is taken. */
 function check(node: Node, target: unknown, items: unknown, options: unknown) {
   try {
-    const receivers = checkKeys('The target', target, TARGET_KEYS, 'INVALID_TARGET')
+    const receivers = copyOf(checkKeys('The target', target, TARGET_KEYS, 'INVALID_TARGET'))
     const checked = checkKeys('The options of publishAll', options, OPTION_KEYS, 'INVALID_EVENT')
     const { event, end = `${String(event)}.end`, signal, ...publishOptions } = checked
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
@@ -81,6 +81,17 @@ function check(node: Node, target: unknown, items: unknown, options: unknown) {
   } catch (error) {
     throw asAppError(error)
   }
+}
+
+/** Copies a target: what the app does with its own object later must not change who gets the rest of a run. */
+function copyOf(target: Unchecked<(typeof TARGET_KEYS)[number]>): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  for (const key of TARGET_KEYS) {
+    if (!(key in target)) continue
+    const ids = target[key]
+    copy[key] = Array.isArray(ids) ? Array.from(ids) : ids
+  }
+  return copy
 }
 
 type Items = AsyncIterator<unknown> | Iterator<unknown>

@@ -199,6 +199,21 @@ describe('Comet.publishAll', () => {
     assert.ok(seen >= 300, `${seen}`)
   })
 
+  it('goes on to the same receivers, whatever the app does with its target', async () => {
+    const { comet, page } = await start()
+    const target: { rid: string[] } = { rid: ['run'] }
+    async function* tokens() {
+      yield 1
+      target.rid.push('another room')
+      yield 2
+      Object.assign(target, { rid: undefined })
+      yield 3
+    }
+    assert.equal(await comet.publishAll(target, tokens(), { event: 'n' }), 3)
+    await until(() => page.named.length === 4)
+    assert.deepEqual(comet.history({ rid: 'another room' }), [])
+  })
+
   it('keeps two runs apart, and the order of each', async () => {
     const { comet, page } = await start()
     const run = (event: string) =>

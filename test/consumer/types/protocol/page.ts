@@ -29,7 +29,7 @@ source.addEventListener('comet.close', ({ data }) => {
   if (!reconnect) source.close()
   if (code === 'TAKEN_OVER' || code === 'UNAVAILABLE') return
   // @ts-expect-error
-  if (code === 'KICKED') return
+  if (code === 'NO_SUCH_CODE') return
 })
 source.addEventListener('message', ({ data }) => {
   const message: Required<Message> = parseMessage(data)
