@@ -42,19 +42,16 @@ export class Router {
     this.#ordinal += 1
     const targets = targetsIn(delivery.to)
     const event = new RoutedEvent(delivery, targets.length > 1)
-    const stored = new Set<Target>()
-    const slot = delivery.transient ? undefined : this.#store(event, targets, stored)
-    for (const target of targets) this.#deliverBy(target, event, stored.has(target) ? slot : undefined)
+    if (!delivery.transient) event.slot = this.#store(event, targets)
+    for (const target of targets) this.#deliverBy(target, event)
   }
 
-  /** @param stored gets the targets whose history has the event */
-  #store(event: RoutedEvent, targets: readonly Target[], stored: Set<Target>): number | undefined {
+  #store(event: RoutedEvent, targets: readonly Target[]): number | undefined {
     const windows: Window[] = []
     for (const target of targets) {
       const limits = this.#policy.limitsOf(target)
-      if (limits === undefined) continue
-      windows.push({ target, limits })
-      stored.add(target)
+      if (limits === undefined) event.markUnstored(target)
+      else windows.push({ target, limits })
     }
     const [first] = windows
     if (first === undefined) return undefined
@@ -63,7 +60,7 @@ export class Router {
     return this.#context.history.append(windows, event.frameFor(first.target), appended)
   }
 
-  #deliverBy(target: Target, event: RoutedEvent, slot: number | undefined): void {
+  #deliverBy(target: Target, event: RoutedEvent): void {
     const { history, counters } = this.#context
     let frame: Buffer | undefined
     let item: ReplayItem | undefined
@@ -75,6 +72,7 @@ export class Router {
         session.push(frame)
         continue
       }
+      const slot = event.slotFor(target)
       item ??= slot === undefined ? this.#passingItem(target, frame) : history.entry(slot, target)
       session.addToReplay(item)
     }
@@ -126,8 +124,12 @@ export class Router {
 class RoutedEvent {
   readonly position: string
   readonly exclusion: Exclusion | undefined
+  /** Its slot in the history. Undefined when it is not stored. */
+  slot: number | undefined
   readonly #event: string | undefined
   readonly #data: string
+  /** The targets that do not store it, though others may. */
+  #unstored: Set<Target> | undefined
   /** The sessions that have it already. Undefined when it has one target only, which names nobody twice. */
   readonly #seen: Set<Session> | undefined
   #label: string | undefined
@@ -139,6 +141,16 @@ class RoutedEvent {
     this.#event = event
     this.#data = data
     this.#seen = hasManyTargets ? new Set() : undefined
+  }
+
+  markUnstored(target: Target): void {
+    this.#unstored ??= new Set()
+    this.#unstored.add(target)
+  }
+
+  /** The slot by which a reader of one of its targets finds it. */
+  slotFor(target: Target): number | undefined {
+    return this.#unstored?.has(target) ? undefined : this.slot
   }
 
   /** Tells whether a session gets it. Called once for each target that the session belongs to. */
