@@ -58,6 +58,7 @@ export type {
 export type { Transport, TransportListener } from './ports/transport.ts'
 export type { WriteBatch } from './ports/write-batch.ts'
 export type { CometCloseCode } from './protocol/close-codes.ts'
+export type { StreamEnd } from './protocol/control-events.ts'
 export { type Event, type Event as CometEvent, parseEvent, stringifyEvent } from './protocol/event.ts'
 export { type Message, parseMessage, stringifyMessage } from './protocol/message.ts'
 export type { Target } from './protocol/target.ts'

@@ -37,9 +37,9 @@ const PARTS = {
     minutes: 10,
   },
   pages: {
-    about: 'a page over HTTP/2 whose streams are renewed for 20 s',
-    files: 'test/browser/http2-page.test.ts',
-    minutes: 2,
+    about: 'a page over HTTP/2 whose streams are renewed for 20 s, and one that shows 5,000 tokens',
+    files: 'test/browser/@(http2|llm)-page.test.ts',
+    minutes: 4,
   },
   properties: {
     about: 'the unit tests, with twenty times as many random inputs',

@@ -35,6 +35,14 @@ export interface NodeCallbacks {
   onSessionEnd(node: Node, session: Session, code: CometCloseCode): void
 }
 
+/** A call of `publishAll`. */
+export interface EventRun {
+  /** Settles when its last event is published, too. */
+  readonly ended: Promise<void>
+  /** Ends it: its last event has the code of the error. */
+  fail(error: unknown): void
+}
+
 /** The context of all operations: the parts of one Comet, its connections to the ports, and its counters. */
 export class Node implements SessionContext {
   readonly id = newNodeId()
@@ -58,6 +66,8 @@ export class Node implements SessionContext {
   readonly connectTokens: TokenBuckets
   readonly liveness: Liveness
   readonly uplinkStates: UplinkStates
+  /** The calls of `publishAll` that have not ended. */
+  readonly runs = new Set<EventRun>()
   /** See {@link CometStats}. */
   readonly counters = { connections: 0, packets: 0, published: 0, delivered: 0 }
   /** The number of sessions that ended, by code. */

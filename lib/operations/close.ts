@@ -1,4 +1,5 @@
 import { debug } from '../diagnostics.ts'
+import { CometError } from '../errors.ts'
 import type { SessionInfo } from '../hooks/session-info.ts'
 import type { Node } from '../node/node.ts'
 import { CLOSE_CODES, type CometCloseCode } from '../protocol/close-codes.ts'
@@ -107,6 +108,8 @@ const SPREAD = 0.8
  */
 export async function closeAllSessions(node: Node, drain: number): Promise<void> {
   const start = performance.now()
+  // Pages that follow a run must be told of its end.
+  if (node.runs.size > 0) await atMost(drain, endRuns(node))
   const sessions = Array.from(node.registry.all())
   const waves = Math.ceil(sessions.length / WAVE)
   const ended: Promise<unknown>[] = []
@@ -121,6 +124,11 @@ export async function closeAllSessions(node: Node, drain: number): Promise<void>
   await atMost(start + drain - performance.now(), Promise.all(ended))
   const rest = Math.max(0, start + drain - performance.now())
   await Promise.all(sessions.map((session) => session.whenGone(rest)))
+}
+
+async function endRuns({ runs }: Node): Promise<void> {
+  for (const run of runs) run.fail(new CometError('SHUTTING_DOWN'))
+  await Promise.all(Array.from(runs, ({ ended }) => ended))
 }
 
 function sleep(milliseconds: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { asAppError, CometError, isCometError } from '../errors.ts'
-import type { Node } from '../node/node.ts'
+import type { EventRun, Node } from '../node/node.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkKeys, type Unchecked } from '../util/known-keys.ts'
 import { toEnvelope } from './envelope.ts'
@@ -46,6 +46,8 @@ export async function publishAll(
   options: unknown,
 ): Promise<number> {
   const { run, event, end, iterator } = check(node, target, items, options)
+  node.runs.add(run)
+  if (node.closing) run.fail(new CometError('SHUTTING_DOWN'))
   try {
     await run.publishItems(iterator, event)
     await run.publish(end, { ok: true, count: run.count })
@@ -60,6 +62,7 @@ export async function publishAll(
     }
     throw asAppError(error)
   } finally {
+    node.runs.delete(run)
     run.close()
   }
 }
@@ -116,8 +119,12 @@ async function takeEnd(iterator: Items): Promise<void> {
   await iterator.return?.()
 }
 
-/** The publishing of one iterable. It ends with the first failure: of the iterable, of an event, or by the signal. */
-class Run {
+/**
+ * The publishing of one iterable. It ends with the first failure: of the iterable, of an event, by the signal, or when
+ * the Comet closes.
+ */
+class Run implements EventRun {
+  readonly ended: Promise<void>
   readonly publish: Publish
   /** The number of items that were published. */
   count = 0
@@ -126,18 +133,23 @@ class Run {
   /** Whether the iterator has ended by itself, or has thrown. */
   #isExhausted = false
   #failure: { readonly error: unknown } | undefined
+  #onEnd: () => void = () => {}
   /** Continues what waits for the next item, or for an event to settle. */
   #wake: (() => void) | undefined
 
   constructor(publishEvent: Publish, signal: AbortSignal | undefined) {
     this.publish = publishEvent
     this.#signal = signal
+    this.ended = new Promise((resolve) => {
+      this.#onEnd = resolve
+    })
     if (signal?.aborted) this.#onAbort()
     else signal?.addEventListener('abort', this.#onAbort)
   }
 
   close(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#onEnd()
   }
 
   async publishItems(iterator: Items, event: string): Promise<void> {
@@ -169,7 +181,7 @@ class Run {
       },
       (error) => {
         this.#isExhausted = true
-        this.#fail(error)
+        this.fail(error)
       },
     )
     while (item === undefined && !this.#isExhausted && this.#failure === undefined) await this.#change()
@@ -186,7 +198,7 @@ class Run {
       },
       (error) => {
         this.#unsettled -= 1
-        this.#fail(error)
+        this.fail(error)
       },
     )
   }
@@ -198,10 +210,10 @@ class Run {
   }
 
   readonly #onAbort = (): void => {
-    this.#fail(new CometError('ABORTED', undefined, { cause: this.#signal?.reason }))
+    this.fail(new CometError('ABORTED', undefined, { cause: this.#signal?.reason }))
   }
 
-  #fail(error: unknown): void {
+  fail(error: unknown): void {
     this.#failure ??= { error }
     this.#wake?.()
   }

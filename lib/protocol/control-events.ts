@@ -47,6 +47,11 @@ export interface CloseEvent {
   readonly reconnect: boolean
 }
 
+/** The data of the event that ends a `publishAll`. */
+export type StreamEnd =
+  | { readonly ok: true; readonly count: number }
+  | { readonly ok: false; readonly code: CometErrorCode; readonly count: number }
+
 /** The control events by name, each with its data. */
 export interface ControlEvents {
   readonly 'comet.ready': ReadyEvent

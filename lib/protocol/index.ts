@@ -11,6 +11,7 @@ export {
   type HeartbeatEvent,
   parseControlEvent,
   type ReadyEvent,
+  type StreamEnd,
 } from './control-events.ts'
 export { type Event, type Event as CometEvent, parseEvent, stringifyEvent } from './event.ts'
 export { type Message, parseMessage, stringifyMessage } from './message.ts'

@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8')
 
 const REFERENCE = 'docs/api.md'
-const GUIDES = readdirSync(`${root}/docs`)
+const GUIDES = readdirSync(`${root}/docs`, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name}`)
 /** The documents for users, which the package contains. */

@@ -257,8 +257,8 @@ describe('Comet.publishAll', () => {
     assert.equal(comet.history({}).length, 0)
   })
 
-  it('ends with SHUTTING_DOWN when the Comet is closed, and reports it once', async () => {
-    const { comet, errors } = await start()
+  it('ends with SHUTTING_DOWN when the Comet is closed, tells the pages, and reports it once', async () => {
+    const { comet, errors, page } = await start()
     const source = new Source(async (index) => {
       await sleep(1)
       return `${index}`
@@ -268,6 +268,12 @@ describe('Comet.publishAll', () => {
     await comet.close({ drain: 0 })
     await assert.rejects(run, { code: 'SHUTTING_DOWN' })
     assert.equal(source.returned, 1)
+    const [end, close] = page.events.slice(-2)
+    assert.deepEqual([end?.event, close?.event], ['token.end', 'comet.close'])
+    const { ok, code, count } = JSON.parse(String(end?.data))
+    assert.deepEqual([ok, code, count], [false, 'SHUTTING_DOWN', page.named.length - 1])
+    await assert.rejects(comet.publishAll({}, TOKENS, { event: 'late' }), { code: 'SHUTTING_DOWN' })
+    errors.pop()
     assert.deepEqual(
       errors.map((error) => (error as CometError).code),
       ['SHUTTING_DOWN'],
