@@ -106,13 +106,15 @@ export class Comet<Events = EventMap, Info = any> {
    * model, or the chunks of a ReadableStream. At the end comes an event `<event>.end`: `{ ok: true, count }`, or
    * `{ ok: false, code, count }` when it failed, with the code of a CometError, or `INTERNAL`.
    *
-   * The promise may be ignored: a failure goes to `'error'` too, and never crashes the app.
+   * The promise may be ignored: a failure goes to `'error'` too, unless the app has ended it (ABORTED, SHUTTING_DOWN), and
+   * never crashes the app.
    *
    * @example
    * await comet.publishAll({ rid: run }, tokens, { event: 'token', signal })
    *
    * @returns the number of items, once all are published
-   * @throws CometError as {@link publish}, ABORTED when `signal` is aborted; or what the iterable throws (by rejecting)
+   * @throws CometError as {@link publish}, ABORTED when `signal` is aborted, SHUTTING_DOWN when the Comet is closed; or what
+   *   the iterable throws (by rejecting)
    */
   publishAll<Name extends EventName<Events>>(
     target: PublishTarget,
@@ -121,7 +123,7 @@ export class Comet<Events = EventMap, Info = any> {
   ): Promise<number> {
     const published = publishAll(this.#node, target, items, options)
     published.catch((error) => {
-      if (!isAborted(error)) this.#node.hooks.reportRejection(error)
+      if (!isWanted(error)) this.#node.hooks.reportRejection(error)
     })
     return published
   }
@@ -404,9 +406,9 @@ export class Comet<Events = EventMap, Info = any> {
   }
 }
 
-/** The app knows: it has aborted the signal itself. */
-function isAborted(error: unknown): boolean {
-  return isCometError(error) && error.code === 'ABORTED'
+/** Whether the app itself has ended a run: it aborted the signal, or closed the Comet. */
+function isWanted(error: unknown): boolean {
+  return isCometError(error) && (error.code === 'ABORTED' || error.code === 'SHUTTING_DOWN')
 }
 
 function checkDrain(options: unknown): number {

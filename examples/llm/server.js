@@ -13,7 +13,7 @@ const app = express()
 /** How long an event is stored, and for how long after its end an answer may be followed, in milliseconds. */
 const STORED_MS = 300_000
 
-/** @typedef {{ uid: string, controller: AbortController, done: Promise<unknown> }} Run */
+/** @typedef {{ uid: string, controller: AbortController }} Run */
 /** The runs by their ids. A run is one answer. @type {Map<string, Run>} */
 const runs = new Map()
 
@@ -45,11 +45,11 @@ app.post('/runs', async (req, res) => {
   // A page that comes with this position gets the answer from its first token, however late it comes.
   const position = await comet.position()
   const { signal } = controller
-  const done = comet
+  runs.set(run, { uid, controller })
+  comet
     .publishAll({ rid: run }, numbered(fakeModel(question, signal)), { event: 'token', signal })
     .catch(() => {}) // The page gets `token.end` with the code, and the hook 'error' gets the cause.
     .finally(() => setTimeout(() => runs.delete(run), STORED_MS).unref())
-  runs.set(run, { uid, controller, done })
   return res.status(201).json({ run, position })
 })
 
@@ -87,9 +87,7 @@ server.once('listening', () => {
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, async () => {
-    // Ends the answers while their pages can still be told.
-    for (const { controller } of runs.values()) controller.abort()
-    await Promise.all(Array.from(runs.values(), ({ done }) => done))
+    // Ends the answers, too, and tells their pages.
     await comet.close()
     server.close()
     // Browsers open spare connections. `server.close` waits for them, so end them after one second.

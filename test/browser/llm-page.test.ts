@@ -195,14 +195,14 @@ describe('Answer page in Chromium', function () {
     deepEqual(complaints, [])
   })
 
-  it('says that the answer was stopped when the server ends, and is not available after a restart', async () => {
+  it('says that the server has stopped when it ends, and is not available after a restart', async () => {
     await start(100_000, 100)
     const page = await visit('alice', way.url)
     await ask(page, 'Are you still there?')
     await hasGrown(page, 10)
     await example.stop()
     // The server ends its runs first.
-    await says(page, 'Stopped.')
+    await says(page, 'The server has stopped. Please ask again.')
     equal(example.output.err, '')
     way.close()
     const { hash } = new URL(page.url())

@@ -46,7 +46,8 @@ function follow(position) {
     const { ok, code, count } = JSON.parse(data)
     if (!isWhole || count !== next) end('A part of this answer is missing. Please ask again.')
     else if (ok) end('Done.')
-    else end(code === 'ABORTED' ? 'Stopped.' : 'The model failed. Please ask again.')
+    else if (code === 'ABORTED') end('Stopped.')
+    else end(`${code === 'SHUTTING_DOWN' ? 'The server has stopped' : 'The model failed'}. Please ask again.`)
   })
   stream.onerror = () => {
     if (stream.readyState !== EventSource.CLOSED) say('Reconnecting…')
