@@ -28,6 +28,8 @@ export class HistoryCursor implements ReplaySource {
   readonly #keys = new Set<string>()
   /** A binary heap: the target whose event comes next is the first. Each head stands on an event that is not skipped. */
   #heads: Head[] = []
+  /** The gaps at the place of the event that was taken last: targets that lost this event and later ones. */
+  #gaps: ReplayItem[] = []
 
   /**
    * @param histories the records of all targets, by key
@@ -40,7 +42,7 @@ export class HistoryCursor implements ReplaySource {
   }
 
   get next(): number | undefined {
-    return this.#heads[0]?.ordinal
+    return this.#gaps[0]?.ordinal ?? this.#heads[0]?.ordinal
   }
 
   /**
@@ -74,10 +76,25 @@ export class HistoryCursor implements ReplaySource {
   }
 
   take(): ReplayItem | undefined {
-    const item = this.#takeFirst()
-    // The other targets of the same event. Where this one has lost it, they may have it still.
-    while (item instanceof HistoryEntry && this.next === item.ordinal) this.#takeFirst()
-    return item
+    const gap = this.#gaps.shift()
+    if (gap !== undefined) return gap
+    const { next } = this
+    let event: ReplayItem | undefined
+    // All targets of the same event. Where one has lost it, another may have it still.
+    while (next !== undefined && this.#heads[0]?.ordinal === next) {
+      const item = this.#takeFirst()
+      if (item instanceof HistoryEntry) event ??= item
+      else if (item !== undefined) this.#gaps.push(item)
+    }
+    if (event === undefined) return this.#gaps.shift()
+    if (this.#gaps.length > 0) this.#gaps = this.#gaps.filter((lost) => this.#hasLostMore(lost))
+    return event
+  }
+
+  /** Tells whether a target has lost events behind a gap. The event at its place was taken from another target. */
+  #hasLostMore({ ordinal, target }: ReplayItem): boolean {
+    const mark = this.#histories.get(targetKey(target))
+    return mark === undefined || mark.ordinal > ordinal
   }
 
   #takeFirst(): ReplayItem | undefined {
@@ -108,6 +125,7 @@ export class HistoryCursor implements ReplaySource {
     this.#keys.delete(key)
     // A sorted array is a heap.
     this.#heads = this.#heads.filter((head) => head.key !== key).sort((a, b) => a.ordinal - b.ordinal)
+    this.#gaps = this.#gaps.filter((gap) => targetKey(gap.target) !== key)
   }
 
   #isSkipped(slot: number): boolean {

@@ -92,7 +92,7 @@ export class History {
     const { ordinal, position, exclusion } = appended
     const histories: TargetHistory[] = []
     for (const { target, limits } of windows) {
-      if (limits.events < 1) this.#lowWaterMark.raise({ position: flat(position), ordinal })
+      if (limits.events < 1) this.#passOver(target, { position: flat(position), ordinal })
       else histories.push(this.#historyOf(targetKey(target), limits))
     }
     const [first] = histories
@@ -110,6 +110,8 @@ export class History {
       for (const history of histories) this.#limit(history, time)
     } else {
       for (const history of histories) this.#lose(history, { position: flat(position), ordinal }, time)
+      // Not before all of them are marked: one that is not may be dropped.
+      this.#dropEmptied()
     }
     this.#expireUpTo(time - this.#bounds.age)
     for (let full = this.#eviction.victim(); full !== undefined; full = this.#eviction.victim()) {
@@ -249,7 +251,13 @@ export class History {
     history.raise(place)
     history.lostAt = time
     history.shortUntil = time + history.limits.age
-    this.#dropEmptied()
+  }
+
+  /** Marks a target as incomplete from an event on, of which it may not store any. */
+  #passOver(target: Target, place: Place): void {
+    const history = this.#targets.get(targetKey(target))
+    if (history !== undefined) this.forget(target)
+    this.#lowWaterMark.raise(place)
   }
 
   /**

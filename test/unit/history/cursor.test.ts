@@ -164,6 +164,39 @@ describe('HistoryCursor', () => {
     assert.deepEqual([show(again), show(again), show(again)], ['3', '4', undefined])
   })
 
+  it('brings a gap behind an event of several targets, for one that lost it and later ones', () => {
+    const history = makeHistory()
+    const [a, b] = [{ rid: 'a' }, { rid: 'b' }]
+    append(history, [a, b], 1, '1')
+    append(history, b, 2, '2')
+    append(history, b, 3, '3')
+    const cursors = [
+      [a, b],
+      [b, a],
+      [b, a],
+    ].map((targets) => history.since('0', targets).events)
+    append(history, b, 4, '4', { events: 2 })
+    for (const cursor of cursors.slice(0, 2)) {
+      assert.deepEqual([show(cursor), cursor.next, show(cursor), show(cursor)], ['1', 1, 'gap rb', '3'])
+      assert.equal(show(cursor), undefined)
+    }
+    const [, , cursor] = cursors
+    assert.deepEqual(
+      [show(cursor as HistoryCursor), cursor?.drop(b), cursor?.next],
+      ['1', undefined, undefined],
+    )
+  })
+
+  it('brings no gap for one that lost no more than an event that another target has', () => {
+    const history = makeHistory()
+    const [a, b] = [{ rid: 'a' }, { rid: 'b' }]
+    append(history, [b, a], 1, '1')
+    append(history, b, 2, '2')
+    const { events } = history.since('0', [b, a])
+    append(history, b, 3, '3', { events: 2 })
+    assert.deepEqual([show(events), show(events), show(events)], ['1', '2', undefined])
+  })
+
   it('tells the bytes that are still to be read', () => {
     const model = new Model()
     for (const isBobs of [false, true, false, false]) model.publish({ rid: 'a' }, isBobs)

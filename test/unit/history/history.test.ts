@@ -274,6 +274,24 @@ describe('History', () => {
     assert.equal(history.recent({ rid: 'lobby' }, 99).length, 7)
   })
 
+  it('names each target of an event that is too large, however many have no event', () => {
+    const history = makeHistory({ bytes: 10_000 })
+    append(history, { rid: 'a' }, 1, 'x')
+    const targets = Array.from('abcdefghij', (rid) => ({ rid }))
+    append(history, targets, 2, 'x'.repeat(20_000))
+    assert.deepEqual(history.since('1', targets).gaps, targets)
+  })
+
+  it('names a target that may not store its events any more', () => {
+    const history = makeHistory()
+    append(history, { rid: 'a' }, 1, 'x', { events: 5 })
+    append(history, { rid: 'a' }, 2, 'x', { events: 0 })
+    assert.deepEqual(history.since('1', [{ rid: 'a' }]).gaps, [{ rid: 'a' }])
+    append(history, { rid: 'a' }, 3, 'x', { events: 5 })
+    assert.deepEqual(history.since('1', [{ rid: 'a' }]).gaps, [{ rid: 'a' }])
+    assert.deepEqual(history.since('2', [{ rid: 'a' }]).gaps, [])
+  })
+
   it('forgets a target of which nobody will ask, and calls nobody else incomplete', () => {
     const history = makeHistory()
     append(history, [{ sid: 'a' }, { rid: 'a' }], 1, 'x')
