@@ -1,7 +1,7 @@
 import { History } from '../history/history.ts'
-
 import { ActivityFeed } from '../hooks/activity-feed.ts'
 import { Hooks } from '../hooks/hooks.ts'
+import { SessionFeed } from '../hooks/session-feed.ts'
 import { newNodeId } from '../ids.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { BrokerConnection } from '../ports/broker.ts'
@@ -49,6 +49,7 @@ export class Node implements SessionContext {
   readonly options: ResolvedOptions
   readonly hooks = new Hooks()
   readonly activity = new ActivityFeed(this.hooks)
+  readonly sessionFeed = new SessionFeed(this.hooks)
   readonly registry = new Registry()
   readonly disconnects = new DisconnectLog()
   readonly newcomers = new Newcomers()

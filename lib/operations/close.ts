@@ -44,9 +44,9 @@ export async function closeSession(node: Node, session: Session, cause: CloseCau
   return true
 }
 
-function sayDisconnected({ hooks }: Node, { connectedAt, ended }: Session, session: SessionInfo): void {
+function sayDisconnected({ sessionFeed }: Node, { connectedAt, ended }: Session, session: SessionInfo): void {
   if (connectedAt === undefined || ended === undefined) return
-  hooks.emit('disconnect', { session, code: ended, duration: wholeTime() - connectedAt })
+  sessionFeed.push([{ session, code: ended, duration: wholeTime() - connectedAt }])
 }
 
 /** Tells presence that a session has ended. Does nothing for one that presence does not know. Idempotent. */

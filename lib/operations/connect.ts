@@ -139,7 +139,7 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
 }
 
 function sayConnected(
-  { hooks, registry }: Node,
+  { hooks, registry, sessionFeed }: Node,
   session: Session,
   recovered: boolean,
   former: PreviousConnection | undefined,
@@ -147,10 +147,10 @@ function sayConnected(
   session.connectedAt = wholeTime()
   if (!hooks.has('connect')) return
   const start = { session: registry.infoOf(session), recovered }
-  if (former === undefined) hooks.emit('connect', start)
+  if (former === undefined) sessionFeed.push([start])
   else {
     const { connection, connected } = former
-    hooks.emit('connect', { ...start, previous: { connection, connected } })
+    sessionFeed.push([{ ...start, previous: { connection, connected } }])
   }
 }
 

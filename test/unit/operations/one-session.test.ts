@@ -129,6 +129,16 @@ describe('Comet.publish to a session', () => {
 describe("Hooks 'connect' and 'disconnect'", () => {
   afterEach(closeComets)
 
+  it('tell every listener of the start of a stream before its end, though the first listener ends it', async () => {
+    const { comet } = makeComet()
+    const calls: string[] = []
+    comet.on('connect', ({ session: { sid } }) => void comet.disconnect({ sid }))
+    comet.on('connect', () => calls.push('connect'))
+    comet.on('disconnect', ({ code }) => calls.push(code))
+    await connect(comet, 'alice')
+    assert.deepEqual(calls, ['connect', 'DISCONNECTED'])
+  })
+
   it('are called for each session of the node once, anonymous ones included', async () => {
     const [one, two] = makeNodes({ offlineGrace: 0 })
     const [log, other] = [logOf(one), logOf(two)]
