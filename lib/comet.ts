@@ -12,6 +12,7 @@ import type { DisconnectOptions } from './operations/cluster-commands.ts'
 import { handleCommand } from './operations/cluster-handlers.ts'
 import { type ConnectRequest, connect } from './operations/connect.ts'
 import { checkDisconnectOptions, disconnect } from './operations/disconnect.ts'
+import { toEnvelope } from './operations/envelope.ts'
 import type {
   EventMap,
   EventName,
@@ -96,8 +97,9 @@ export class Comet<Events = EventMap, Info = any> {
     event: Publication<Events, Name>,
     options: PublishOptions = {},
   ): Promise<void> {
-    const published = publish(this.#node, event, options)
-    published.catch(this.#node.hooks.reportRejection)
+    const node = this.#node
+    const published = publish(node, () => toEnvelope(event, options, node.options))
+    published.catch(node.hooks.reportRejection)
     return published
   }
 

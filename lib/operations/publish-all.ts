@@ -1,11 +1,10 @@
 import { asAppError, CometError, isCometError } from '../errors.ts'
 import type { EventRun, Node } from '../node/node.ts'
 import { kindOf } from '../util/kind-of.ts'
-import { checkKeys, type Unchecked } from '../util/known-keys.ts'
-import { toEnvelope } from './envelope.ts'
+import { checkKeys } from '../util/known-keys.ts'
+import { checkName, envelopesTo } from './envelope.ts'
 import type { PublishOptions } from './publication.ts'
 import { publish } from './publish.ts'
-import { TARGET_KEYS } from './receivers.ts'
 
 /** Options of `comet.publishAll`. */
 export interface PublishAllOptions<Name extends string = string> extends PublishOptions {
@@ -70,31 +69,25 @@ export async function publishAll(
 /** Checks the arguments before the first item is taken. */
 function check(node: Node, target: unknown, items: unknown, options: unknown) {
   try {
-    const receivers = copyOf(checkKeys('The target', target, TARGET_KEYS, 'INVALID_TARGET'))
     const checked = checkKeys('The options of publishAll', options, OPTION_KEYS, 'INVALID_EVENT')
-    const { event, end = `${String(event)}.end`, signal, ...publishOptions } = checked
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    const { event: name, end, signal, ...publishOptions } = checked
+    const event = checkName('event', name, node.options)
+    const last = checkName('end', end === undefined ? `${event}.end` : end, node.options)
+    if (signal !== undefined && !isAbortSignal(signal)) {
       throw new CometError('INVALID_EVENT', `Option signal must be an AbortSignal, not ${kindOf(signal)}.`)
     }
-    for (const name of [event, end]) toEnvelope({ ...receivers, event: name }, publishOptions, node.options)
-    const publishEvent: Publish = (name, data) =>
-      publish(node, { ...receivers, event: name, data }, publishOptions)
+    const encode = envelopesTo(target, publishOptions, node.options)
+    const publishEvent: Publish = (name, data) => publish(node, () => encode(name, data))
     const iterator = iteratorOf(items)
-    return { run: new Run(publishEvent, signal), event: event as string, end: end as string, iterator }
+    return { run: new Run(publishEvent, signal), event, end: last, iterator }
   } catch (error) {
     throw asAppError(error)
   }
 }
 
-/** Copies a target: what the app does with its own object later must not change who gets the rest of a run. */
-function copyOf(target: Unchecked<(typeof TARGET_KEYS)[number]>): Record<string, unknown> {
-  const copy: Record<string, unknown> = {}
-  for (const key of TARGET_KEYS) {
-    if (!(key in target)) continue
-    const ids = target[key]
-    copy[key] = Array.isArray(ids) ? Array.from(ids) : ids
-  }
-  return copy
+/** Tells whether a value is an AbortSignal of any realm: in Jest, or of a library for old browsers. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  return Object.prototype.toString.call(value) === '[object AbortSignal]'
 }
 
 type Items = AsyncIterator<unknown> | Iterator<unknown>
@@ -108,15 +101,13 @@ function iteratorOf(items: unknown): Items {
   throw new CometError('INVALID_EVENT', `The items must be an async iterable, not ${kindOf(items)}.`)
 }
 
-/** @returns undefined at the end */
-async function takeNext(iterator: Items): Promise<{ readonly value: unknown } | undefined> {
-  const { done, value } = await iterator.next()
-  return done ? undefined : { value: await value }
-}
-
 /** Lets an iterator clean up. What it throws then is no failure of the run, which has ended. */
 async function takeEnd(iterator: Items): Promise<void> {
   await iterator.return?.()
+}
+
+function isObject(value: unknown): value is Partial<IteratorResult<unknown, unknown>> {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
 /**
@@ -158,34 +149,46 @@ class Run implements EventRun {
       const item = await this.#nextOf(iterator)
       if (item === undefined) break
       this.#publishItem(event, item.value)
-      while (this.#unsettled >= MOST_UNSETTLED) await this.#change()
+      while (this.#unsettled >= MOST_UNSETTLED && this.#failure === undefined) await this.#change()
       taken += 1
       // An iterable that never waits must not keep the process from writing to clients.
       if (taken % MOST_UNSETTLED === 0) await new Promise(setImmediate)
     }
-    while (this.#unsettled > 0) await this.#change()
-    if (this.#failure === undefined) return
-    // Not awaited: a generator that waits for its source ends when the source answers.
+    // Before anything is waited for, so that the source stops. Not awaited: a generator that waits for its source ends when
+    // the source answers.
     if (!this.#isExhausted) takeEnd(iterator).catch(() => {})
-    throw this.#failure.error
+    while (this.#unsettled > 0) await this.#change()
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   /** @returns undefined when there is none, or the run has failed meanwhile */
   async #nextOf(iterator: Items): Promise<{ readonly value: unknown } | undefined> {
     let item: { readonly value: unknown } | undefined
-    takeNext(iterator).then(
+    this.#takeNext(iterator).then(
       (next) => {
         item = next
-        this.#isExhausted = next === undefined
         this.#wake?.()
       },
-      (error) => {
-        this.#isExhausted = true
-        this.fail(error)
-      },
+      (error) => this.fail(error),
     )
     while (item === undefined && !this.#isExhausted && this.#failure === undefined) await this.#change()
     return this.#failure === undefined ? item : undefined
+  }
+
+  /** @returns undefined at the end */
+  async #takeNext(iterator: Items): Promise<{ readonly value: unknown } | undefined> {
+    let value: unknown
+    try {
+      const result: unknown = await iterator.next()
+      if (!isObject(result)) throw new TypeError(`The iterator answered ${kindOf(result)}, not an object.`)
+      this.#isExhausted = Boolean(result.done)
+      if (this.#isExhausted) return undefined
+      value = result.value
+    } catch (error) {
+      this.#isExhausted = true
+      throw error
+    }
+    return { value: await value }
   }
 
   #publishItem(event: string, data: unknown): void {

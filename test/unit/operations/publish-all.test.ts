@@ -156,6 +156,83 @@ describe('Comet.publishAll', () => {
     assert.equal(listeners, 0)
   })
 
+  it('lets the iterable clean up at once when the signal is aborted, though the broker does not answer', async () => {
+    const broker = new MemoryBroker()
+    const silent = {
+      presence: broker.presence,
+      controller: broker.controller,
+      join: (node: Parameters<MemoryBroker['join']>[0]) => ({ ...broker.join(node), publish: never }),
+    }
+    const { comet } = makeComet({ broker: silent })
+    const source = new Source(async () => 'x')
+    const controller = new AbortController()
+    void comet.publishAll({ rid: 'run' }, source, { event: 'token', signal: controller.signal })
+    await until(() => source.taken === 64)
+    controller.abort()
+    await until(() => source.returned === 1)
+  })
+
+  it('lets an iterable clean up of which an item is a promise that rejects', async () => {
+    const { comet } = await start()
+    let returned = 0
+    const items: Iterable<Promise<string>> = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ value: Promise.reject(new Error('lost')) }),
+        return: () => {
+          returned += 1
+          return { done: true, value: undefined }
+        },
+      }),
+    }
+    await assert.rejects(comet.publishAll({ rid: 'run' }, items, { event: 'token' }), /lost/)
+    assert.equal(returned, 1)
+  })
+
+  it('fails when an iterator answers what is no object, as a loop does', async () => {
+    const { comet } = await start()
+    let calls = 0
+    const next = () => {
+      calls += 1
+      if (calls > 99) throw new Error('It would never end.')
+      return 7
+    }
+    const items = { [Symbol.asyncIterator]: () => ({ next }) } as unknown as AsyncIterable<string>
+    await assert.rejects(comet.publishAll({ rid: 'run' }, items, { event: 'token' }), TypeError)
+    assert.equal(calls, 1)
+  })
+
+  it('keeps to the target that it was given, whatever becomes of the object, and whoever made it', async () => {
+    const { comet, page } = await start()
+    const target = { rid: ['run'] }
+    async function* tokens() {
+      yield 'first'
+      target.rid[0] = 'elsewhere'
+      yield 'second'
+    }
+    assert.equal(await comet.publishAll(target, tokens(), { event: 'token' }), 2)
+    // Neither of them must go to the world.
+    const inherited = Object.create(Object.assign(Object.create(null), { uid: 'bob' }))
+    const hidden = Object.defineProperty({}, 'uid', { value: 'bob' })
+    for (const each of [inherited, hidden]) await comet.publishAll(each, ['bobs'], { event: 'token' })
+    await new Promise(setImmediate)
+    assert.deepEqual(page.named, [
+      ['token', 'first'],
+      ['token', 'second'],
+      ['token.end', { ok: true, count: 2 }],
+    ])
+  })
+
+  it('takes a signal of another realm', async () => {
+    const { comet } = await start()
+    class AbortSignal extends EventTarget {
+      readonly aborted = true
+      readonly [Symbol.toStringTag] = 'AbortSignal'
+    }
+    const signal = new AbortSignal() as unknown as globalThis.AbortSignal
+    const run = comet.publishAll({ rid: 'run' }, TOKENS, { event: 'token', signal })
+    await assert.rejects(run, { code: 'ABORTED' })
+  })
+
   it('has at most 64 items on their way to the broker', async () => {
     const broker = new MemoryBroker()
     let pending = 0
@@ -246,7 +323,9 @@ describe('Comet.publishAll', () => {
     await refused([{ uid: undefined }, source, { event: 'x' }], 'INVALID_TARGET', /^uid must be a string/)
     await refused([{}, source, {}], 'INVALID_EVENT', /^event must be a string/)
     await refused([{}, source, { event: 'open' }], 'INVALID_EVENT', /^event must not be/)
-    await refused([{}, source, { event: 'x', end: 'error' }], 'INVALID_EVENT', /^event must not be/)
+    await refused([{}, source, { event: 'x', end: 'error' }], 'INVALID_EVENT', /^end must not be/)
+    await refused([{}, source, { event: Object.create(null) }], 'INVALID_EVENT', /^event must be a string/)
+    await refused([{}, source, { event: 'comet' }], 'INVALID_EVENT', /^end must not be/)
     await refused([{}, source, { event: 'x', signal: {} }], 'INVALID_EVENT', /AbortSignal, not an object/)
     await refused([{}, source, { event: 'x', evnt: 1 }], 'INVALID_EVENT', /Did you mean event/)
     await refused([{}, source, undefined], 'INVALID_EVENT', /must be an object/)
