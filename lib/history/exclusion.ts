@@ -19,17 +19,16 @@ export class Exclusion {
   readonly #isOfUsers: boolean
   readonly #ids: readonly string[]
   readonly #set: ReadonlySet<string> | undefined
+  /** The memory that it takes, in bytes. */
+  readonly bytes: number
 
   constructor({ uids, sids }: Except) {
     this.#isOfUsers = uids !== undefined
     // They are kept as long as the event is.
     this.#ids = (uids ?? sids ?? []).map(flat)
     this.#set = this.#ids.length < MANY ? undefined : new Set(this.#ids)
-  }
-
-  /** The memory that it takes, in bytes. */
-  get bytes(): number {
-    return this.#ids.reduce((sum, id) => sum + 2 * id.length + ID_BYTES, BYTES)
+    // Not each time that it is asked for: each target of an event does so.
+    this.bytes = this.#ids.reduce((sum, id) => sum + 2 * id.length + ID_BYTES, BYTES)
   }
 
   /** Tells whether the event passes over a session. */
