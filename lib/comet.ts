@@ -385,8 +385,8 @@ export class Comet<Events = EventMap, Info = any> {
     for (const newcomer of node.newcomers.all()) turnAway(node, newcomer, new CometError('SHUTTING_DOWN'))
   }
 
-  #checkUid(uid: unknown): string {
-    return callOfApp(() => checkUid('uid', uid, this.#node.options.maxIdBytes))
+  #checkUid(uid: unknown, name = 'uid'): string {
+    return callOfApp(() => checkUid(name, uid, this.#node.options.maxIdBytes))
   }
 
   #checkRid(rid: unknown): string {
@@ -400,7 +400,7 @@ export class Comet<Events = EventMap, Info = any> {
     ])
     if (limit === Number.POSITIVE_INFINITY && after === undefined) return undefined
     checkLimit('limit', limit, 1)
-    return { limit, after: after === undefined ? undefined : this.#checkUid(after) }
+    return { limit, after: after === undefined ? undefined : this.#checkUid(after, 'after') }
   }
 
   #checkTarget<K extends 'uid' | 'sid' | 'rid'>(name: string, target: unknown, keys: readonly K[]) {

@@ -39,7 +39,10 @@ export class HistoryPolicy {
       // An async `keepHistory` returns a promise, which is truthy; it must not count as a yes.
       hooks.reportIfRejected(answer)
       if (typeof answer === 'object' && answer !== null) return checkLimits(answer, this.#limits)
-      throw new CometError('INVALID_OPTION', `keepHistory answered ${kindOf(answer)}, not a boolean.`)
+      throw new CometError(
+        'INVALID_OPTION',
+        `keepHistory answered ${kindOf(answer)}, not a boolean or limits.`,
+      )
     } catch (error) {
       hooks.report(error)
       return undefined

@@ -67,8 +67,8 @@ export function recentEventsOf(
   if (within.length === 0) return { ...NONE, gaps }
   const { events } = node.history.last(within, limit, session, upTo)
   if (events.next === undefined) return { ...NONE, gaps }
-  // Past events carry no id. This heartbeat sets it after the last one, so that a client that is cut before asks for
-  // all of them again.
+  // Past events carry no id. This heartbeat sets it after the last one, so that a new client that is cut before asks for
+  // all of them again. One that has a position does not get them again: its session is in the rooms by then.
   const heartbeat = controlItem(encodeControl('heartbeat', {}, { id: upTo }))
   return { past: new PastEvents(events, { last: heartbeat }), gaps }
 }

@@ -20,10 +20,14 @@ type Key = (typeof TARGET_KEYS)[number]
  */
 export function checkSingleTarget(target: unknown, limits: Limits): Target {
   const checked = checkKeys('The target', target, TARGET_KEYS, 'INVALID_TARGET')
+  const given: { [Name in Key]?: unknown } = {}
   for (const key of TARGET_KEYS) {
-    if (Array.isArray(checked[key])) throw invalidTarget(`${key} must be one id here, not an array`)
+    if (!(key in checked)) continue
+    // Read once: a getter may answer something else the next time.
+    given[key] = checked[key]
+    if (Array.isArray(given[key])) throw invalidTarget(`${key} must be one id here, not an array`)
   }
-  const { uids, rids, sids } = receiversOf(checked, limits) ?? {}
+  const { uids, rids, sids } = receiversOf(given, limits) ?? {}
   if (uids !== undefined) return { uid: uids[0] as string }
   if (rids !== undefined) return { rid: rids[0] as string }
   return sids === undefined ? {} : { sid: sids[0] as string }

@@ -82,8 +82,8 @@ function missedBy(
 }
 
 /**
- * Finds the recent events that a client asks for: of its user and its rooms when it is new; of the rooms that it enters
- * anew when it has a position. Whether it does, only a takeover tells.
+ * Finds the recent events that a client asks for. A new one gets those of its user and its rooms. One with a position gets
+ * those of the rooms that its session enters anew, which only a takeover can tell.
  */
 function recentItemsOf(
   node: Node,

@@ -165,6 +165,27 @@ describe('Every call of Comet', () => {
     await connect(comet, 'alice')
   })
 
+  it('asks a getter of a target once, and takes no other answer for the world: history', async () => {
+    const comet = make()
+    await comet.publish({ evt: 'to the world' })
+    let calls = 0
+    const target = {
+      get uid() {
+        calls += 1
+        return calls === 1 ? 'alice' : []
+      },
+    }
+    assert.deepEqual(comet.history(target), [])
+    assert.equal(calls, 1)
+  })
+
+  it("names the option that is wrong: the 'after' of members", async () => {
+    const comet = make()
+    for (const after of [null, '', {}]) {
+      await assert.rejects(comet.members('den', { after }), { code: 'INVALID_ID', message: /^after must/ })
+    }
+  })
+
   it("catches an async keepHistory that rejects: 'error' hears of it, and the event is not stored", async () => {
     const { comet } = makeComet({ keepHistory: (async () => Promise.reject(own)) as Any })
     const errors: Error[] = []
