@@ -33,8 +33,8 @@ export class MemoryPresence implements Presence {
       isOnline: async (uid) => state.users.has(uid),
       roomsOf: async (uid) => Array.from(state.users.get(uid)?.membershipCounts?.keys() ?? []),
       members: async (rid, page) => {
-        const users = Array.from(state.rooms.get(rid) ?? [])
-        return (page === undefined ? users : pageOf(users, page)).map(memberOf)
+        const users = state.rooms.get(rid) ?? []
+        return Array.from(page === undefined ? users : pageOf(users, page), memberOf)
       },
       count: async (rid) => state.rooms.get(rid)?.size ?? 0,
       close: async () => {
@@ -59,11 +59,24 @@ function reportTo(node: PresenceHandler): Report {
   }
 }
 
-/** Finds a page of users, in the order of their uids. */
-function pageOf(users: readonly PresentUser[], { after = '', limit }: MemberPage): PresentUser[] {
-  const rest = users.filter(({ uid }) => uid > after)
-  rest.sort((a, b) => (a.uid < b.uid ? -1 : 1))
-  return rest.slice(0, limit)
+/** Finds a page of users, in the order of their uids. Sorts few of them at a time: a room may have many. */
+function pageOf(users: Iterable<PresentUser>, { after = '', limit }: MemberPage): PresentUser[] {
+  let page: PresentUser[] = []
+  /** The last uid of a full page so far. */
+  let last: string | undefined
+  for (const user of users) {
+    const { uid } = user
+    if (uid <= after || (last !== undefined && uid > last)) continue
+    page.push(user)
+    if (page.length < 2 * limit) continue
+    page = page.sort(byUid).slice(0, limit)
+    last = page.at(-1)?.uid
+  }
+  return page.sort(byUid).slice(0, limit)
+}
+
+function byUid(a: PresentUser, b: PresentUser): number {
+  return a.uid < b.uid ? -1 : 1
 }
 
 function memberOf({ uid, info }: PresentUser): Member {
