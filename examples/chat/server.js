@@ -70,7 +70,7 @@ comet.on('error', (error) => {
  * @param {string} name
  */
 async function announce(event, room, name) {
-  comet.publish({ rid: room, evt: { event, data: { room, name } } }, { except: { uid: name } })
+  comet.publish({ rid: room, event, data: { room, name } }, { except: { uid: name } })
   keepOrForget(room, await comet.count(room))
   await tellEverybody(room)
 }
@@ -81,7 +81,7 @@ async function announce(event, room, name) {
  * @param {string} room
  */
 async function tellEverybody(room) {
-  comet.publish({ evt: { event: 'room', data: await describe(room) } })
+  comet.publish({ event: 'room', data: await describe(room) })
 }
 
 /**
@@ -89,13 +89,13 @@ async function tellEverybody(room) {
  *
  * @param {ClientMessage} message
  */
-async function onMessage({ uid: name, evt }) {
+async function onMessage({ uid: name, evt, session }) {
   const { room, text, typing } = parse(evt)
   if (typeof room !== 'string') throw new CometError('INVALID_FIELD', 'room must be a text.')
-  if (!(await membersOf(room)).includes(name)) throw new CometError('FORBIDDEN', 'Enter the room first.')
+  if (!session.rooms.includes(room)) throw new CometError('FORBIDDEN', 'Enter the room first.')
   if (typing === true) {
-    const notice = { event: /** @type {const} */ ('typing'), data: { room, name } }
-    comet.publish({ rid: room, evt: notice }, { except: { uid: name }, transient: true })
+    const options = { except: { uid: name }, transient: true }
+    await comet.publish({ rid: room, event: 'typing', data: { room, name } }, options)
     return
   }
   if (typeof text !== 'string' || text.trim() === '' || text.length > 1_000) {
@@ -104,7 +104,7 @@ async function onMessage({ uid: name, evt }) {
   const number = (lastNumberOf(room) ?? 0) + 1
   const message = { id: randomUUID(), number, room, name, text: text.trim(), time: Date.now() }
   remember(message)
-  await comet.publish({ rid: room, evt: { event: 'chat', data: message } })
+  await comet.publish({ rid: room, event: 'chat', data: message })
   await tellEverybody(room)
 }
 

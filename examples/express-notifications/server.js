@@ -25,7 +25,7 @@ app.post('/notify/:uid', async (req, res) => {
     res.status(400).json({ error: 'text must have 1 to 1,000 characters' })
     return
   }
-  await comet.publish({ uid: req.params.uid, evt: { event: 'notification', data: { text } } })
+  await comet.publish({ uid: req.params.uid, event: 'notification', data: { text } })
   res.sendStatus(204)
 })
 

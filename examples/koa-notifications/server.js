@@ -32,7 +32,7 @@ app.use(async (ctx, next) => {
   if (typeof text !== 'string' || text === '' || text.length > 1_000) {
     ctx.throw(400, 'text must have 1 to 1,000 characters')
   }
-  await comet.publish({ uid: decodeURIComponent(uid), evt: { event: 'notification', data: { text } } })
+  await comet.publish({ uid: decodeURIComponent(uid), event: 'notification', data: { text } })
   ctx.status = 204
 })
 

@@ -5,12 +5,15 @@ import { Cuttable } from '../support/cuttable.ts'
 import { Example } from '../support/example.ts'
 import { is, type Listener, listenTo, namesOf, type Received, textsOf } from '../support/listener.ts'
 
+/** The names of all events that the examples publish. */
+const EVENTS = ['notification', 'chat', 'enter', 'leave', 'typing', 'room']
+
 describe('Examples', () => {
   let example: Example
   let listeners: Listener[]
 
-  const listen = async (path: string): Promise<Listener> => {
-    const listener = await listenTo(example.url + path)
+  const listen = async (path: string, url = example.url): Promise<Listener> => {
+    const listener = await listenTo(url + path, EVENTS)
     listeners.push(listener)
     return listener
   }
@@ -147,8 +150,7 @@ describe('Examples', () => {
       const ada = await come('Ada')
       const way = await Cuttable.to(example.url)
       try {
-        const bob = await listenTo(`${way.url}/comet?name=Bob&clientId=page`)
-        listeners.push(bob)
+        const bob = await listen('/comet?name=Bob&clientId=page', way.url)
         equal(await ada.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
         equal(await bob.post({ type: 'JOIN', join: { rid: 'den' } }), 204)
         await ada.until(is('enter', 'Bob'))
@@ -206,6 +208,17 @@ describe('Examples', () => {
       equal((await fetch(`${example.url}/room?name=Ada&rid=coffee`)).status, 403)
       equal((await fetch(`${example.url}/room?rid=lobby`)).status, 403)
       equal((await fetch(`${example.url}/rooms`)).status, 401)
+    })
+
+    it('takes a message only from a page that is in the room itself', async () => {
+      const inside = await come('Ada', 'coffee')
+      const outside = await come('Ada')
+      equal(await say(outside, 'from the lobby', 'coffee'), 403)
+      equal(await send(outside, { room: 'coffee', typing: true }), 403)
+      equal(await say(inside, 'hello', 'coffee'), 204)
+      await inside.until(is('chat', 'Ada'))
+      deepEqual(textsOf(inside), ['hello'])
+      deepEqual(textsOf(outside), [])
     })
 
     it('refuses invalid names, rooms and texts', async () => {

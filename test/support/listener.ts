@@ -1,7 +1,7 @@
 import { openEventSource, type Ready } from './clients.ts'
 import { Inbox, scaled } from './inbox.ts'
 
-/** A Message whose data is JSON, as the examples publish it. */
+/** A named event, as the examples publish it. */
 export interface Received {
   readonly event: string
   // biome-ignore lint/suspicious/noExplicitAny: each event has its own
@@ -11,14 +11,13 @@ export interface Received {
 /** The client that a page of an example is: a plain EventSource, and packets in POST requests. */
 export type Listener = Awaited<ReturnType<typeof listenTo>>
 
-/** Settles once the stream has begun. */
-export async function listenTo(address: string) {
+/** Listens for the events of these names, and for those without a name. Settles once the stream has begun. */
+export async function listenTo(address: string, names: readonly string[]) {
   const { source, next, close } = openEventSource(address)
   const inbox = new Inbox<Received>()
-  source.addEventListener('message', ({ data: text }) => {
-    const { event, data } = JSON.parse(text)
-    inbox.push({ event, data: JSON.parse(data) })
-  })
+  for (const name of ['message', ...names]) {
+    source.addEventListener(name, ({ type, data }) => inbox.push({ event: type, data: JSON.parse(data) }))
+  }
   const { sid } = JSON.parse((await next('comet.ready')).data) as Ready
   return {
     /** All events so far. */

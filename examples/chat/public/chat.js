@@ -20,9 +20,9 @@ let connection
 /** The rooms that the session is in. @type {Set<string>} */
 let rooms = new Set()
 /**
- * The messages that arrived while the room was being fetched. Undefined while no fetch is running.
+ * The events that arrived while the room was being fetched. Undefined while no fetch is running.
  *
- * @type {{ event: keyof ChatEvents, data: string }[] | undefined}
+ * @type {MessageEvent[] | undefined}
  */
 let early
 /** The names of the users in the room. @type {Set<string>} */
@@ -66,18 +66,19 @@ function connect() {
     const { code, reason, reconnect } = JSON.parse(data)
     if (!reconnect) quit(code === 'BYE' ? '' : reason)
   })
-  source.addEventListener('message', ({ data }) => {
-    const message = JSON.parse(data)
-    if (early === undefined) show(message)
-    else early.push(message)
-  })
+  for (const name of Object.keys(handlers)) {
+    source.addEventListener(name, (event) => {
+      if (early === undefined) show(event)
+      else early.push(event)
+    })
+  }
   source.addEventListener('error', () => {
     sid = undefined
     view.showConnection(source?.readyState === EventSource.CLOSED ? 'ended' : 'offline')
   })
 }
 
-/** Fetches the state of the room. Messages that the stream brings meanwhile are newer, so they are shown after it. */
+/** Fetches the state of the room. Events that the stream brings meanwhile are newer, so they are shown after it. */
 async function refresh() {
   /** @type {typeof early} */
   const meanwhile = early?.slice() ?? []
@@ -96,13 +97,13 @@ async function refresh() {
     lists.keepRooms(all)
     for (const message of now.messages) handlers.chat(message)
     for (const about of all) handlers.room(about)
-    for (const message of meanwhile) show(message)
+    for (const event of meanwhile) show(event)
   } catch {
     setTimeout(() => early === meanwhile && refresh(), 2_000)
   }
 }
 
-/** @type {{ [Event in keyof ChatEvents]: (data: ChatEvents[Event]) => void }} */
+/** @type {{ [Name in keyof ChatEvents]: (data: ChatEvents[Name]) => void }} */
 const handlers = {
   chat: (message) => {
     log.showMessage(message, message.name === name)
@@ -123,10 +124,10 @@ const handlers = {
   room: (about) => lists.showRoom(about, room, about.room === room ? 0 : unread.unreadIn(about)),
 }
 
-/** @param {{ event: keyof ChatEvents, data: string }} message */
-function show({ event, data }) {
+/** Shows an event, unless it is about another room. @param {MessageEvent} event */
+function show({ type, data }) {
   const content = JSON.parse(data)
-  if (event === 'room' || content.room === room) handlers[event]?.(content)
+  if (type === 'room' || content.room === room) handlers[/** @type {keyof ChatEvents} */ (type)](content)
 }
 
 const send = oneByOne(async (/** @type {object} */ packet) => {
