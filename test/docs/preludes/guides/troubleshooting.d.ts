@@ -1,0 +1,2 @@
+/** The function of the page that shows a message. */
+export function show(message: unknown): void
