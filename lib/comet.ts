@@ -147,19 +147,19 @@ export class Comet<Events = EventMap, Info = any> {
    * @throws CometError INVALID_OPTION when there is no such hook, or the listener is no function
    */
   on<Name extends keyof HookMap>(name: Name, listener: HookListener<Name, Info>): this {
-    this.#node.hooks.on(name, listener as HookListener<Name>)
+    callOfApp(() => this.#node.hooks.on(name, listener as HookListener<Name>))
     return this
   }
 
   /** Adds a hook that is called once. See {@link on}. */
   once<Name extends keyof HookMap>(name: Name, listener: HookListener<Name, Info>): this {
-    this.#node.hooks.once(name, listener as HookListener<Name>)
+    callOfApp(() => this.#node.hooks.once(name, listener as HookListener<Name>))
     return this
   }
 
   /** Removes a hook. @throws CometError INVALID_OPTION as {@link on} */
   off<Name extends keyof HookMap>(name: Name, listener: HookListener<Name, Info>): this {
-    this.#node.hooks.off(name, listener as HookListener<Name>)
+    callOfApp(() => this.#node.hooks.off(name, listener as HookListener<Name>))
     return this
   }
 
@@ -205,7 +205,11 @@ export class Comet<Events = EventMap, Info = any> {
     options: DisconnectOptions = {},
   ): Promise<number> {
     const checked = this.#checkTarget('The target', target, ['uid', 'sid', 'rid'])
-    return await disconnect(this.#node, checked, checkDisconnectOptions(options))
+    return await disconnect(
+      this.#node,
+      checked,
+      callOfApp(() => checkDisconnectOptions(options)),
+    )
   }
 
   /**
@@ -243,7 +247,10 @@ export class Comet<Events = EventMap, Info = any> {
     page: { readonly after?: Uid | undefined; readonly limit?: number } = {},
   ): Promise<Member<Info>[]> {
     const room = this.#checkRid(rid)
-    return (await this.#node.presence.members(room, this.#checkPage(page))) as Member<Info>[]
+    return (await this.#node.presence.members(
+      room,
+      callOfApp(() => this.#checkPage(page)),
+    )) as Member<Info>[]
   }
 
   /** Counts the users in a room over all nodes, grace included. @throws CometError INVALID_ID */
@@ -273,13 +280,12 @@ export class Comet<Events = EventMap, Info = any> {
    * @throws CometError INVALID_TARGET, INVALID_OPTION
    */
   history(target: SingleTarget, options: { readonly limit?: number } = {}): StoredEvent[] {
-    const { limit = Number.POSITIVE_INFINITY } = checkOptions('The options of history', options, ['limit'])
-    checkLimit('limit', limit)
     const { history, options: resolved } = this.#node
-    const entries = history.recent(
-      callOfApp(() => checkSingleTarget(target, resolved)),
-      limit,
-    )
+    const entries = callOfApp(() => {
+      const { limit = Number.POSITIVE_INFINITY } = checkOptions('The options of history', options, ['limit'])
+      checkLimit('limit', limit)
+      return history.recent(checkSingleTarget(target, resolved), limit)
+    })
     return entries.map((entry) => entry.toEvent())
   }
 
@@ -306,7 +312,7 @@ export class Comet<Events = EventMap, Info = any> {
   close(options: { readonly drain?: number } = {}): Promise<void> {
     let drain: number
     try {
-      drain = checkDrain(options)
+      drain = callOfApp(() => checkDrain(options))
     } catch (error) {
       return Promise.reject(error)
     }

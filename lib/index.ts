@@ -67,5 +67,5 @@ export {
   stringifyUserActivityEvent,
   UserActivityEvent,
 } from './protocol/user-activity-event.ts'
-export type { Identified, Identity } from './session/identity.ts'
+export type { AnonymousIdentity, Identified, Identity } from './session/identity.ts'
 export type { Rid, Uid } from './util/validate.ts'

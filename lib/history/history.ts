@@ -164,7 +164,7 @@ export class History {
   }
 
   /**
-   * Finds the last events of each of some targets.
+   * Finds the last events of each of some targets. Those that pass over the reader do not count.
    *
    * @param limit the most events of each
    * @param upTo the position of the last event that counts
@@ -181,9 +181,18 @@ export class History {
       let end = 0
       if (history !== undefined) end = upTo === undefined ? history.end : this.#firstAfter(history, upTo)
       if (end - head < limit && shortUntil > wholeTime()) gaps.push(target)
-      if (history !== undefined) events.add(history, Math.max(head, end - limit), end)
+      if (history !== undefined) events.add(history, this.#startOf(history, end, limit, reader), end)
     }
     return { events, gaps }
+  }
+
+  /** Finds the index from which on a reader gets `limit` events up to the index `end`; or the first one. */
+  #startOf({ slots, head }: TargetHistory, end: number, limit: number, reader: Reader): number {
+    let start = end
+    for (let found = 0; found < limit && start > head; start -= 1) {
+      if (!this.#events.exclusionOf(slots[start - 1] as number)?.covers(reader)) found += 1
+    }
+    return start
   }
 
   /** Finds the last events of a target, at most `limit`, oldest first. */

@@ -30,8 +30,10 @@ export interface ClientMessage<Info = unknown> {
 }
 
 /** A session whose stream has begun. */
-export interface SessionStart {
+export interface SessionStart<Info = unknown> {
   readonly session: SessionInfo
+  /** The `info` of the identity. */
+  readonly info?: Info
   /** Whether the client gets all that it missed. False for a new one. */
   readonly recovered: boolean
   /**
@@ -71,7 +73,7 @@ export interface HookMap<Info = unknown> {
    * A stream of this node has begun: the session is reachable, and `comet.ready` is on its way. What the listener
    * publishes to the session comes after what the client missed. Called for anonymous sessions, too.
    */
-  connect: SessionStart
+  connect: SessionStart<Info>
   /** A stream of this node has ended, for which `'connect'` was called. */
   disconnect: SessionEnd
   /**

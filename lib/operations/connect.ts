@@ -135,23 +135,25 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
   // The client may go with the first bytes.
   if (session.closed) return
   node.liveness.add(session, identity, request.answersHeartbeats === true)
-  sayConnected(node, session, recovered, former)
+  sayConnected(node, session, { info: identity.info, recovered, former })
 }
 
 function sayConnected(
   { hooks, registry, sessionFeed }: Node,
   session: Session,
-  recovered: boolean,
-  former: PreviousConnection | undefined,
+  { info, recovered, former }: { info: unknown; recovered: boolean; former: PreviousConnection | undefined },
 ): void {
   session.connectedAt = wholeTime()
   if (!hooks.has('connect')) return
-  const start = { session: registry.infoOf(session), recovered }
-  if (former === undefined) sessionFeed.push([start])
-  else {
-    const { connection, connected } = former
-    sessionFeed.push([{ ...start, previous: { connection, connected } }])
-  }
+  const previous = former && { connection: former.connection, connected: former.connected }
+  sessionFeed.push([
+    {
+      session: registry.infoOf(session),
+      recovered,
+      ...(info === undefined ? {} : { info }),
+      ...(previous === undefined ? {} : { previous }),
+    },
+  ])
 }
 
 const NONE: ReadonlySet<string> = new Set()

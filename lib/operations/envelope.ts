@@ -99,7 +99,7 @@ function namedContentOf(event: string, data: unknown, { maxEventBytes }: Resolve
   return { event, data: checkSize('data', jsonOf('data', data) ?? 'null', maxEventBytes) }
 }
 
-/** ASCII's control characters: SSE cannot have line ends and NUL in a name, and nobody means the others. */
+/** ASCII's control characters: a field of SSE cannot have line ends and NUL, and the others are mistakes. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must be found.
 const CONTROL = /[\u0000-\u001f\u007f]/
 

@@ -19,7 +19,7 @@ type OneOrMany<T> = T | readonly T[]
 
 /**
  * The receivers of an event: users, else rooms, else sessions, else the world. Each key takes one id or a list of at
- * most `maxTargets`; who is named twice gets the event once, and an empty list reaches nobody. With `uid` and `rid`,
+ * most `maxTargets`; an id that is named twice counts once, and an empty list reaches nobody. With `uid` and `rid`,
  * `uid` decides. A key that is present must not be undefined, null or empty: an event for one must not reach all by
  * mistake.
  */

@@ -77,7 +77,7 @@ export function parseControlEvent<Name extends keyof ControlEvents>(
   return parseObject(name, data).members as unknown as ControlEvents[Name]
 }
 
-/** The names that EventSource uses itself (WHATWG HTML, section 9.2): a listener could not tell who means it. */
+/** The names that EventSource uses itself (WHATWG HTML, section 9.2). A listener could not tell them apart. */
 const OWN_NAMES: readonly string[] = ['error', 'open', 'message']
 
 /** Tells whether an event of an app cannot have a name. */

@@ -4,10 +4,8 @@ import { flat } from '../util/flat.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkRid, checkUid, type Rid, type Uid } from '../util/validate.ts'
 
-/** The identity of a client, in full. */
-export interface Identity<Info = unknown> {
-  /** The user. An integer is taken in decimal. */
-  readonly uid: Uid
+/** What `identify` may say of a client besides its user. */
+interface IdentityDetails<Info> {
   /**
    * The rooms that the session enters from the start. Integers are taken in decimal. `canEnter` is not asked about them.
    *
@@ -29,15 +27,27 @@ export interface Identity<Info = unknown> {
   readonly info?: Info
 }
 
+/** The identity of a client, in full. */
+export interface Identity<Info = unknown> extends IdentityDetails<Info> {
+  /** The user. An integer is taken in decimal. */
+  readonly uid: Uid
+  readonly anonymous?: never
+}
+
+/** A client without a user, for public pages: its session gets a random uid, causes no activity and never counts as present. */
+export interface AnonymousIdentity<Info = unknown> extends IdentityDetails<Info> {
+  readonly anonymous: true
+  readonly uid?: never
+}
+
 /**
- * The answer of `identify`: a uid or an Identity; `{ anonymous: true }` for a public page, whose sessions get a random
- * uid, cause no activity and never count as present; or nothing (undefined, null, false, ''), which is answered with
- * 401.
+ * The answer of `identify`: a uid or an Identity; an AnonymousIdentity; or nothing (undefined, null, false, ''), which is
+ * answered with 401.
  */
 export type Identified<Info = unknown> =
   | Uid
   | Identity<Info>
-  | { readonly anonymous: true }
+  | AnonymousIdentity<Info>
   | null
   | undefined
   | false
@@ -59,15 +69,13 @@ export interface Identification {
 export function checkIdentity(identified: Identified, maxIdBytes: number): Identification {
   if (isNobody(identified)) throw new CometError('UNAUTHENTICATED')
   if (typeof identified !== 'object') return checkIdentity({ uid: identified }, maxIdBytes)
-  if ('anonymous' in identified && identified.anonymous === true) {
-    const uid = `anonymous.${newSecret()}`
-    return { uid, anonymous: true, expiresAt: undefined, rooms: [], info: undefined }
-  }
-  const { uid, rooms = [], info, expiresAt } = identified as Identity
+  const { uid, rooms = [], info, expiresAt } = identified
+  const anonymous = 'anonymous' in identified && identified.anonymous === true
   // `{ uid: user?.id }` without a user means nobody. Without the key it is a mistake, which a 401 would hide.
-  if ('uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
+  if (!anonymous && 'uid' in identified && isNobody(uid)) throw new CometError('UNAUTHENTICATED')
   try {
-    if (Array.isArray(identified) || !('uid' in identified)) {
+    if (anonymous && !isNobody(uid)) throw new TypeError('an anonymous client has no uid')
+    if (Array.isArray(identified) || !(anonymous || 'uid' in identified)) {
       const found = Array.isArray(identified)
         ? 'an array'
         : `an object with ${Object.keys(identified).join(', ')} (of an id that is an object, give String(id))`
@@ -75,8 +83,8 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
     }
     if (!Array.isArray(rooms)) throw new TypeError(`rooms must be an array of room ids, not ${kindOf(rooms)}`)
     return {
-      uid: flat(checkUid('uid', uid, maxIdBytes)),
-      anonymous: false,
+      uid: anonymous ? `anonymous.${newSecret()}` : flat(checkUid('uid', uid, maxIdBytes)),
+      anonymous,
       expiresAt: expiresAt === undefined ? undefined : checkExpiry(expiresAt),
       rooms: rooms.length === 0 ? [] : checkRooms(rooms, maxIdBytes),
       info: info === undefined ? undefined : copyInfo(info),

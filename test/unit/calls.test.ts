@@ -236,6 +236,13 @@ describe('Every call of Comet', () => {
       () => comet.count({}),
       () => comet.history('lobby'),
       () => comet.heard(null),
+      () => comet.members('lobby', { limit: 0 }),
+      () => comet.history({}, { limit: -1 }),
+      () => comet.disconnect({ uid: 'alice' }, { reason: 1 }),
+      () => comet.close({ drain: -1 }),
+      () => comet.on('gone', () => {}),
+      () => comet.session(7),
+      () => comet.publishAll({}, 'text', { event: 'x' }),
     ]
     for (const call of calls) {
       await assert.rejects(

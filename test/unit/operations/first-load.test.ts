@@ -139,6 +139,18 @@ describe('Comet.connect with recent', () => {
     assert.equal((await open(comet, { rids: ['files'], recent: 1 })).control('gap'), undefined)
   })
 
+  it('brings as many events as it asks for besides those that pass over the user', async () => {
+    const { comet } = makeComet()
+    for (let index = 0; index < 5; index += 1) {
+      await comet.publish({ rid: 'den', evt: `${index}` })
+      await comet.publish({ rid: 'den', evt: 'her own' }, { except: { uid: 'alice' } })
+    }
+    assert.deepEqual((await open(comet, { rids: ['den'], recent: 2 })).published, ['3', '4'])
+    assert.deepEqual((await open(comet, { rids: ['den'], recent: 99 })).published.length, 5)
+    const bob = await open(comet, { rids: ['den'], recent: 2 }, 'bob')
+    assert.deepEqual(bob.published, ['4', 'her own'])
+  })
+
   it('names a gap for a user whose own events are beyond historyRate', async () => {
     const { comet } = makeComet({ historyRate: 100 })
     await comet.publish({ uid: 'alice', evt: 'x'.repeat(1_000) })

@@ -178,6 +178,21 @@ describe("Hooks 'connect' and 'disconnect'", () => {
     assert.deepEqual(other, ['connect alice [den] true after a live one', 'disconnect alice [den] GONE'])
   })
 
+  it('tell the info of the identity, and enter an anonymous client into the rooms of identify', async () => {
+    const { comet } = makeComet()
+    const seen: unknown[] = []
+    comet.on('connect', ({ session, info }) => seen.push([session.rooms, info]))
+    const page = await connect(comet, { anonymous: true, rooms: ['jobs'], info: { page: '/jobs' } })
+    await connect(comet, 'alice')
+    await comet.publish({ rid: 'jobs', event: 'job', data: 1 })
+    await until(() => page.named.length === 1)
+    assert.deepEqual(seen, [
+      [['jobs'], { page: '/jobs' }],
+      [[], undefined],
+    ])
+    assert.deepEqual(await comet.members('jobs'), [])
+  })
+
   it('give the time between them', async () => {
     const { comet } = makeComet()
     const durations: number[] = []

@@ -31,6 +31,19 @@ describe('checkIdentity', () => {
     assert.equal(check({ uid: 'alice', info: undefined }).info, undefined)
   })
 
+  it('accepts an anonymous client with rooms, info and expiresAt, but without a uid', () => {
+    const expiresAt = Date.now() + 1_000
+    const details = { rooms: ['jobs', 7], info: { page: '/jobs' }, expiresAt }
+    const { uid, ...identity } = check({ anonymous: true, ...details })
+    assert.match(uid, /^anonymous\./)
+    assert.deepEqual(identity, { anonymous: true, rooms: ['jobs', '7'], info: { page: '/jobs' }, expiresAt })
+    assert.equal(check({ anonymous: true, uid: undefined }).anonymous, true)
+    const message = /an anonymous client has no uid/
+    assert.throws(() => check({ anonymous: true, uid: 'alice' }), { code: 'INVALID_IDENTITY', message })
+    assert.throws(() => check({ anonymous: true, rooms: 'jobs' }), { code: 'INVALID_IDENTITY' })
+    assert.throws(() => check({ anonymous: true, expiresAt: Date.now() - 1 }), { code: 'UNAUTHENTICATED' })
+  })
+
   it('copies the info as JSON, so that later changes of it have no effect', () => {
     const info = { name: 'Alice', since: new Date(0), tags: ['a'], secret: undefined }
     const identity = check({ uid: 'alice', info })
@@ -49,16 +62,11 @@ describe('checkIdentity', () => {
     }
   })
 
-  it('gives an anonymous client a random uid and nothing else', () => {
-    const [first, second] = [
-      check({ anonymous: true }),
-      check({ anonymous: true, uid: 'alice', rooms: ['a'] }),
-    ]
-    assert.equal(first.anonymous, true)
+  it('gives each anonymous client a random uid', () => {
+    const [first, second] = [check({ anonymous: true }), check({ anonymous: true })]
     const { uid } = second
     assert.deepEqual(second, { uid, anonymous: true, rooms: [], info: undefined, expiresAt: undefined })
-    assert.notEqual(first.uid, second.uid)
-    assert.notEqual(second.uid, 'alice')
+    assert.notEqual(first.uid, uid)
   })
 
   it('treats a client as anonymous only with anonymous: true', () => {
