@@ -1,0 +1,9 @@
+// What no page of the docs imports, for all of them: a script with no import or export of its own.
+
+// In the script of a page the elements are there that it asks for.
+interface Document {
+  // biome-ignore lint/suspicious/noExplicitAny: an example in plain JavaScript says no type of an element.
+  getElementById(id: string): any
+  // biome-ignore lint/suspicious/noExplicitAny: likewise.
+  querySelector(selectors: string): any
+}
