@@ -112,17 +112,18 @@ export function fileOf({ mark, language }: Block): string | undefined {
 export function scriptsOf(block: Block): Script[] {
   if (block.mark?.verb === 'not checked') return []
   const own = fileOf(block)
-  const folder = own === undefined ? '' : `${block.mark?.group}/`
+  const folder = own === undefined ? '' : `${block.mark?.group}/${own.replace(/[^/]*$/, '')}`
   if (/^(js|ts|jsx|tsx)$/.test(block.language)) {
     const type = block.language === 'js' && isCommonJs(block.code) ? 'cjs' : block.language
-    return [{ ...block, file: folder + (own ?? `line-${block.line}.${type}`) }]
+    const file = own?.replace(/^.*\//, '') ?? `line-${block.line}.${type}`
+    return [{ ...block, file: folder + file }]
   }
   if (block.language !== 'html') return []
   return inlineScripts(block.code).map(({ code, line }) => ({
     ...block,
     code,
     line: block.line + line,
-    file: `line-${block.line + line}.js`,
+    file: `${folder}line-${block.line + line}.js`,
   }))
 }
 

@@ -13,10 +13,13 @@ export interface PageEvent {
 
 /** What a page may ask of {@link openPage}. */
 export interface PageOptions {
+  /** A proxy in front of the program. Default: the program itself. */
+  readonly origin?: string
   /** Where the page is opened. Default: the path of its mark, or `/`. */
   readonly path?: string
   /**
-   * Whether requests may fail, as those of a page do whose server is stopped. Otherwise that is a problem.
+   * Whether requests may fail, as those of a page do whose server is stopped. Otherwise that is a problem. And the page
+   * has a clock that the test can set forward.
    *
    * @default false
    */
@@ -60,9 +63,10 @@ export async function openPage(
     if (isRequest && (options.mayFail || message.location().url.endsWith('/favicon.ico'))) return
     problems.push(`console: ${message.text()} (${message.location().url})`)
   })
+  if (options.mayFail) await page.clock.install()
   const events = await eventsOf(context, page)
   const path = options.path ?? block.mark?.words.find((word) => word.startsWith('/')) ?? '/'
-  const url = program.origin + path
+  const url = (options.origin ?? program.origin) + path
   if (fileOf(block) === undefined) {
     await page.route(url, (route) =>
       route.fulfill({ contentType: 'text/html', body: program.here(htmlOf(block)) }),

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -121,6 +122,15 @@ export class DocProgram {
     return child.exitCode
   }
 
+  /** Stops its process, as a network does that loses its packets: its connections stay, and nothing comes. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
   /** Runs a file of the program with `node --test`. */
   async test(file: string): Promise<Result> {
     return await this.#run(process.execPath, ['--test', file])
@@ -183,6 +193,8 @@ async function link(folder: string, name: string): Promise<void> {
   const path = join(folder, 'node_modules', name)
   await mkdir(dirname(path), { recursive: true })
   const target = name === 'comet-sse' ? ROOT : `${ROOT}/node_modules/${name}`
+  // A program that imports what is not installed here fails by itself, and says so.
+  if (!existsSync(target)) return
   await symlink(target, path, 'junction').catch((error) => {
     if (error.code !== 'EEXIST') throw error
   })

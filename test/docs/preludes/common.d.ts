@@ -7,3 +7,15 @@ interface Document {
   // biome-ignore lint/suspicious/noExplicitAny: likewise.
   querySelector(selectors: string): any
 }
+
+// The parts of libraries that are not installed here.
+declare module 'react' {
+  export function useEffect(effect: () => unknown, dependencies?: readonly unknown[]): void
+  export function useRef<T>(initial: T): { current: T }
+  export function useState<T>(initial: T): [T, (value: T) => void]
+}
+declare module 'vue' {
+  export function onMounted(hook: () => void): void
+  export function onUnmounted(hook: () => void): void
+  export function ref<T>(value: T): { value: T }
+}
