@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Gate } from './inbox.ts'
 
 /** A proxy as stands in front of many apps: it answers 502 while the app is away, or while a test wants it. */
 export class Gateway {
@@ -10,6 +11,7 @@ export class Gateway {
   readonly streams: { readonly url: string; status: number }[] = []
   readonly #server: Server
   readonly #port: number
+  #gate: Gate | undefined
 
   private constructor(server: Server, port: number) {
     this.#server = server
@@ -19,7 +21,7 @@ export class Gateway {
   static async to(port: number): Promise<Gateway> {
     const server = http.createServer()
     const gateway = new Gateway(server, port)
-    server.on('request', (req, res) => gateway.#forward(req, res))
+    server.on('request', (req, res) => void gateway.#forward(req, res))
     await once(server.listen(0, '127.0.0.1'), 'listening')
     return gateway
   }
@@ -31,7 +33,18 @@ export class Gateway {
   /** Answers 502 from now on, and breaks what is open. */
   goDown(): void {
     this.isDown = true
+    this.cut()
+  }
+
+  /** Breaks every open connection. New ones are forwarded. */
+  cut(): void {
     this.#server.closeAllConnections()
+  }
+
+  /** Lets the requests for streams wait until the gate is opened. */
+  holdStreams(): Gate {
+    this.#gate = new Gate()
+    return this.#gate
   }
 
   async close(): Promise<void> {
@@ -39,7 +52,7 @@ export class Gateway {
     this.#server.closeAllConnections()
   }
 
-  #forward(req: IncomingMessage, res: ServerResponse): void {
+  async #forward(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { method, url = '', headers } = req
     const stream = headers.accept === 'text/event-stream' ? { url, status: 0 } : undefined
     if (stream !== undefined) this.streams.push(stream)
@@ -54,6 +67,7 @@ export class Gateway {
       fail()
       return
     }
+    if (stream !== undefined) await this.#gate?.pass()
     const request = http.request({ port: this.#port, host: '127.0.0.1', method, path: url, headers })
     request.on('error', fail)
     request.on('response', (response) => {
