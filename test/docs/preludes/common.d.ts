@@ -19,3 +19,9 @@ declare module 'vue' {
   export function onUnmounted(hook: () => void): void
   export function ref<T>(value: T): { value: T }
 }
+declare module 'jose' {
+  export function jwtVerify(
+    token: string,
+    key: Uint8Array,
+  ): Promise<{ payload: { sub: string; exp: number } }>
+}
