@@ -18,7 +18,6 @@ const OPTIONS: ts.CompilerOptions = {
   types: ['node'],
   typeRoots: [`${ROOT}/node_modules/@types`],
   strict: true,
-  noUncheckedIndexedAccess: true,
   allowJs: true,
   checkJs: true,
   allowImportingTsExtensions: true,

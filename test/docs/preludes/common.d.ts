@@ -25,3 +25,11 @@ declare module 'jose' {
     key: Uint8Array,
   ): Promise<{ payload: { sub: string; exp: number } }>
 }
+
+// A server that listens has a port. The types say that it may have a path.
+declare module 'http' {
+  interface Server {
+    // biome-ignore lint/suspicious/noExplicitAny: likewise.
+    address(): any
+  }
+}
