@@ -14,6 +14,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
  * | `run: express` | a whole program, `server.mjs`. Another name: `run: express app.js` |
  * | `page: express` | a page (html), or the script of one (js), that belongs to the program of this name |
  * | `page: express public/index.html /inbox` | the program serves it from this file, at this path (default: `/`) |
+ * | `page: express,koa public/index.html` | the same for two programs |
  * | `file: express public/index.html` | another file of the program |
  * | `test: express app.test.js` | a file of the program that `node --test` runs |
  * | `try: express` | commands (sh) to type while the program runs |

@@ -27,10 +27,11 @@ export function programsOf(page: string, blocks: readonly Block[] = readBlocks(p
   const groups = new Map<string, Block[]>()
   for (const block of blocks) {
     if (block.mark === undefined || block.mark.verb === 'not checked') continue
-    const { group } = block.mark
-    const own = groups.get(group) ?? []
-    groups.set(group, own)
-    own.push(block)
+    for (const group of block.mark.group.split(',')) {
+      const own = groups.get(group) ?? []
+      groups.set(group, own)
+      own.push(block)
+    }
   }
   return Array.from(groups, ([group, blocks]) => ({ page, group, blocks }))
 }

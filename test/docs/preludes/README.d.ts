@@ -1,7 +1,2 @@
-import type Router from '@koa/router'
-import type { Comet } from 'comet-sse'
-import type { SignedInApp } from './signed-in.d.ts'
-
-export const comet: Comet
-export const app: SignedInApp
-export const router: Router
+export const Comet: typeof import('comet-sse').Comet
+export const CometError: typeof import('comet-sse').CometError
