@@ -1,0 +1,7 @@
+/** The events that the server publishes, by name, each with the type of its data. */
+export type Events = {
+  said: { name: string; text: string }
+  came: { name: string }
+  went: { name: string }
+  notice: { text: string }
+}
