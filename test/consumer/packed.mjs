@@ -17,7 +17,7 @@ const FILES = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
 const FOLDERS = [
   /^dist\/[\w-]+(\.d)?\.[cm][jt]s$/,
   /^docs\/.+\.(md|png|svg)$/,
-  /^examples\/.+\.(md|html|css|js|d\.ts)$/,
+  /^examples\/(?!.*(node_modules|dist|\.next)\/)(?!.*package-lock).+\.(md|html|css|c?js|tsx?|json)$/,
 ]
 /** The scripts that npm runs, or warns about, where the package is installed. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare']
