@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
@@ -15,8 +14,7 @@ export default defineConfig({
         configure: (proxy) =>
           proxy.on('error', (_error, req, res) => {
             if (req.method !== 'GET' || !('headersSent' in res) || res.headersSent) return
-            const stream = res as ServerResponse
-            stream.writeHead(200, { 'Content-Type': 'text/event-stream' }).end('retry: 1000\n\n')
+            res.writeHead(200, { 'Content-Type': 'text/event-stream' }).end('retry: 1000\n\n')
           }),
       },
     },

@@ -12,6 +12,12 @@ const MINUTE = 60_000
 /** What a copy leaves out: what npm and the examples have made. */
 const MADE = /(^|\/)(node_modules|dist|\.next|next-env\.d\.ts)$/
 
+/** The programs that run. None outlives this process. */
+const running = new Set()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Nothing of this environment changes what an example does. */
 const { HOST: _, NODE_ENV: __, ...ENV } = process.env
 const env = { ...ENV, NEXT_TELEMETRY_DISABLED: '1', PM2_DISABLE_VERSION_CHECK: 'true' }
@@ -81,6 +87,8 @@ export class Program {
     this.#child = child
     this.url = url
     this.#exited = once(child, 'exit')
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
         this.output += chunk

@@ -1,5 +1,5 @@
 import { cookies } from 'next/headers'
-import { comet } from '../lib/comet'
+import { comet } from '../lib/realtime'
 import { signIn } from './actions'
 import { Lobby } from './lobby'
 

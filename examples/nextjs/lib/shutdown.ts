@@ -1,4 +1,4 @@
-import { comet } from './comet'
+import { comet } from './realtime'
 
 // At these signals `next start` stops to take requests, and exits when all responses have ended. Streams are responses
 // that do not end by themselves.

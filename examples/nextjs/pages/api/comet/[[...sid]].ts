@@ -1,6 +1,6 @@
 import { cometHandler } from 'comet-sse/node'
 import type { NextApiRequest } from 'next'
-import { comet } from '../../../lib/comet'
+import { comet } from '../../../lib/realtime'
 
 /**
  * The stream, GET /api/comet, and the packets of its pages, POST /api/comet/<sid>. This is an API route of the Pages
