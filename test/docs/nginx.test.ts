@@ -1,6 +1,5 @@
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import http, { type Server } from 'node:http'
 import type { Browser, Page } from 'playwright-core'
 import { cometHandler } from '../../adapters/node.ts'
@@ -8,6 +7,7 @@ import { Comet } from '../../lib/index.ts'
 import { launchBrowser } from '../support/browser.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { openEventSource, type Ready } from '../support/clients.ts'
+import { blockOf, replaced } from '../support/guide.ts'
 import { scaled, until } from '../support/inbox.ts'
 import { freePort, Nginx } from '../support/nginx.ts'
 import { requireProgram } from '../support/requirements.ts'
@@ -33,23 +33,7 @@ const PAGE = `<!doctype html><script>
 </script>`
 
 /** The configuration of the guide. */
-const GUIDE = blockOf('../../docs/guides/deployment.md', 'nginx')
-
-function blockOf(path: string, language: string): string {
-  const text = readFileSync(new URL(path, import.meta.url), 'utf8')
-  const block = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'ms').exec(text)?.[1]
-  ok(block !== undefined, `${path} has no block ${language}`)
-  return block
-}
-
-/** Replaces texts, each of which must be there once. */
-function replaced(text: string, pairs: Readonly<Record<string, string>>): string {
-  for (const [found, instead] of Object.entries(pairs)) {
-    equal(text.split(found).length, 2, `The guide has not once: ${found}`)
-    text = text.replace(found, () => instead)
-  }
-  return text
-}
+const GUIDE = blockOf('docs/guides/deployment.md', 'nginx')
 
 describe('docs/guides/deployment.md: nginx', function () {
   this.timeout(scaled(60_000))
@@ -211,10 +195,7 @@ describe('docs/guides/deployment.md: nginx', function () {
       await app?.comet.publish({ uid: 'page', event: 'said', data: 2 })
       await holds(`page.said.length === ${2 * STREAMS}`)
       equal(await page.evaluate('page.closed'), 0)
-      match(
-        String(await page.evaluate('performance.getEntriesByType("navigation")[0].nextHopProtocol')),
-        /^h2$/,
-      )
+      equal(await page.evaluate('performance.getEntriesByType("navigation")[0].nextHopProtocol'), 'h2')
     })
   })
 })
