@@ -25,10 +25,7 @@ const comet = new Comet({
 
 comet.on('enter', ({ rid, uid: name }) => comet.publish({ rid, event: 'came', data: { name } }))
 comet.on('leave', ({ rid, uid: name }) => comet.publish({ rid, event: 'went', data: { name } }))
-comet.on('error', (error) => {
-  // While Comet closes, all users leave. The hook publishes that too late: no stream is left.
-  if (!(error instanceof CometError && error.code === 'SHUTTING_DOWN')) console.error(error)
-})
+comet.on('error', console.error)
 
 function parse(evt) {
   try {

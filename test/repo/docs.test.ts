@@ -197,7 +197,7 @@ for (const path of SHIPPED.filter((name) => name !== 'CHANGELOG.md')) {
         codes.filter((code) => !CODES.has(code)),
         [],
       )
-      const members = Array.from(text.matchAll(/\bcomet\.([a-z]\w*)/gi), ([, name]) => name as string)
+      const members = Array.from(text.matchAll(/(?<!-)\bcomet\.([a-z]\w*)/gi), ([, name]) => name as string)
       assert.deepEqual(
         members.filter((name) => !MEMBERS.has(name)),
         [],

@@ -4,7 +4,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common'
-import { Comet, CometError } from 'comet-sse'
+import { Comet } from 'comet-sse'
 import type { Events } from './events.js'
 
 /** Tells the lobby which users come and go, and ends the streams when the app shuts down. */
@@ -17,10 +17,7 @@ export class LobbyService implements OnApplicationBootstrap, BeforeApplicationSh
   onApplicationBootstrap(): void {
     this.comet.on('enter', ({ rid, uid: name }) => this.comet.publish({ rid, event: 'came', data: { name } }))
     this.comet.on('leave', ({ rid, uid: name }) => this.comet.publish({ rid, event: 'went', data: { name } }))
-    this.comet.on('error', (error) => {
-      // While Comet closes, all users leave. The hook publishes that too late: no stream is left.
-      if (!(error instanceof CometError && error.code === 'SHUTTING_DOWN')) this.#logger.error(error)
-    })
+    this.comet.on('error', (error) => this.#logger.error(error))
   }
 
   /** Nest calls this before it closes the HTTP server, which would wait for the streams. */
