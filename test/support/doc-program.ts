@@ -137,6 +137,11 @@ export class DocProgram {
     return await this.#run(process.execPath, ['--test', file])
   }
 
+  /** Runs another file in the folder until it ends. */
+  async run(file: string): Promise<Result> {
+    return await this.#run(process.execPath, [file])
+  }
+
   /** Runs the commands of the block with the mark `try` in a shell; nothing, where there is none. */
   async try(): Promise<Result> {
     const block = this.text.blocks.find(({ mark }) => mark?.verb === 'try')
