@@ -12,7 +12,7 @@ type Request = IncomingMessage | Http2ServerRequest
 type Response = ServerResponse | Http2ServerResponse
 
 /** Options of {@link cometHandler}. */
-export interface CometHandlerOptions<Info = unknown> extends HttpOptions<Request, Info> {
+export interface CometHandlerOptions<Req = Request, Info = unknown> extends HttpOptions<Req, Info> {
   /**
    * The path of the stream. It starts with `/`.
    *
@@ -32,9 +32,9 @@ export interface CometHandlerOptions<Info = unknown> extends HttpOptions<Request
  *
  * @throws CometError INVALID_OPTION
  */
-export function cometHandler<Info = unknown>(
+export function cometHandler<Req extends Request = Request, Info = unknown>(
   comet: AdapterComet<Info>,
-  options: CometHandlerOptions<NoInfer<Info>>,
+  options: CometHandlerOptions<Req, NoInfer<Info>>,
 ): (req: Request, res: Response, next?: (error?: unknown) => void) => void {
   checkHttpOptions(comet, options, ['path'])
   const { identify, crossSite = false, path = '/' } = options
@@ -48,7 +48,7 @@ export function cometHandler<Info = unknown>(
       const route = expressRouteOf(req, handler)
       const url = belowRoute(direct, route, target, req)
       if (req.method === 'GET' && (route?.isCertain || url !== direct)) checkExpressRoute(req, comet)
-      const exchange = { req, res, parsed: req, crossSite, identify: () => identify(req) }
+      const exchange = { req, res, parsed: req, crossSite, identify: () => identify(req as Req) }
       ours = url !== undefined && (await serve(comet, { ...exchange, url }))
     } catch (error) {
       if (next === undefined) fail(comet, res, error)

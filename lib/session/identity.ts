@@ -14,11 +14,11 @@ interface IdentityDetails<Info> {
   readonly rooms?: readonly Rid[]
   /**
    * When the identity expires, in milliseconds since January 1, 1970 UTC (a JWT's `exp` is in seconds). The stream is
-   * closed then; the client reconnects and is identified again.
+   * closed then; the client reconnects and is identified again. Null, as a session cookie has it, means never.
    *
    * @default undefined: never
    */
-  readonly expiresAt?: number
+  readonly expiresAt?: number | null
   /**
    * The data that other users may see of the user in `members`; JSON. It is copied.
    *
@@ -85,7 +85,7 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
     return {
       uid: anonymous ? `anonymous.${newSecret()}` : flat(checkUid('uid', uid, maxIdBytes)),
       anonymous,
-      expiresAt: expiresAt === undefined ? undefined : checkExpiry(expiresAt),
+      expiresAt: expiresAt === undefined || expiresAt === null ? undefined : checkExpiry(expiresAt),
       rooms: rooms.length === 0 ? [] : checkRooms(rooms, maxIdBytes),
       info: info === undefined ? undefined : copyInfo(info),
     }

@@ -190,7 +190,7 @@ for (const [name, create] of EXPRESSES) {
       assert.deepEqual(await regenerated.me(cookieOf(stream) as string), { userId: 'alice', cart: null })
     })
 
-    it('keeps what a middleware before Comet changes, where the line of the README saves it', async () => {
+    it('keeps what a middleware before Comet changes, where the line of the guide saves it', async () => {
       for (const resave of [true, false]) {
         const count: RequestHandler = (req, _res, next) => {
           if (req.path.startsWith('/comet')) req.session.visits = (req.session.visits ?? 0) + 1
@@ -292,7 +292,7 @@ for (const [name, create] of EXPRESSES) {
   })
 }
 
-/** A sign-in and the sign-out of the README, by passport. */
+/** A sign-in and the sign-out of the guide on login, by passport. */
 function passportRoutes(comet: () => Comet): RequestHandler {
   return (req, res, next) => {
     if (req.path === '/passport/login') {

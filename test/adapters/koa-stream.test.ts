@@ -345,7 +345,7 @@ for (const [name, Class] of [
       }
 
       for (const options of [{}, { rolling: true }]) {
-        it(`signs out by the sign-out of the README, with a store and ${JSON.stringify(options)}`, async () => {
+        it(`signs out by the sign-out of the guide on login, with a store and ${JSON.stringify(options)}`, async () => {
           const app = await startWithSession({ ...options, store: store() })
           const cookie = cookieOf(await app.send('/sign-in'))
           const stream = await connect(app, '', { headers: { cookie } })

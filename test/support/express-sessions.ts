@@ -66,7 +66,7 @@ interface Options extends Omit<session.SessionOptions, 'secret' | 'store'> {
   readonly identify?: (req: express.Request) => string | undefined
 }
 
-/** Starts an app with a sign-in, a cart and the sign-out of the README, all by express-session. */
+/** Starts an app with a sign-in, a cart and the sign-out of the guide on login, all by express-session. */
 export async function startSessionApp(create: typeof express, options: Options = {}) {
   const { comet: cometOptions, before = [], between = [], identify, ...own } = options
   const store = new RecordingStore()

@@ -1,4 +1,4 @@
-import http from 'node:http'
+import http, { type IncomingMessage } from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
 import { Comet } from 'comet-sse'
@@ -16,3 +16,11 @@ http.createServer((req, res) => handler(req, res, (error) => res.end(String(erro
 cometHandler(comet, { identify: (req) => req.user })
 // @ts-expect-error
 cometHandler(comet)
+
+// An app may give the request a type of its own.
+interface NextRequest extends IncomingMessage {
+  cookies: Record<string, string>
+}
+cometHandler(comet, { identify: ({ cookies }: NextRequest) => ({ uid: cookies.uid ?? '', expiresAt: null }) })
+// @ts-expect-error
+cometHandler(comet, { identify: (req: { cookies: string }) => req.cookies })

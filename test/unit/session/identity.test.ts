@@ -38,6 +38,7 @@ describe('checkIdentity', () => {
     assert.match(uid, /^anonymous\./)
     assert.deepEqual(identity, { anonymous: true, rooms: ['jobs', '7'], info: { page: '/jobs' }, expiresAt })
     assert.equal(check({ anonymous: true, uid: undefined }).anonymous, true)
+    assert.equal(check({ uid: 'alice', expiresAt: null }).expiresAt, undefined)
     const message = /an anonymous client has no uid/
     assert.throws(() => check({ anonymous: true, uid: 'alice' }), { code: 'INVALID_IDENTITY', message })
     assert.throws(() => check({ anonymous: true, rooms: 'jobs' }), { code: 'INVALID_IDENTITY' })
