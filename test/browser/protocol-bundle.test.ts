@@ -46,6 +46,8 @@ const bundlers: Record<string, Bundle> = {
   },
   Vite: async (entry, outDir) => {
     const vite = await import('vite')
+    // Vite sets it for the whole process, and with it for the programs that later tests start.
+    const { NODE_ENV } = process.env
     const warnings: string[] = []
     const customLogger = vite.createLogger('warn')
     customLogger.warn = (message) => warnings.push(message)
@@ -56,6 +58,8 @@ const bundlers: Record<string, Bundle> = {
       customLogger,
       build: { outDir, rolldownOptions, modulePreload: false },
     })
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = NODE_ENV
     assert.deepEqual(warnings, [])
   },
 }
