@@ -19,9 +19,11 @@ export class CometError extends Error {
   /**
    * @param code a key of the error table
    * @param message names what was wrong and what to change. Default: the meaning of the code
+   * @throws CometError INVALID_OPTION for another code
    */
-  constructor(code: CometErrorCode, message: string = ERRORS[code].meaning, options?: ErrorOptions) {
+  constructor(code: CometErrorCode, message: string = ERRORS[code]?.meaning, options?: ErrorOptions) {
     super(message, options)
+    if (!Object.hasOwn(ERRORS, code)) throw unknownCode(code)
     this.code = code
     this.status = ERRORS[code].status
   }
@@ -30,6 +32,12 @@ export class CometError extends Error {
   get temporary(): boolean {
     return 'temporary' in ERRORS[this.code]
   }
+}
+
+function unknownCode(code: unknown): CometError {
+  const found = typeof code === 'string' ? JSON.stringify(code) : typeof code
+  const message = `There is no error code ${found}. For a message of the app's own, use FORBIDDEN or INVALID_FIELD.`
+  return new CometError('INVALID_OPTION', message)
 }
 
 /**

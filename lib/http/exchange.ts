@@ -63,6 +63,11 @@ export function checkHttpOptions(
   if (typeof comet?.connect !== 'function') {
     throw new CometError('INVALID_OPTION', 'The first argument must be a Comet.')
   }
+  if (!own.includes('path') && Object.hasOwn(Object(options), 'path')) {
+    const message =
+      'There is no option "path" in Express: the path is the one of app.use, as in app.use(\'/comet\', …).'
+    throw new CometError('INVALID_OPTION', message)
+  }
   checkOptions('The options of the adapter, such as { identify },', options, [
     'identify',
     'crossSite',

@@ -111,6 +111,8 @@ const CONTROL = /[\u0000-\u001f\u007f]/
  */
 export function checkName(key: string, name: unknown, { maxIdBytes }: ResolvedOptions): string {
   const wrong = (problem: string) => new CometError('INVALID_EVENT', `${key} must ${problem}.`)
+  if (name === undefined)
+    throw new CometError('INVALID_EVENT', `The event has no name: give ${key}, a string.`)
   if (typeof name !== 'string') throw wrong(`be a string, not ${kindOf(name)}`)
   if (name === '') throw wrong('not be empty')
   if (CONTROL.test(name)) throw wrong('not contain control characters')

@@ -57,7 +57,7 @@ function checkObject<Key extends string>(
   return value
 }
 
-/** Suggests the known word that is nearest to an unknown one. Empty when none is near. */
+/** Suggests the known word that is nearest to an unknown one, or that has it as a part. Empty when none is near. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const most = Math.ceil(word.length / 3)
   let nearest: string | undefined
@@ -69,8 +69,14 @@ export function didYouMean(word: string, known: readonly string[]): string {
         : editDistance(word.toLowerCase(), each.toLowerCase())
     if (distance < least) [nearest, least] = [each, distance]
   }
+  const part = word.toLowerCase()
+  // Such as heartbeat for heartbeatInterval.
+  if (word.length >= SHORTEST_PART) nearest ??= known.find((each) => each.toLowerCase().includes(part))
   return nearest === undefined ? '' : ` Did you mean ${nearest}?`
 }
+
+/** The letters of a part of a word that says which word is meant. */
+const SHORTEST_PART = 4
 
 /** Counts the letters to insert, delete or change that make one word of another (Levenshtein). */
 function editDistance(from: string, to: string): number {

@@ -56,6 +56,29 @@ describe('docs/guides/page.md', function () {
     deepEqual(chat.problems, [])
   })
 
+  it('misses no line between its list and its stream, however late the stream begins', async () => {
+    const other = await openPage(browser, program)
+    await other.next('comet.ready')
+    let release = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const streams = /\/comet\?/
+    await chat.page.route(streams, async (route) => {
+      await held
+      await route.continue()
+    })
+    const listed = chat.page.waitForResponse(/\/lines$/)
+    await chat.page.reload()
+    await (await listed).finished()
+    await say('in between', other)
+    await other.next('chat')
+    release()
+    await shows('in between')
+    await other.close()
+    deepEqual(chat.problems, [])
+  })
+
   it('comes back after 502s, and misses nothing', async () => {
     await say('one')
     await shows('one')

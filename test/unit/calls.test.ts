@@ -221,6 +221,14 @@ describe('Every call of Comet', () => {
     assert.deepEqual(alice.published, ['x'])
   })
 
+  it('names the codes to use when an app throws a CometError with one of its own', () => {
+    for (const code of ['TOO_LONG', 'toString', '', undefined, 7]) {
+      const message = /^There is no error code .*use FORBIDDEN or INVALID_FIELD\.$/
+      assert.throws(() => new CometError(code as never, 'x'), { code: 'INVALID_OPTION', message })
+    }
+    assert.equal(new CometError('FORBIDDEN').message, 'This is not allowed.')
+  })
+
   it('has no client status when it fails for what the app did', async () => {
     const comet = make({ maxEventBytes: 10 })
     const calls: (() => unknown)[] = [

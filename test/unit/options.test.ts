@@ -134,6 +134,8 @@ describe('CometOptions', () => {
       ['canenter', 'canEnter'],
       ['maxSesions', 'maxSessions'],
       ['brokr', 'broker'],
+      ['heartbeat', 'heartbeatInterval'],
+      ['grace', 'offlineGrace'],
     ] as const) {
       const message = `There is no option "${name}". Did you mean ${nearest}?`
       assert.throws(() => resolve({ [name]: undefined }), { code: 'INVALID_OPTION', message })

@@ -321,7 +321,7 @@ describe('Comet.publishAll', () => {
     }
     await refused([{ room: 'run' }, source, { event: 'x' }], 'INVALID_TARGET', /not "room"/)
     await refused([{ uid: undefined }, source, { event: 'x' }], 'INVALID_TARGET', /^uid must be a string/)
-    await refused([{}, source, {}], 'INVALID_EVENT', /^event must be a string/)
+    await refused([{}, source, {}], 'INVALID_EVENT', /^The event has no name/)
     await refused([{}, source, { event: 'open' }], 'INVALID_EVENT', /^event must not be/)
     await refused([{}, source, { event: 'x', end: 'error' }], 'INVALID_EVENT', /^end must not be/)
     await refused([{}, source, { event: Object.create(null) }], 'INVALID_EVENT', /^event must be a string/)
