@@ -1,2 +1,0 @@
-export const Comet: typeof import('comet-sse').Comet
-export const CometError: typeof import('comet-sse').CometError
