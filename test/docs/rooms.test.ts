@@ -66,7 +66,7 @@ describe(PAGE, function () {
       body: JSON.stringify(body),
     })
   const send = (uid: string, sid: string, evt: string) => packet(uid, sid, { type: 'SEND', send: { evt } })
-  const codeOf = async (answer: Response) => [answer.status, (await answer.json()).error.code]
+  const codeOf = async (answer: Response) => [answer.status, JSON.parse(await answer.text()).error.code]
   const line = (text: string, rid = 'lobby') => JSON.stringify({ rid, text })
 
   it('shows two users that meet, what they say, and that one leaves', async () => {
@@ -166,12 +166,18 @@ describe(PAGE, function () {
   it('bans a user from the room: at once, and when the user comes back', async () => {
     const alice = await enter('alice')
     const mallory = await enter('mallory')
+    // A stream of another page, which does not listen to 'banned'.
+    await mallory.tab.page.evaluate(() => {
+      Object.assign(globalThis, { kept: new EventSource('/comet?uid=mallory&rid=lobby') })
+    })
+    const { sid } = JSON.parse((await mallory.tab.next('comet.ready')).data)
     const away = await enter('mallory', { origin: gateway.origin, mayFail: true })
     const gate = gateway.holdStreams()
     gateway.cut()
     await gate.arrival()
     await here(alice.tab, 'alice', 'mallory')
     await ban('mallory')
+    deepEqual(await codeOf(await send('mallory', sid, line('hi'))), [403, 'FORBIDDEN'])
     await state(mallory.tab, 'You were banned.')
     await here(alice.tab, 'alice')
     gate.open()
