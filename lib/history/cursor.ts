@@ -15,8 +15,8 @@ interface Head {
 }
 
 /**
- * Reads events of several targets, merged in the order of their delivery, each event once. Nothing is collected: each step finds the next
- * event in the history by its ordinal, so a cursor takes little memory and holds no event.
+ * Reads events of several targets, merged in the order of their delivery, each event once. Nothing is collected: each
+ * step finds the next event in the history by its ordinal, so a cursor takes little memory and holds no event.
  *
  * An event that was evicted before its turn is read once for its target as an item without a frame: a gap.
  */

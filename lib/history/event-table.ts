@@ -106,17 +106,10 @@ export class EventTable {
    */
   release(slot: number, history: TargetHistory): TargetHistory | undefined {
     const sharers = this.#shared.size === 0 ? undefined : this.#shared.get(slot)
-    if (sharers === undefined) {
-      this.#delete(slot)
-      return undefined
-    }
-    sharers.delete(history)
-    const [next] = sharers
-    if (next === undefined) {
-      this.#delete(slot)
-      return undefined
-    }
-    if (this.historyOf(slot) !== history) return undefined
+    sharers?.delete(history)
+    const next = sharers?.values().next().value
+    if (next === undefined) this.#delete(slot)
+    if (next === undefined || this.historyOf(slot) !== history) return undefined
     this.#targetNumbers.set(slot, next.number)
     return next
   }

@@ -3,6 +3,7 @@ import { CometError } from '../errors.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { isError, messageOf } from '../util/is-error.ts'
+import { isObject } from '../util/is-object.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { didYouMean } from '../util/known-keys.ts'
 import {
@@ -225,10 +226,6 @@ function checkName(name: unknown): string {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
 function toError(thrown: unknown): Error {

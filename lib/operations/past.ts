@@ -64,7 +64,6 @@ export function recentEventsOf(
     if (isWithin) within.push(target)
     if (!isWithin || asked.gaps.length > 0) gaps.push(target)
   }
-  if (within.length === 0) return { ...NONE, gaps }
   const { events } = node.history.last(within, limit, session, upTo)
   if (events.next === undefined) return { ...NONE, gaps }
   // Past events carry no id. This heartbeat sets it after the last one, so that a new client that is cut before asks for

@@ -1,5 +1,6 @@
 import { asAppError, CometError, isCometError } from '../errors.ts'
 import type { EventRun, Node } from '../node/node.ts'
+import { isObject } from '../util/is-object.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkKeys } from '../util/known-keys.ts'
 import { checkName, envelopesTo } from './envelope.ts'
@@ -106,10 +107,6 @@ async function takeEnd(iterator: Items): Promise<void> {
   await iterator.return?.()
 }
 
-function isObject(value: unknown): value is Partial<IteratorResult<unknown, unknown>> {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function'
-}
-
 /**
  * The publishing of one iterable. It ends with the first failure: of the iterable, of an event, by the signal, or when
  * the Comet closes.
@@ -181,9 +178,10 @@ class Run implements EventRun {
     try {
       const result: unknown = await iterator.next()
       if (!isObject(result)) throw new TypeError(`The iterator answered ${kindOf(result)}, not an object.`)
-      this.#isExhausted = Boolean(result.done)
+      const next: Partial<IteratorResult<unknown, unknown>> = result
+      this.#isExhausted = Boolean(next.done)
       if (this.#isExhausted) return undefined
-      value = result.value
+      value = next.value
     } catch (error) {
       this.#isExhausted = true
       throw error
