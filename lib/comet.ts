@@ -1,4 +1,4 @@
-import { CometError, callOfApp, isCometError } from './errors.ts'
+import { CometError, callOfApp } from './errors.ts'
 import type { StoredEvent } from './history/history-entry.ts'
 import type { HookListener, HookMap } from './hooks/hooks.ts'
 import type { SessionInfo } from './hooks/session-info.ts'
@@ -6,7 +6,7 @@ import { Node, type NodeCallbacks } from './node/node.ts'
 import { type CometDump, type CometStats, dump, stats } from './node/stats.ts'
 import { turnAway } from './operations/admission.ts'
 import { checkSender } from './operations/check-sender.ts'
-import { closeAllSessions, closeSession } from './operations/close.ts'
+import { closeAllSessions, closeSession, closeTakenOver } from './operations/close.ts'
 import { orIfGone, requestOwner } from './operations/cluster-calls.ts'
 import type { DisconnectOptions } from './operations/cluster-commands.ts'
 import { handleCommand } from './operations/cluster-handlers.ts'
@@ -22,15 +22,16 @@ import type {
   SingleTarget,
 } from './operations/publication.ts'
 import { publish } from './operations/publish.ts'
-import { type PublishAllOptions, publishAll } from './operations/publish-all.ts'
+import { isEndedByApp, type PublishAllOptions, publishAll } from './operations/publish-all.ts'
 import { checkSingleTarget } from './operations/receivers.ts'
-import { enterUser, leaveUser } from './operations/rooms.ts'
+import { announceMembership, enterUser, leaveUser } from './operations/rooms.ts'
 import { forward, sayHeard } from './operations/uplink.ts'
 import { type CometOptions, checkLimit, checkMilliseconds, resolveOptions } from './options.ts'
 import type { Member, MemberPage } from './ports/presence.ts'
 import { parsePacket } from './protocol/packet.ts'
 import type { DisconnectWatch } from './session/disconnect-log.ts'
 import { checkIdentity, type Identified } from './session/identity.ts'
+import { checkInfo } from './session/info.ts'
 import { flat } from './util/flat.ts'
 import { checkOptions } from './util/known-keys.ts'
 import { checkRid, checkSid, checkTarget, checkUid, type Rid, type Uid } from './util/validate.ts'
@@ -50,6 +51,8 @@ export interface PacketRequest {
 const callbacks: NodeCallbacks = {
   onCommand: handleCommand,
   onSessionEnd: (node, session, code) => void closeSession(node, session, { code }),
+  onSuperseded: closeTakenOver,
+  onMembershipRestored: announceMembership,
 }
 
 /**
@@ -66,8 +69,9 @@ const callbacks: NodeCallbacks = {
 // biome-ignore lint/suspicious/noExplicitAny: a Comet with types of its own is assignable to one without.
 export class Comet<Events = EventMap, Info = any> {
   /**
-   * Settles when the broker is subscribed: events published from then on reach this node. It may be ignored: a
-   * rejection goes to `'error'` too, and is never unhandled.
+   * Settles when the broker is subscribed: events published from then on reach this node. It waits for as long as the
+   * broker is away. It may be ignored: a rejection is never unhandled, and goes to `'error'` too, but for SHUTTING_DOWN,
+   * with which it rejects when the Comet is closed before.
    */
   readonly ready: Promise<void>
   readonly #node: Node
@@ -77,8 +81,10 @@ export class Comet<Events = EventMap, Info = any> {
   /** @throws CometError INVALID_OPTION, which names the option and what it may be */
   constructor(options?: CometOptions<Info>) {
     this.#node = new Node(resolveOptions(options as CometOptions | undefined), callbacks)
-    this.ready = this.#node.broker.ready
-    this.ready.catch((error) => this.#node.hooks.report(error))
+    this.ready = this.#node.ready
+    this.ready.catch((error) => {
+      if (!isEndedByApp(error)) this.#node.hooks.report(error)
+    })
   }
 
   /**
@@ -99,7 +105,7 @@ export class Comet<Events = EventMap, Info = any> {
   ): Promise<void> {
     const node = this.#node
     const published = publish(node, () => toEnvelope(event, options, node.options))
-    published.catch(node.hooks.reportRejection)
+    published.catch(node.ports.reportRejectedPublish)
     return published
   }
 
@@ -125,7 +131,7 @@ export class Comet<Events = EventMap, Info = any> {
   ): Promise<number> {
     const published = publishAll(this.#node, target, items, options)
     published.catch((error) => {
-      if (!isWanted(error)) this.#node.hooks.reportRejection(error)
+      if (!isEndedByApp(error)) this.#node.ports.reportRejectedPublish(error)
     })
     return published
   }
@@ -138,7 +144,7 @@ export class Comet<Events = EventMap, Info = any> {
    */
   async position(): Promise<string> {
     await this.ready
-    return this.#node.broker.position()
+    return this.#node.position
   }
 
   /**
@@ -213,6 +219,20 @@ export class Comet<Events = EventMap, Info = any> {
   }
 
   /**
+   * Changes the `info` of a user that `members` shows, until the user goes OFFLINE. What `identify` answers meanwhile does
+   * not count.
+   *
+   * @param info JSON; undefined for none. It is copied
+   * @returns false when the user is not online
+   * @throws CometError INVALID_ID, INVALID_FIELD, UNAVAILABLE
+   */
+  async setInfo(uid: Uid, info: Info | undefined): Promise<boolean> {
+    const checked = this.#checkUid(uid)
+    const copy = callOfApp(() => checkInfo(info))
+    return await this.#node.presence.setInfo(checked, copy)
+  }
+
+  /**
    * Emits HEARD for a user that another route of the app heard. The hooks are called before it returns.
    * But if a hook calls it, they are called after the event that is being emitted.
    *
@@ -247,10 +267,9 @@ export class Comet<Events = EventMap, Info = any> {
     page: { readonly after?: Uid | undefined; readonly limit?: number } = {},
   ): Promise<Member<Info>[]> {
     const room = this.#checkRid(rid)
-    return (await this.#node.presence.members(
-      room,
-      callOfApp(() => this.#checkPage(page)),
-    )) as Member<Info>[]
+    const checked = callOfApp(() => this.#checkPage(page))
+    const { members } = await this.#node.presence.members(room, checked)
+    return members as Member<Info>[]
   }
 
   /** Counts the users in a room over all nodes, grace included. @throws CometError INVALID_ID */
@@ -412,11 +431,6 @@ export class Comet<Events = EventMap, Info = any> {
   #checkTarget<K extends 'uid' | 'sid' | 'rid'>(name: string, target: unknown, keys: readonly K[]) {
     return callOfApp(() => checkTarget(name, target, keys, this.#node.options.maxIdBytes))
   }
-}
-
-/** Whether the app itself has ended a run: it aborted the signal, or closed the Comet. */
-function isWanted(error: unknown): boolean {
-  return isCometError(error) && (error.code === 'ABORTED' || error.code === 'SHUTTING_DOWN')
 }
 
 function checkDrain(options: unknown): number {

@@ -9,9 +9,11 @@ export type {
   RoomActivityEvent,
   SessionEnd,
   SessionStart,
+  StatusChange,
 } from './hooks/hooks.ts'
 export type { SessionInfo } from './hooks/session-info.ts'
 export { MemoryBroker } from './memory/broker.ts'
+export type { PortName, PortsInfo } from './node/port-states.ts'
 export type { CometDump, CometStats } from './node/stats.ts'
 export type { DisconnectOptions, SessionTarget } from './operations/cluster-commands.ts'
 export type { ConnectRequest } from './operations/connect.ts'
@@ -46,15 +48,20 @@ export type {
   LocatedSession,
   Member,
   MemberPage,
+  Members,
+  MembershipAnswer,
   MembershipOwner,
   Presence,
   PresenceConnection,
   PresenceHandler,
   PresenceSession,
   PreviousConnection,
+  RestorableSession,
+  RoomChange,
   SessionConnection,
   SessionMembership,
 } from './ports/presence.ts'
+export type { PortStatus, StatusHandler } from './ports/status.ts'
 export type { Transport, TransportListener } from './ports/transport.ts'
 export type { WriteBatch } from './ports/write-batch.ts'
 export type { CometCloseCode } from './protocol/close-codes.ts'
@@ -67,5 +74,6 @@ export {
   stringifyUserActivityEvent,
   UserActivityEvent,
 } from './protocol/user-activity-event.ts'
+export { Publisher, type PublisherOptions } from './publisher.ts'
 export type { AnonymousIdentity, Identified, Identity } from './session/identity.ts'
 export type { Rid, Uid } from './util/validate.ts'

@@ -77,6 +77,20 @@ export interface CometOptions<Info = unknown> {
    */
   readonly controller?: Controller
   /**
+   * Which activity reaches the hooks: `'local'`, the transitions that this node caused, so that each reaches the hooks of
+   * one node; or `'cluster'`, those of all nodes, in one order.
+   *
+   * @default 'local'
+   */
+  readonly activity?: 'local' | 'cluster'
+  /**
+   * Who is told when a user was heard: `'local'`, the hooks of the node that heard it; or `'record'`, those and the nodes
+   * with `activity: 'cluster'`, at most once a second for a user.
+   *
+   * @default 'local'
+   */
+  readonly heard?: 'local' | 'record'
+  /**
    * The namespace. Comets on one broker reach each other when they have the same; 1 to 256 bytes.
    *
    * @default 'comet'
@@ -280,6 +294,8 @@ const NAMES = [
     'server',
     'keepHistory',
     'onExcess',
+    'activity',
+    'heard',
   ],
 ]
 
@@ -291,14 +307,21 @@ const NAMES = [
 export function resolveOptions(options: CometOptions = {}): ResolvedOptions {
   checkOptions('The options', options, NAMES)
   const { canEnter, onMessage, keepHistory, onExcess = 'evict-oldest', namespace = 'comet', server } = options
+  const { activity = 'local', heard = 'local' } = options
   if (onExcess !== 'evict-oldest' && onExcess !== 'reject') {
     throw invalid("Option onExcess must be 'evict-oldest' or 'reject'.")
   }
+  if (activity !== 'local' && activity !== 'cluster') {
+    throw invalid("Option activity must be 'local' or 'cluster'.")
+  }
+  if (heard !== 'local' && heard !== 'record') throw invalid("Option heard must be 'local' or 'record'.")
   return {
     canEnter: checkFunction('canEnter', canEnter),
     onMessage: checkFunction('onMessage', onMessage),
     keepHistory: checkFunction('keepHistory', keepHistory),
     onExcess,
+    activity,
+    heard,
     ...resolvePorts(options),
     namespace: checkText('namespace', namespace),
     server: server === undefined ? undefined : checkText('server', server),
@@ -409,7 +432,7 @@ function ownBroker(): Broker {
   if (cluster.isWorker || Number(process.env.NODE_APP_INSTANCE) > 0) {
     process.emitWarning(
       'This Comet keeps to its process, but runs in one of several workers, which will not hear each other. ' +
-        'Give it a broker that they share.',
+        'Give it a broker that they share: see comet-sse/redis.',
       { type: 'CometWarning', code: 'COMET_WORKERS' },
     )
   }

@@ -75,13 +75,14 @@ export class EventTable {
    * Stores an event. The caller adds the slot to the targets.
    *
    * @param histories its targets, which were added. The bytes of the event count for the first one
-   * @param frame the event's block, with the label of the first target, and its position as `id:`
+   * @param frame the event's block, or its text, with the label of the first target, and its position as `id:`
+   * @param details also the `length` of the block, in bytes
    * @returns its slot
    */
   add(
     histories: readonly TargetHistory[],
-    frame: Buffer,
-    { ordinal, time, exclusion }: EventDetails,
+    frame: Buffer | string,
+    { ordinal, time, exclusion, length }: EventDetails & { readonly length: number },
   ): number {
     const slot = this.#takeSlot()
     this.#ordinals.set(slot, ordinal)
@@ -94,7 +95,7 @@ export class EventTable {
     this.#newest = slot
     if (exclusion !== undefined) this.#exclusions.set(slot, exclusion)
     if (histories.length > 1) this.#shared.set(slot, new Set(histories))
-    this.#frames.put(slot, frame)
+    this.#frames.put(slot, frame, length)
     this.#count += 1
     return slot
   }

@@ -14,6 +14,11 @@ const LARGEST_COPY = 4_096
 /** The bytes before each frame in a slab: its slot and its length. */
 const HEADER_BYTES = 8
 
+/** The length of a frame that may not be encoded yet, in bytes. */
+export function lengthOf(frame: Buffer | string): number {
+  return typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length
+}
+
 /**
  * A Buffer with many frames, one behind the other. What is written stays as it is for good: a frame that was handed out
  * may still be on its way to a client when its event is evicted.
@@ -35,19 +40,20 @@ class Slab {
     return this.stored * 2 <= this.used
   }
 
-  hasRoomFor(frame: Buffer): boolean {
-    return this.used + HEADER_BYTES + frame.length <= this.buffer.length
+  hasRoomFor(length: number): boolean {
+    return this.used + HEADER_BYTES + length <= this.buffer.length
   }
 
   /** @returns where the frame starts */
-  append(slot: number, frame: Buffer): number {
+  append(slot: number, frame: Buffer | string, length: number): number {
     const { buffer, used } = this
     const start = used + HEADER_BYTES
     buffer.writeUInt32LE(slot, used)
-    buffer.writeUInt32LE(frame.length, used + 4)
-    frame.copy(buffer, start)
-    this.used = start + frame.length
-    this.stored += frame.length + HEADER_BYTES
+    buffer.writeUInt32LE(length, used + 4)
+    if (typeof frame === 'string') buffer.write(frame, start)
+    else frame.copy(buffer, start)
+    this.used = start + length
+    this.stored += length + HEADER_BYTES
     return start
   }
 
@@ -81,17 +87,22 @@ export class FrameStore {
   /** The number of the slab that is written, which is there even when it has no frame. */
   #current = this.#slabs.add(new Slab(Buffer.alloc(0)))
 
-  /** @param slot free, and below or next to the highest one that was used so far */
-  put(slot: number, frame: Buffer): void {
-    this.#lengths.set(slot, frame.length)
-    if (frame.length > LARGEST_COPY) {
-      this.#slabNumbers.set(slot, this.#slabs.add(new Slab(unpooled(frame))))
+  /**
+   * @param slot free, and below or next to the highest one that was used so far
+   * @param frame a text is written to where it stays, without a Buffer of its own
+   * @param length in bytes
+   */
+  put(slot: number, frame: Buffer | string, length = lengthOf(frame)): void {
+    this.#lengths.set(slot, length)
+    if (length > LARGEST_COPY) {
+      const own = typeof frame === 'string' ? Buffer.from(frame) : frame
+      this.#slabNumbers.set(slot, this.#slabs.add(new Slab(unpooled(own))))
       this.#starts.set(slot, 0)
       return
     }
-    if (!this.#slabs.get(this.#current).hasRoomFor(frame)) this.#beginSlab()
+    if (!this.#slabs.get(this.#current).hasRoomFor(length)) this.#beginSlab()
     this.#slabNumbers.set(slot, this.#current)
-    this.#starts.set(slot, this.#slabs.get(this.#current).append(slot, frame))
+    this.#starts.set(slot, this.#slabs.get(this.#current).append(slot, frame, length))
   }
 
   /** The frame of a slot that is in use. Large frames are the same Buffer each time. */

@@ -6,6 +6,7 @@ import { HistoryCursor } from './cursor.ts'
 import { costOfEvent, EventTable, REFERENCE_BYTES } from './event-table.ts'
 import { Eviction } from './eviction.ts'
 import type { Exclusion, Reader } from './exclusion.ts'
+import { lengthOf } from './frame-store.ts'
 import { HistoryEntry } from './history-entry.ts'
 import { LowWaterMark, type Place, TargetHistory, type TargetLimits } from './target-history.ts'
 
@@ -29,6 +30,8 @@ export interface Appended {
   readonly ordinal: number
   readonly position: string
   readonly exclusion?: Exclusion | undefined
+  /** How long ago it was published, in milliseconds. Default: it is published now. */
+  readonly age?: number
 }
 
 /** Compares two positions, as for sort; undefined when they are not of one order (the broker began a new one). */
@@ -66,12 +69,12 @@ export class History {
   /** Runs while something is stored, so that old events go even when nothing new comes. */
   #expiry: NodeJS.Timeout | undefined
 
-  /** @param start the position from which this node hears events */
-  constructor(bounds: HistoryBounds, compare: ComparePositions, start: string) {
+  /** @param start the position from which this node hears events. Undefined: {@link begin} will tell it */
+  constructor(bounds: HistoryBounds, compare: ComparePositions, start: string | undefined) {
     this.#bounds = bounds
     this.#compare = compare
     this.#eviction = new Eviction(bounds.bytes)
-    this.#lowWaterMark = new LowWaterMark({ position: start, ordinal: 0 })
+    this.#lowWaterMark = new LowWaterMark({ position: start ?? '', ordinal: 0 })
   }
 
   get size(): { readonly events: number; readonly targets: number; readonly bytes: number } {
@@ -84,12 +87,13 @@ export class History {
    * oldest events.
    *
    * @param windows at least one
-   * @param frame its block, with the label of the first target, and its position as `id:`
+   * @param frame its block, with the label of the first target, and its position as `id:`; or its text, where nobody
+   *   needs the block now
    * @returns its slot, for {@link entry}. Undefined when the bounds leave no room for it; its targets are incomplete from
    *   here on
    */
-  append(windows: readonly Window[], frame: Buffer, appended: Appended): number | undefined {
-    const { ordinal, position, exclusion } = appended
+  append(windows: readonly Window[], frame: Buffer | string, appended: Appended): number | undefined {
+    const { ordinal, position, exclusion, age = 0 } = appended
     const histories: TargetHistory[] = []
     for (const { target, limits } of windows) {
       if (limits.events < 1) this.#passOver(target, { position: flat(position), ordinal })
@@ -97,23 +101,24 @@ export class History {
     }
     const [first] = histories
     if (first === undefined) return undefined
-    const time = wholeTime()
-    const cost = costOfEvent(frame.length, exclusion)
+    const time = wholeTime() - Math.floor(age)
+    const length = lengthOf(frame)
+    const cost = costOfEvent(length, exclusion)
     let slot: number | undefined
     if (cost + costOfTarget(first.key) <= this.#bounds.bytes) {
-      slot = this.#events.add(histories, frame, { ordinal, time, exclusion })
+      slot = this.#events.add(histories, frame, { ordinal, time, exclusion, length })
       for (const history of histories) {
         history.add(slot)
         this.#eviction.resize(history, history.bytes + (history === first ? cost : REFERENCE_BYTES))
       }
       // Not before all of them have an event: one without may be dropped.
-      for (const history of histories) this.#limit(history, time)
+      for (const history of histories) this.#limit(history, wholeTime())
     } else {
       for (const history of histories) this.#lose(history, { position: flat(position), ordinal }, time)
       // Not before all of them are marked: one that is not may be dropped.
       this.#dropEmptied()
     }
-    this.#expireUpTo(time - this.#bounds.age)
+    this.#expireUpTo(wholeTime() - this.#bounds.age)
     for (let full = this.#eviction.victim(); full !== undefined; full = this.#eviction.victim()) {
       const shortUntil = this.#events.timeOf(full.oldest) + full.limits.age
       this.#evictOldest(full, { shortUntil })
@@ -135,6 +140,21 @@ export class History {
     if (history === undefined) return
     while (!history.isEmpty) this.#takeOldest(history)
     this.#delete(history)
+  }
+
+  /**
+   * Deletes all events, because what is stored is not complete any more.
+   *
+   * @param place from where on events are complete
+   * @param isLoss whether events were lost that a client may ask for
+   */
+  begin(place: Place, isLoss: boolean): void {
+    for (const history of Array.from(this.#targets.values())) {
+      while (!history.isEmpty) this.#takeOldest(history)
+      this.#delete(history)
+    }
+    this.#lowWaterMark.raise(place)
+    if (isLoss) this.#shortUntil = wholeTime() + this.#bounds.age
   }
 
   /** Evicts the events that are older than the bound, and forgets the targets that lost all of theirs by then. */

@@ -54,6 +54,16 @@ export interface SessionEnd {
   readonly duration: number
 }
 
+/** A port that went away, or that is back. */
+export interface StatusChange {
+  readonly port: 'broker' | 'presence' | 'controller'
+  readonly up: boolean
+  /** Why it cannot be reached: the error that `'error'` gets, too. */
+  readonly error?: Error
+  /** The calls that were rejected because it was away. Present when it is back. */
+  readonly rejected?: number
+}
+
 /** The names of the hooks, each with the value that its listeners get. */
 export interface HookMap<Info = unknown> {
   /** Every UserActivityEvent, in the order it happened. */
@@ -77,8 +87,10 @@ export interface HookMap<Info = unknown> {
   connect: SessionStart<Info>
   /** A stream of this node has ended, for which `'connect'` was called. */
   disconnect: SessionEnd
+  /** The broker, the presence or the controller cannot be reached, or can again: once each. Never in one process. */
+  status: StatusChange
   /**
-   * A listener threw, a callback of the options failed, or a port failed. Without a listener: a process warning. What
+   * A listener threw, a callback of the options failed, or a port failed: once when it goes away. Without a listener: a process warning. What
    * fails because of an `'error'` listener, at once or within a minute, becomes a process warning, too.
    */
   error: Error
@@ -89,7 +101,7 @@ export type HookListener<Name extends keyof HookMap, Info = unknown> = (value: H
 
 const NAMES: ReadonlySet<string> = new Set<keyof HookMap>([
   ...(['activity', 'online', 'offline', 'heard', 'enter', 'leave'] as const),
-  ...(['message', 'connect', 'disconnect', 'error'] as const),
+  ...(['message', 'connect', 'disconnect', 'status', 'error'] as const),
 ])
 
 type Guard = (name: keyof HookMap, value: unknown) => void
@@ -168,6 +180,11 @@ export class Hooks {
   readonly reportRejection = (thrown: unknown): void => {
     if (isObject(thrown)) this.#reported.add(thrown)
     this.report(thrown)
+  }
+
+  /** Lets a rejection be: the caller is told, and `'error'` has heard of its cause. */
+  readonly leaveToCaller = (thrown: unknown): void => {
+    if (isObject(thrown)) this.#reported.add(thrown)
   }
 
   /** Reports the rejection of a value that turns out to be a promise. See {@link report}. */

@@ -16,7 +16,7 @@ interface Subscriber {
 }
 
 /** What `publish` returns: a promise of its own for each event would be a burden to the garbage collector. */
-const TAKEN = Promise.resolve()
+const SETTLED = Promise.resolve()
 
 /**
  * A Broker within the process, which brings its own Presence and Controller. Several Comets that share it behave as the
@@ -24,23 +24,29 @@ const TAKEN = Promise.resolve()
  */
 export class MemoryBroker implements Broker {
   readonly presence: Presence = new MemoryPresence()
-  readonly controller: Controller = new MemoryController()
+  readonly controller: Controller = new MemoryController((step) => this.#run(step))
   /** The first part of every position. Positions of an earlier run of the process do not have it. */
   readonly #epoch = randomBytes(6).toString('base64url')
   readonly #nodes = new Namespaces<Subscriber>()
   #sequence = 0
-  #isDelivering = false
-  /** Events that are published during a delivery, such as by a hook: all nodes get them after it, in one order. */
-  readonly #queue = new Fifo<{ readonly namespace: string; readonly envelope: Envelope }>()
+  #isBusy = false
+  /**
+   * Events that are published, and commands that are sent, during a delivery or a command, such as by a hook: all nodes
+   * get them after it, in one order.
+   */
+  readonly #queue = new Fifo<() => void>()
 
   join(node: BrokerHandler): BrokerConnection {
     const subscriber = { id: node.id, namespace: node.namespace, node, position: this.#position() }
-    const leave = this.#nodes.join(subscriber)
+    const leave = node.receives ? this.#nodes.join(subscriber) : () => {}
     return {
       ready: Promise.resolve(),
-      position: () => subscriber.position,
+      position: () => (node.receives ? subscriber.position : undefined),
       compare: (a, b) => this.#compare(a, b),
+      // Every node of the process has been delivered all that exists.
+      reach: () => SETTLED,
       publish: (envelope) => this.#publish(node.namespace, envelope),
+      published: () => undefined,
       close: async () => leave(),
     }
   }
@@ -62,20 +68,34 @@ export class MemoryBroker implements Broker {
   }
 
   #publish(namespace: string, envelope: Envelope): Promise<void> {
-    if (this.#isDelivering) {
-      this.#queue.push({ namespace, envelope })
-      return TAKEN
-    }
-    this.#isDelivering = true
-    try {
-      this.#deliver(namespace, envelope)
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        this.#deliver(next.namespace, next.envelope)
+    if (this.#isBusy) this.#queue.push(() => this.#deliver(namespace, envelope))
+    else {
+      this.#isBusy = true
+      try {
+        // Not by #run, which takes a function: this is called for each event.
+        this.#deliver(namespace, envelope)
+        this.#runQueued()
+      } finally {
+        this.#isBusy = false
       }
-    } finally {
-      this.#isDelivering = false
     }
-    return TAKEN
+    return SETTLED
+  }
+
+  /** Runs a step, after those that are running. */
+  #run(step: () => void): void {
+    this.#queue.push(step)
+    if (this.#isBusy) return
+    this.#isBusy = true
+    try {
+      this.#runQueued()
+    } finally {
+      this.#isBusy = false
+    }
+  }
+
+  #runQueued(): void {
+    for (let step = this.#queue.shift(); step !== undefined; step = this.#queue.shift()) step()
   }
 
   #deliver(namespace: string, envelope: Envelope): void {

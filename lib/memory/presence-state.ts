@@ -1,80 +1,46 @@
+import { randomBytes } from 'node:crypto'
 import type {
   Admission,
   GraceTarget,
   GrantedBy,
   LocatedSession,
+  Member,
+  MembershipAnswer,
   MembershipOwner,
   PresenceSession,
-  PreviousConnection,
+  RoomChange,
   SessionConnection,
   SessionMembership,
 } from '../ports/presence.ts'
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
-import { now } from '../util/clock.ts'
 import { patientTimeout } from '../util/patient-timeout.ts'
-import { SmallSet } from '../util/small-set.ts'
+import { type Report, Step } from './presence-step.ts'
+import { connectionOf, memberOf, move, type PresentRoom, PresentSession, PresentUser } from './present.ts'
 
 const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
-/** A session that presence knows, connected or in grace. */
-class PresentSession {
-  readonly user: PresentUser
-  readonly sid: string
-  readonly clientId: string | undefined
-  /** The node and the connection that the session is on, and where that one started. A takeover changes them. */
-  node: string
-  connection: string
-  start: string | undefined
-  /** The session's memberships by room. Undefined until it enters its first room. */
-  rooms: Map<string, GrantedBy> | undefined
-  /** Set while the session is in grace; removes the session when it fires. */
-  timer: NodeJS.Timeout | undefined
-  /** Who hears the end of its grace. Undefined until its first grace. */
-  report: Report | undefined
-
-  constructor(user: PresentUser, { connection, clientId, start }: PresenceSession, node: string) {
-    this.user = user
-    this.sid = connection
-    this.clientId = clientId
-    this.node = node
-    this.connection = connection
-    this.start = start
-  }
-}
-
-/** A user's sessions. The other collections are allocated on first use: most users have one session and few rooms. */
-export class PresentUser extends SmallSet<PresentSession> {
-  readonly uid: string
-  info: unknown
-  /** The rooms that the user is a member of, apart from its sessions. */
-  memberships: Set<string> | undefined
-  /**
-   * The number of memberships by room, those of the sessions and the user's own. A room is in here exactly while the
-   * user is in it.
-   */
-  membershipCounts: Map<string, number> | undefined
-  /** The session of each `clientId`. */
-  clients: Map<string, PresentSession> | undefined
-
-  constructor(uid: string) {
-    super()
-    this.uid = uid
-  }
-}
-
-/** Receives the transitions of one step. */
-export type Report = (events: readonly UserActivityEvent[]) => void
+const NOT_DONE: MembershipAnswer = { done: false, nodes: [] }
 
 /**
  * The users, sessions and rooms of one namespace, and the transitions between them.
  *
- * Every method is synchronous, so each is one atomic step. Each calls `report` once, with all transitions of the
- * step, after its last change: a listener that calls back finds the step complete.
+ * Every method is synchronous, so each is one atomic step. Each calls `report` once, with all changes of the step, after
+ * its last change: a listener that calls back finds the step complete.
  */
 export class PresenceState {
   readonly users = new Map<string, PresentUser>()
-  readonly rooms = new Map<string, Set<PresentUser>>()
+  readonly rooms = new Map<string, PresentRoom>()
   readonly sessions = new Map<string, PresentSession>()
+  readonly #isWatched: (rid: string) => boolean
+  /** The first part of every revision. */
+  readonly #epoch = randomBytes(6).toString('base64url')
+  /** The number of the latest change of any room. */
+  #revs = 0
+
+  /** @param isWatched tells whether anybody wants to be told of the changes of a room */
+  constructor(isWatched: (rid: string) => boolean) {
+    this.#isWatched = isWatched
+  }
 
   /** Adds a session, or moves the one that has the same user and `clientId` to the new connection. */
   connect(
@@ -90,14 +56,14 @@ export class PresenceState {
       this.users.set(uid, user)
       step.add(ONLINE)
     }
-    user.info = info
+    if (!user.hasOwnInfo) this.#changeInfo(user, info, step)
     const known = arrival.clientId === undefined ? undefined : user.clients?.get(arrival.clientId)
     const previous = known && connectionOf(known)
     const session = known ?? this.#add(user, arrival, node)
     if (known !== undefined) move(known, arrival, node)
     for (const { rid, by } of rooms) this.#enter(session, rid, by, step)
     // First: a listener may call back and leave a room, which must not be in the answer then.
-    report(step.events)
+    report(step)
     return {
       sid: session.sid,
       rooms: session.rooms === undefined ? [] : Array.from(session.rooms, ([rid, by]) => ({ rid, by })),
@@ -121,7 +87,7 @@ export class PresenceState {
       this.users.delete(user.uid)
       step.add(OFFLINE)
     }
-    report(step.events)
+    report(step)
   }
 
   /** Puts a session in grace: removes it after `grace` milliseconds, unless a takeover comes first. */
@@ -134,28 +100,28 @@ export class PresenceState {
 
   readonly #onGraceOver = (session: PresentSession): void => this.remove(session, session.report as Report)
 
-  /** Adds a membership. @returns false when the owner is not there */
-  enter(owner: MembershipOwner, rid: string, by: GrantedBy, report: Report): boolean {
+  /** Adds a membership. @returns not done when the owner is not there */
+  enter(owner: MembershipOwner, rid: string, by: GrantedBy, report: Report): MembershipAnswer {
     const step = new Step(owner.uid)
     if (owner.sid === undefined) {
       const user = this.users.get(owner.uid)
-      if (user === undefined) return false
+      if (user === undefined) return NOT_DONE
       user.memberships ??= new Set()
       if (!user.memberships.has(rid)) this.#addMembership(user, rid, step)
       user.memberships.add(rid)
     } else {
       const session = this.sessionOf(owner)
-      if (session === undefined) return false
+      if (session === undefined) return NOT_DONE
       this.#enter(session, rid, by, step)
     }
-    report(step.events)
-    return true
+    report(step)
+    return { done: true, nodes: this.#nodesOfOwner(owner) }
   }
 
-  /** Removes a session's membership, or every membership of a user. @returns false when there was none */
-  leave(owner: MembershipOwner, rid: string, report: Report): boolean {
+  /** Removes a session's membership, or every membership of a user. @returns not done when there was none */
+  leave(owner: MembershipOwner, rid: string, report: Report): MembershipAnswer {
     const user = this.users.get(owner.uid)
-    if (user === undefined) return false
+    if (user === undefined) return NOT_DONE
     const step = new Step(owner.uid)
     let left = false
     const roomSets =
@@ -167,8 +133,19 @@ export class PresenceState {
       this.#removeMembership(user, rid, step)
       left = true
     }
-    report(step.events)
-    return left
+    report(step)
+    return { done: left, nodes: this.#nodesOfOwner(owner) }
+  }
+
+  /** Changes the `info` of a user. @returns false when it is not online */
+  setInfo(uid: string, info: unknown, report: Report): boolean {
+    const user = this.users.get(uid)
+    if (user === undefined) return false
+    const step = new Step(uid)
+    user.hasOwnInfo = true
+    this.#changeInfo(user, info, step)
+    report(step)
+    return true
   }
 
   /** Tells who let the owner into a room. @returns undefined when it is no member */
@@ -191,13 +168,34 @@ export class PresenceState {
     return { uid: user.uid, node, connection, connected: timer === undefined }
   }
 
+  /** Finds the nodes that have a live session of a user, or of a user in a room. */
+  nodesOf(target: { readonly uid: string } | { readonly rid: string }): string[] {
+    const nodes = new Set<string>()
+    const users = 'uid' in target ? [this.users.get(target.uid)] : (this.rooms.get(target.rid)?.users ?? [])
+    for (const user of users) {
+      for (const { node, timer } of user?.members ?? []) if (timer === undefined) nodes.add(node)
+    }
+    return Array.from(nodes)
+  }
+
+  /** Tells whether a user has a live session with a `clientId`. */
+  serves(uid: string, clientId: string): boolean {
+    const session = this.users.get(uid)?.clients?.get(clientId)
+    return session !== undefined && session.timer === undefined
+  }
+
+  /** The revision of a room's members. */
+  revOf(rid: string): string {
+    return this.#rev(this.rooms.get(rid)?.rev ?? this.#revs)
+  }
+
   /** Finds the sessions in grace that a target names. */
   inGrace(target: GraceTarget): PresentSession[] {
     if ('sid' in target) {
       const session = this.sessions.get(target.sid)
       return session?.timer === undefined ? [] : [session]
     }
-    const users = 'uid' in target ? [this.users.get(target.uid)] : (this.rooms.get(target.rid) ?? [])
+    const users = 'uid' in target ? [this.users.get(target.uid)] : (this.rooms.get(target.rid)?.users ?? [])
     const found: PresentSession[] = []
     for (const user of users) {
       for (const session of user?.members ?? []) {
@@ -234,9 +232,11 @@ export class PresenceState {
     const count = user.membershipCounts.get(rid) ?? 0
     user.membershipCounts.set(rid, count + 1)
     if (count > 0) return
-    const room = this.rooms.get(rid) ?? new Set()
-    this.rooms.set(rid, room.add(user))
+    const room = this.rooms.get(rid) ?? { users: new Set(), rev: this.#revs }
+    this.rooms.set(rid, room)
+    room.users.add(user)
     step.add(ENTER_ROOM, rid)
+    this.#change(room, rid, 'enter', memberOf(user), step)
   }
 
   #removeMembership(user: PresentUser, rid: string, step: Step): void {
@@ -246,38 +246,41 @@ export class PresenceState {
       return
     }
     user.membershipCounts?.delete(rid)
-    const room = this.rooms.get(rid)
-    room?.delete(user)
-    if (room?.size === 0) this.rooms.delete(rid)
     step.add(LEAVE_ROOM, rid)
+    const room = this.rooms.get(rid)
+    if (room === undefined) return
+    room.users.delete(user)
+    this.#change(room, rid, 'leave', { uid: user.uid }, step)
+    if (room.users.size === 0) this.rooms.delete(rid)
+  }
+
+  #changeInfo(user: PresentUser, info: unknown, step: Step): void {
+    const isChanged = user.membershipCounts !== undefined && !isSameJson(user.info, info)
+    user.info = info
+    if (!isChanged) return
+    for (const rid of user.membershipCounts?.keys() ?? []) {
+      const room = this.rooms.get(rid)
+      if (room !== undefined) this.#change(room, rid, 'info', memberOf(user), step)
+    }
+  }
+
+  #change(room: PresentRoom, rid: string, type: RoomChange['type'], member: Member, step: Step): void {
+    const from = room.rev
+    this.#revs += 1
+    room.rev = this.#revs
+    if (!this.#isWatched(rid)) return
+    step.rooms.push({ rid, rev: this.#rev(room.rev), from: this.#rev(from), type, member })
+  }
+
+  #rev(number: number): string {
+    return `${this.#epoch}.${number}`
+  }
+
+  #nodesOfOwner({ uid, sid }: MembershipOwner): readonly string[] {
+    return sid === undefined ? this.nodesOf({ uid }) : []
   }
 }
 
-function connectionOf({ node, connection, start, rooms, timer }: PresentSession): PreviousConnection {
-  const rids = rooms === undefined ? [] : Array.from(rooms.keys())
-  return { node, connection, start, rooms: rids, connected: timer === undefined }
-}
-
-/** Moves a session to a new connection, and ends its grace. */
-function move(session: PresentSession, { connection, start }: PresenceSession, node: string): void {
-  clearTimeout(session.timer)
-  session.timer = undefined
-  session.node = node
-  session.connection = connection
-  session.start = start
-}
-
-/** Collects the transitions of one step. They share one time stamp. */
-class Step {
-  readonly events: UserActivityEvent[] = []
-  readonly #uid: string
-  readonly #time = now()
-
-  constructor(uid: string) {
-    this.#uid = uid
-  }
-
-  add(type: UserActivityEvent.Type, rid?: string): void {
-    this.events.push(new UserActivityEvent({ type, uid: this.#uid, rid, time: this.#time }))
-  }
+function isSameJson(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }

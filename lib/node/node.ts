@@ -6,8 +6,9 @@ import { newNodeId } from '../ids.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { BrokerConnection } from '../ports/broker.ts'
 import type { Command, ControllerConnection } from '../ports/controller.ts'
-import type { PresenceConnection } from '../ports/presence.ts'
+import type { PresenceConnection, PresenceHandler, SessionConnection } from '../ports/presence.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
+import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { DisconnectLog } from '../session/disconnect-log.ts'
 import { Liveness } from '../session/liveness.ts'
 import { MembershipChanges } from '../session/membership-changes.ts'
@@ -17,8 +18,13 @@ import type { Session, SessionContext } from '../session/session.ts'
 import { StayAwayTokens } from '../session/stay-away-token.ts'
 import { UplinkStates } from '../session/uplink-states.ts'
 import { Flusher } from '../stream/flusher.ts'
+import { clock } from '../util/clock.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
 import { TokenBuckets } from '../util/token-buckets.ts'
+import { Disconnections } from './disconnections.ts'
+import { PortStates } from './port-states.ts'
+import { Postponed } from './postponed.ts'
+import { restorableSessions } from './restorable-sessions.ts'
 import { Router } from './router.ts'
 
 /** The seconds whose bytes of past events a user may ask for at once: option `historyRate`. */
@@ -33,6 +39,10 @@ export interface NodeCallbacks {
   onCommand(node: Node, command: Command): Promise<unknown>
   /** Ends a session by the one close path. Called by streams and timers. Never throws. */
   onSessionEnd(node: Node, session: Session, code: CometCloseCode): void
+  /** Ends a connection whose session is on another one. Never throws. */
+  onSuperseded(node: Node, session: SessionConnection): void
+  /** Tells all nodes of a membership that presence has got back. Never throws. */
+  onMembershipRestored(node: Node, uid: string, rid: string): void
 }
 
 /** A call of `publishAll`. */
@@ -48,6 +58,7 @@ export class Node implements SessionContext {
   readonly id = newNodeId()
   readonly options: ResolvedOptions
   readonly hooks = new Hooks()
+  readonly ports = new PortStates(this.hooks)
   readonly activity = new ActivityFeed(this.hooks)
   readonly sessionFeed = new SessionFeed(this.hooks)
   readonly registry = new Registry()
@@ -57,16 +68,22 @@ export class Node implements SessionContext {
   readonly connectBatcher = new ConnectBatcher()
   readonly flusher = new Flusher()
   readonly stayAwayTokens = new StayAwayTokens()
+  /** Settles when the broker and presence were reached. */
+  readonly ready: Promise<void>
   readonly broker: BrokerConnection
   readonly presence: PresenceConnection
   readonly controller: ControllerConnection
   readonly history: History
   readonly historyTokens: TokenBuckets
   readonly router: Router
+  /** With option `heard: 'record'`: the HEARD that presence may be told of now, by uid. */
+  readonly heardTokens = new TokenBuckets(1, 1)
   /** The streams that users may open now, by uid: option `connectRate`. */
   readonly connectTokens: TokenBuckets
   readonly liveness: Liveness
   readonly uplinkStates: UplinkStates
+  readonly disconnections = new Disconnections()
+  readonly postponed = new Postponed()
   /** The calls of `publishAll` that have not ended. */
   readonly runs = new Set<EventRun>()
   /** See {@link CometStats}. */
@@ -87,17 +104,35 @@ export class Node implements SessionContext {
     this.broker = options.broker.join({
       id,
       namespace,
+      receives: true,
+      history: { bytes, age },
+      begin: (position) => this.router.begin(position),
+      restore: (delivery, ago) => this.router.restore(delivery, ago),
       deliver: (delivery) => this.router.deliver(delivery),
+      onStatus: (status) => this.ports.set('broker', status),
     })
     this.presence = options.presence.join({
       id,
       namespace,
-      onActivity: (events) => this.activity.push(events),
+      activity: options.activity,
+      grace: options.offlineGrace,
+      onActivity: (events) => this.#onActivity(events),
+      onRecord: this.#recordTaker(),
+      onRoomChange: () => {},
+      sessions: () => restorableSessions(this.registry),
+      onSuperseded: (session) => callbacks.onSuperseded(this, session),
+      onMembershipRestored: (uid, rid) => callbacks.onMembershipRestored(this, uid, rid),
+      onStatus: (status) => {
+        this.ports.set('presence', status)
+        if (status.up) this.postponed.run()
+      },
     })
     this.controller = options.controller.join({
       id,
       namespace,
+      receives: true,
       handle: (command) => this.handleCommand(command),
+      onStatus: (status) => this.ports.set('controller', status),
     })
     const compare = (a: string, b: string) => this.broker.compare(a, b)
     this.history = new History({ bytes, age }, compare, this.broker.position())
@@ -106,6 +141,42 @@ export class Node implements SessionContext {
     this.connectTokens = new TokenBuckets(options.connectRate / 60, 2 * options.maxSessionsPerUser)
     this.liveness = new Liveness(this)
     this.uplinkStates = new UplinkStates(options.packetRate)
+    this.ready = this.#start()
+  }
+
+  /** Whether the broker was reached: until then newcomers get the temporary answer. */
+  get isReady(): boolean {
+    return this.broker.position() !== undefined
+  }
+
+  /** The position of the last event that was delivered to this node. Empty until {@link isReady}. */
+  get position(): string {
+    return this.broker.position() ?? ''
+  }
+
+  async #start(): Promise<void> {
+    const secret = this.presence.secret().then((text) => this.stayAwayTokens.use(text))
+    await Promise.all([this.broker.ready, secret])
+  }
+
+  #onActivity(events: readonly UserActivityEvent[]): void {
+    // Presence has a clock of its own. What this node says next must not have an earlier time.
+    for (const { time } of events) clock.observe(time)
+    this.activity.push(events)
+  }
+
+  /** What gives the record to a broker that tells others of it. */
+  #recordTaker(): PresenceHandler['onRecord'] {
+    const { broker, ports } = this
+    if (broker.activity === undefined) return undefined
+    return async (events) => {
+      try {
+        await broker.activity?.(events)
+      } catch (error) {
+        ports.reportFailure('broker', error)
+        throw error
+      }
+    }
   }
 
   /** Carries out a command on this node. See {@link NodeCallbacks.onCommand}. */

@@ -5,7 +5,7 @@ import type { Target } from '../protocol/target.ts'
 import type { Registry } from '../session/registry.ts'
 import type { Session } from '../session/session.ts'
 import type { ReplayItem } from '../stream/replay.ts'
-import { encodeBlock, labelOf } from '../stream/sse.ts'
+import { encodeGap, labelOf, textOf } from '../stream/sse.ts'
 import { unpooled } from '../util/pooled.ts'
 import { HistoryPolicy, type PolicyContext } from './history-policy.ts'
 
@@ -46,7 +46,36 @@ export class Router {
     for (const target of targets) this.#deliverBy(target, event)
   }
 
-  #store(event: RoutedEvent, targets: readonly Target[]): number | undefined {
+  /** Stores an event that was published before this node was there. For the broker only, as {@link deliver}. */
+  restore(delivery: Delivery, age: number): void {
+    this.#ordinal += 1
+    if (delivery.transient) return
+    const targets = targetsIn(delivery.to)
+    this.#store(new RoutedEvent(delivery, targets.length > 1), targets, age)
+  }
+
+  /**
+   * Begins at a position, from which on events are complete. What was delivered before is not complete any more: every
+   * session gets a gap for all of its targets. Never throws.
+   */
+  begin(position: string): void {
+    const isLoss = this.#ordinal > 0
+    this.#ordinal += 1
+    this.#context.history.begin({ position, ordinal: this.#ordinal }, isLoss)
+    for (const session of this.#context.registry.all()) {
+      const frame = encodeGap(Array.from(this.#targetsOf(session, true)), { id: position })
+      if (session.live) session.push(frame)
+      else
+        session.addToReplay({
+          ordinal: this.#ordinal,
+          target: {},
+          frame,
+          ownBytes: frame.length + ITEM_BYTES,
+        })
+    }
+  }
+
+  #store(event: RoutedEvent, targets: readonly Target[], age = 0): number | undefined {
     const windows: Window[] = []
     for (const target of targets) {
       const limits = this.#policy.limitsOf(target)
@@ -56,8 +85,11 @@ export class Router {
     const [first] = windows
     if (first === undefined) return undefined
     const { position, exclusion } = event
-    const appended = { ordinal: this.#ordinal, position, exclusion }
-    return this.#context.history.append(windows, event.frameFor(first.target), appended)
+    const appended = { ordinal: this.#ordinal, position, exclusion, age }
+    // Most events that a node of many gets are for users of others.
+    const isWanted = targets.some((target) => this.#hasReceiver(target))
+    const frame = isWanted ? event.frameFor(first.target) : event.textFor(first.target)
+    return this.#context.history.append(windows, frame, appended)
   }
 
   #deliverBy(target: Target, event: RoutedEvent): void {
@@ -101,6 +133,11 @@ export class Router {
   #passingItem(target: Target, frame: Buffer): ReplayItem {
     const own = unpooled(frame)
     return { ordinal: this.#ordinal, target, frame: own, ownBytes: own.length + ITEM_BYTES }
+  }
+
+  #hasReceiver(target: Target): boolean {
+    for (const _ of this.#receivers(target)) return true
+    return false
   }
 
   #receivers({ uid, rid, sid }: Target): Iterable<Session> {
@@ -166,11 +203,15 @@ class RoutedEvent {
   frameFor(target: Target): Buffer {
     const label = labelOf(target)
     if (this.#frame === undefined || label !== this.#label) {
-      const block = { comment: label, event: this.#event, id: this.position, data: this.#data }
-      this.#frame = encodeBlock(block)
+      this.#frame = Buffer.from(this.textFor(target))
       this.#label = label
     }
     return this.#frame
+  }
+
+  /** The text of its block for a target. */
+  textFor(target: Target): string {
+    return textOf({ comment: labelOf(target), event: this.#event, id: this.position, data: this.#data })
   }
 }
 

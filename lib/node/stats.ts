@@ -1,9 +1,12 @@
 import type { SessionInfo } from '../hooks/session-info.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
 import type { Node } from './node.ts'
+import type { PortsInfo } from './port-states.ts'
 
 /** Everything on this node, as `comet.dump()` answers it. */
 export interface CometDump {
+  /** The node's random id. */
+  readonly node: string
   /** Every connected session. Those in grace are not among them. */
   readonly sessions: SessionInfo[]
   /** The rooms, each with the sessions that get what is published to it. */
@@ -32,11 +35,14 @@ export interface CometStats {
   readonly closes: Partial<Record<CometCloseCode, number>>
   /** What the history stores now, in events, targets and bytes. */
   readonly history: { readonly events: number; readonly targets: number; readonly bytes: number }
+  /** Whether the broker, the presence and the controller can be reached, and since when all are as they are. */
+  readonly ports: PortsInfo
 }
 
 /** Lists the sessions and rooms of a node. */
-export function dump({ registry }: Node): CometDump {
+export function dump({ id, registry }: Node): CometDump {
   return {
+    node: id,
     sessions: Array.from(registry.all(), (session) => registry.infoOf(session)),
     rooms: Array.from(registry.rooms(), ([rid, sessions]) => ({
       rid,
@@ -46,7 +52,7 @@ export function dump({ registry }: Node): CometDump {
 }
 
 /** Counts what is on a node, and what happened since its start. */
-export function stats({ id, registry, counters, closes, history }: Node): CometStats {
+export function stats({ id, registry, counters, closes, history, ports }: Node): CometStats {
   const { sessionCount, userCount, roomCount } = registry
   return {
     node: id,
@@ -56,5 +62,6 @@ export function stats({ id, registry, counters, closes, history }: Node): CometS
     ...counters,
     closes: { ...closes },
     history: history.size,
+    ports: ports.info,
   }
 }

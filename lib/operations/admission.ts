@@ -1,31 +1,29 @@
-import { CometError, isCometError } from '../errors.ts'
+import { CometError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
 import type { Newcomer } from '../session/newcomers.ts'
 import type { Session } from '../session/session.ts'
 import type { StayAwayClient, StayAwayToken } from '../session/stay-away-token.ts'
 import { closeSession } from './close.ts'
-import { requestAll, requestIssuer } from './cluster-calls.ts'
+import { reach } from './cluster-calls.ts'
 
 /**
- * Tells whether a client that brings a stay-away token must stay away. The node that issued the token verifies it.
+ * Tells whether a client that brings a stay-away token must stay away.
  *
  * After a takeover it must stay away only while the connection that took over is there: that may have been a request of
  * the client's own, given up long before it arrived.
  */
 export async function mustStayAway(
   node: Node,
-  { text, kind, connection }: StayAwayToken,
+  { text, kind }: StayAwayToken,
   { uid, anonymous, clientId }: StayAwayClient,
 ): Promise<boolean> {
-  try {
-    const client = { uid, anonymous, clientId }
-    if (!(await requestIssuer(node, connection, 'verify', { token: text, client }))) return false
-    return kind === 'away' || (await requestAll(node, 'serves', { client })).includes(true)
-  } catch (error) {
-    // The issuing node is gone. Nobody can verify the token, so the client is a newcomer.
-    if (isCometError(error)) return false
-    throw error
-  }
+  if (!node.stayAwayTokens.verify(text, { uid, anonymous, clientId })) return false
+  if (kind === 'away') return true
+  if (anonymous || clientId === undefined) return false
+  const here = Array.from(node.registry.ofUser(uid)).filter((session) => session.clientId === clientId)
+  // What this node has itself, it knows better: presence may not have heard yet that the client has gone.
+  if (here.length > 0) return here.some(({ clientGone }) => !clientGone)
+  return await reach(() => node.presence.serves(uid, clientId))
 }
 
 /**

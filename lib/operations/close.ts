@@ -2,9 +2,12 @@ import { debug } from '../diagnostics.ts'
 import { CometError } from '../errors.ts'
 import type { SessionInfo } from '../hooks/session-info.ts'
 import type { Node } from '../node/node.ts'
+import { restorableSession } from '../node/restorable-sessions.ts'
+import type { RestorableSession } from '../ports/presence.ts'
 import { CLOSE_CODES, type CometCloseCode } from '../protocol/close-codes.ts'
 import type { Session } from '../session/session.ts'
 import { encodeControl } from '../stream/sse.ts'
+import { atMost } from '../util/at-most.ts'
 import { wholeTime } from '../util/clock.ts'
 import type { TakenOver } from './cluster-commands.ts'
 
@@ -27,21 +30,28 @@ export interface CloseCause {
  * @returns settles when presence knows; false when the session had ended before
  */
 export async function closeSession(node: Node, session: Session, cause: CloseCause): Promise<boolean> {
-  const { code } = cause
-  if (!session.close(code === 'GONE' ? undefined : encodeFarewell(node, session, cause))) return false
+  const { code, reconnect = CLOSE_CODES[code].reconnect } = cause
+  const farewell = code === 'GONE' ? undefined : encodeFarewell(node, session, cause)
+  if (!session.close(farewell, reconnect)) return false
   session.ended = code
   const info = node.hooks.has('disconnect') ? node.registry.infoOf(session) : undefined
+  const memberships = node.registry.membershipsOf(session.uid)
   debug('session %s of %j closed: %s', session.sid, session.uid, code)
   if (node.registry.remove(session)) node.closes[code] = (node.closes[code] ?? 0) + 1
   node.newcomers.release(session)
   node.liveness.remove(session)
   const mayComeBack = session.clientId !== undefined && (code === 'TAKEN_OVER' || CLOSE_CODES[code].grace)
-  node.uplinkStates.release(session.sid, mayComeBack ? node.options.offlineGrace : 0)
+  node.uplinkStates.release(session.sid, mayComeBack ? uplinkGrace(node, code) : 0)
   if (info !== undefined) sayDisconnected(node, session, info)
-  await leavePresence(node, session)
+  await leavePresence(node, session, () => restorableSession(session, memberships))
   // What was published to the session itself. On another connection it may still ask for it.
   if (!mayComeBack && !session.moved) node.history.forget({ sid: session.sid })
   return true
+}
+
+/** How long the answers to a session's SENDs are kept. The node that takes it over asks for them, also without a grace. */
+function uplinkGrace({ options: { offlineGrace, commandTimeout } }: Node, code: CometCloseCode): number {
+  return code === 'TAKEN_OVER' ? Math.max(offlineGrace, commandTimeout) : offlineGrace
 }
 
 function sayDisconnected({ sessionFeed }: Node, { connectedAt, ended }: Session, session: SessionInfo): void {
@@ -49,16 +59,24 @@ function sayDisconnected({ sessionFeed }: Node, { connectedAt, ended }: Session,
   sessionFeed.push([{ session, code: ended, duration: wholeTime() - connectedAt }])
 }
 
-/** Tells presence that a session has ended. Does nothing for one that presence does not know. Idempotent. */
-export async function leavePresence(node: Node, session: Session): Promise<void> {
+/**
+ * Tells presence that a session has ended. Does nothing for one that presence does not know. Idempotent.
+ *
+ * @param describe tells what it was when it ended
+ */
+export async function leavePresence(
+  node: Node,
+  session: Session,
+  describe: () => RestorableSession,
+): Promise<void> {
   const { present, ended } = session
   if (!present || ended === undefined) return
   session.present = false
   try {
     const grace = CLOSE_CODES[ended].grace ? node.options.offlineGrace : 0
-    session.moved = !(await node.presence.disconnect(session, grace))
+    session.moved = !(await node.presence.disconnect(session, grace, describe))
   } catch (error) {
-    node.hooks.report(error)
+    node.ports.reportFailure('presence', error)
   }
 }
 
@@ -73,7 +91,6 @@ function encodeFarewell(node: Node, session: Session, cause: CloseCause): Buffer
     'close',
     { code, reason, reconnect },
     {
-      // For the connection and not the sid: it names this node, which can verify the token.
       id:
         reconnect || cause.keepsAway === false
           ? undefined
@@ -84,14 +101,12 @@ function encodeFarewell(node: Node, session: Session, cause: CloseCause): Buffer
   )
 }
 
-/** Closes a connection that was taken over. Presence follows the new connection already, so it is not told. */
+/** Closes a connection that was taken over. Presence, which follows the new connection, is told as of any end. */
 export function closeTakenOver(node: Node, { sid, connection }: TakenOver): void {
   // Until it has taken over a session itself, a connection is registered by its own id.
   for (const id of [connection, sid]) {
     const session = node.registry.get(id)
-    if (session?.connection !== connection) continue
-    session.present = false
-    closeSession(node, session, { code: 'TAKEN_OVER' })
+    if (session?.connection === connection) closeSession(node, session, { code: 'TAKEN_OVER' })
   }
 }
 
@@ -133,14 +148,4 @@ async function endRuns({ runs }: Node): Promise<void> {
 
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
-}
-
-/** Settles with the promise, or when the time is over. */
-async function atMost(milliseconds: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds)
-  })
-  await Promise.race([promise, over])
-  clearTimeout(timer)
 }

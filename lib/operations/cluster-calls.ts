@@ -26,22 +26,6 @@ export async function requestNode<T extends CommandType>(
   }
 }
 
-/**
- * Has the node that issued a sid carry out a command.
- *
- * @throws CometError NO_SUCH_SESSION, OWNER_UNREACHABLE, or what the node threw
- */
-export async function requestIssuer<T extends CommandType>(
-  node: Node,
-  sid: string,
-  type: T,
-  request: RequestOf<T>,
-): Promise<AnswerOf<T>> {
-  const issuer = issuerOf(sid)
-  if (issuer === undefined) throw new CometError('NO_SUCH_SESSION')
-  return await requestNode(node, issuer, type, request)
-}
-
 /** The number of nodes that are asked for a session, one after the other, while it moves from node to node. */
 const MOST_OWNERS = 3
 
@@ -77,41 +61,39 @@ export async function requestOwner<T extends CommandType>(
 }
 
 /**
- * Has every node carry out a command, this one first.
- *
- * @returns see {@link requestOthers}
- * @throws what this node threw
- */
-export async function requestAll<T extends CommandType>(
-  node: Node,
-  type: T,
-  request: RequestOf<T>,
-): Promise<AnswerOf<T>[]> {
-  const own = requestNode(node, node.id, type, request)
-  const others = requestOthers(node, type, request)
-  return [await own, ...(await others)]
-}
-
-/**
- * Has every other node carry out a command.
+ * Has several nodes carry out a command, all at the same time.
  *
  * @returns the answers. A node that failed, or did not answer in time, is left out; so is a malformed answer, which is
  *   reported
  */
-export async function requestOthers<T extends CommandType>(
+export async function requestNodes<T extends CommandType>(
   node: Node,
+  nodeIds: Iterable<string>,
   type: T,
   request: RequestOf<T>,
 ): Promise<AnswerOf<T>[]> {
+  const asked = Array.from(nodeIds, (nodeId) => requestNode(node, nodeId, type, request))
   const answers: AnswerOf<T>[] = []
-  for (const answer of await node.controller.broadcast({ type, request }, node.options.commandTimeout)) {
-    try {
-      answers.push(readAnswer(type, answer))
-    } catch (error) {
-      node.hooks.report(error)
-    }
+  for (const result of await Promise.allSettled(asked)) {
+    if (result.status === 'fulfilled') answers.push(result.value)
+    else if (isCometError(result.reason) && result.reason.code === 'INTERNAL')
+      node.hooks.report(result.reason)
   }
   return answers
+}
+
+/**
+ * Tells every node a command, this one included. None answers.
+ *
+ * @returns settles when all nodes will carry it out
+ * @throws CometError UNAVAILABLE
+ */
+export async function tellAll<T extends CommandType>(
+  node: Node,
+  type: T,
+  request: RequestOf<T>,
+): Promise<void> {
+  await node.controller.tell({ type, request })
 }
 
 /** Gives an answer in place of the error that a session is gone: for the app that is no failure. */

@@ -1,11 +1,11 @@
 import type { Packet } from '../protocol/packet.ts'
-import type { StayAwayClient } from '../session/stay-away-token.ts'
 import {
   count,
   type Decoder,
   either,
   flag,
   json,
+  list,
   nothing,
   object,
   optional,
@@ -47,6 +47,14 @@ export interface TakenOver {
   readonly connection: string
 }
 
+/** What the previous node of a session knows of its SENDs, by their ids. */
+export interface HandedOver {
+  /** Oldest first. A SEND without an answer has none here. */
+  readonly answers: readonly { readonly id: string; readonly answer?: string | undefined }[]
+  /** Those that still run, and the node of each: it may have been taken over from another one. */
+  readonly running: readonly { readonly id: string; readonly node: string }[]
+}
+
 type SessionRoom = { readonly sid: string; readonly rid: string }
 type UserRoom = { readonly uid: string; readonly rid: string }
 
@@ -58,24 +66,36 @@ export interface ClusterCommands {
   readonly enter: { readonly request: SessionRoom; readonly answer: boolean }
   /** Takes a session out of a room. Answers false when it was not in the room by itself. */
   readonly leave: { readonly request: SessionRoom; readonly answer: boolean }
-  /** Tells that a user has become a member of a room. Presence knows already. */
+  /** Tells that a user has become a member of a room. Presence knows already. Told to all, too. */
   readonly enterUser: { readonly request: UserRoom; readonly answer: undefined }
   /** Tells that a user and all its sessions were taken out of a room. Presence knows already. */
   readonly leaveUser: { readonly request: UserRoom; readonly answer: undefined }
-  /** Closes a connection that was taken over. */
-  readonly closeTakenOver: { readonly request: TakenOver; readonly answer: undefined }
-  /** Tells whether the node issued a stay-away token to a client. */
-  readonly verify: {
-    readonly request: { readonly token: string; readonly client: StayAwayClient }
-    readonly answer: boolean
+  /**
+   * Told to all: the user was taken out of a room. For its clients that wait to be let in, which presence does not know,
+   * and for nodes that cannot be asked now.
+   */
+  readonly voidGrants: { readonly request: UserRoom; readonly answer: undefined }
+  /** Closes a connection that was taken over, and asks for the answers to its latest SENDs, and for those that still run. */
+  readonly handOver: { readonly request: TakenOver & { readonly uid: string }; readonly answer: HandedOver }
+  /** Asks for the answer to a SEND that ran when its session was taken over. */
+  readonly answerOf: {
+    readonly request: { readonly sid: string; readonly id: string }
+    readonly answer: { readonly isDone: boolean; readonly answer?: string | undefined }
   }
-  /** Tells whether a client with this `clientId` is connected to the node. */
-  readonly serves: { readonly request: { readonly client: StayAwayClient }; readonly answer: boolean }
-  /** Disconnects the sessions of a target on the node. Answers how many streams were ended. */
+  /**
+   * Disconnects the sessions of a target that are on the node. Answers how many streams were ended. Told to all, with a
+   * `call` by which {@link ClusterCommands.disconnected} asks for this number; a Publisher, which does not ask, has none.
+   */
   readonly disconnect: {
-    readonly request: { readonly target: SessionTarget; readonly options: DisconnectOptions }
+    readonly request: {
+      readonly target: SessionTarget
+      readonly options: DisconnectOptions
+      readonly call?: string | undefined
+    }
     readonly answer: number
   }
+  /** Asks how many streams a node ended for a `disconnect` that all nodes were told. */
+  readonly disconnected: { readonly request: { readonly call: string }; readonly answer: number }
 }
 
 /** The name of a command. */
@@ -87,7 +107,6 @@ export type AnswerOf<T extends CommandType> = ClusterCommands[T]['answer']
 
 const sessionRoom = object({ sid: text, rid: text })
 const userRoom = object({ uid: text, rid: text })
-const client = object({ uid: text, anonymous: flag, clientId: optional(text) })
 const packet = tagged({
   HB: {},
   JOIN: { rid: text, since: text, recent: count },
@@ -111,14 +130,25 @@ export const COMMANDS: {
   leave: { request: sessionRoom, answer: flag },
   enterUser: { request: userRoom, answer: nothing },
   leaveUser: { request: userRoom, answer: nothing },
-  closeTakenOver: { request: object({ sid: text, connection: text }), answer: nothing },
-  verify: { request: object({ token: text, client }), answer: flag },
-  serves: { request: object({ client }), answer: flag },
+  voidGrants: { request: userRoom, answer: nothing },
+  handOver: {
+    request: object({ sid: text, connection: text, uid: text }),
+    answer: object({
+      answers: list(object({ id: text, answer: optional(text) })),
+      running: list(object({ id: text, node: text })),
+    }),
+  },
+  answerOf: {
+    request: object({ sid: text, id: text }),
+    answer: object({ isDone: flag, answer: optional(text) }),
+  },
   disconnect: {
     request: object({
       target: either<SessionTarget>(object({ sid: text }), object({ uid: text }), object({ rid: text })),
       options: object({ reason: optional(text), reconnect: optional(flag) }),
+      call: optional(text),
     }),
     answer: count,
   },
+  disconnected: { request: object({ call: text }), answer: count },
 }

@@ -2,12 +2,17 @@ import { CometError } from '../errors.ts'
 import type { Node } from '../node/node.ts'
 import type { Command } from '../ports/controller.ts'
 import type { Session } from '../session/session.ts'
-import type { StayAwayClient } from '../session/stay-away-token.ts'
-import { closeTakenOver } from './close.ts'
 import { isGone, reach } from './cluster-calls.ts'
-import { type AnswerOf, COMMANDS, type CommandType, type RequestOf } from './cluster-commands.ts'
+import {
+  type AnswerOf,
+  COMMANDS,
+  type CommandType,
+  type RequestOf,
+  type SessionTarget,
+} from './cluster-commands.ts'
 import { disconnectHere } from './disconnect.ts'
-import { enterRoom, followExpulsion, followUser, leaveRoom } from './rooms.ts'
+import { answerOfSend, handOver } from './hand-over.ts'
+import { enterRoom, followExpulsion, followLeave, followUser, leaveRoom } from './rooms.ts'
 import { receive } from './uplink.ts'
 
 /** What this node does for each command. */
@@ -22,19 +27,25 @@ const HANDLERS: {
     }),
   leave: (node, { sid, rid }) => onSession(node, sid, (session) => leaveRoom(node, session, rid)),
   enterUser: async (node, { uid, rid }) => {
-    await followUser(node, uid, rid)
+    await orPostpone(node, `enter\0${uid}\0${rid}`, () => followUser(node, uid, rid))
     return undefined
   },
   leaveUser: async (node, { uid, rid }) => {
     await followExpulsion(node, uid, rid)
     return undefined
   },
-  closeTakenOver: (node, takenOver) => {
-    closeTakenOver(node, takenOver)
+  handOver,
+  answerOf: answerOfSend,
+  voidGrants: async (node, { uid, rid }) => {
+    await orPostpone(node, `leave\0${uid}\0${rid}`, () => followLeave(node, uid, rid))
+    return undefined
   },
-  verify: ({ stayAwayTokens }, { token, client }) => stayAwayTokens.verify(token, client),
-  serves: (node, { client }) => serves(node, client),
-  disconnect: disconnectHere,
+  disconnect: (node, request) => {
+    // A Publisher has no presence that it could ask.
+    if (request.call === undefined) endGrace(node, request.target)
+    return disconnectHere(node, request)
+  },
+  disconnected: ({ disconnections }, { call }) => disconnections.take(call),
 }
 
 /**
@@ -88,9 +99,20 @@ function run<T extends CommandType>(
   return HANDLERS[type](node, COMMANDS[type].request(request, `command ${type}`))
 }
 
-function serves({ registry }: Node, { uid, clientId }: StayAwayClient): boolean {
-  for (const session of registry.ofUser(uid)) {
-    if (session.clientId === clientId && !session.clientGone) return true
+/** Does something, or where presence cannot be reached does it again when it can. @throws what failed */
+async function orPostpone(node: Node, key: string, follow: () => Promise<void>): Promise<void> {
+  try {
+    await follow()
+  } catch (error) {
+    if (!node.closed) node.postponed.add(key, () => orPostpone(node, key, follow))
+    throw error
   }
-  return false
+}
+
+async function endGrace(node: Node, target: SessionTarget): Promise<void> {
+  try {
+    await node.presence.endGrace(target)
+  } catch (error) {
+    node.ports.reportFailure('presence', error)
+  }
 }

@@ -1,7 +1,13 @@
 import { CometError } from '../errors.ts'
 import { newSid } from '../ids.ts'
 import type { Node } from '../node/node.ts'
-import type { Admission, PreviousConnection, SessionMembership } from '../ports/presence.ts'
+import { restorableSession } from '../node/restorable-sessions.ts'
+import type {
+  Admission,
+  PreviousConnection,
+  RestorableSession,
+  SessionMembership,
+} from '../ports/presence.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { DisconnectWatch } from '../session/disconnect-log.ts'
 import { firstBlockFor } from '../session/first-block.ts'
@@ -23,6 +29,7 @@ import {
 } from './admission.ts'
 import { authorize, grant, toAsk } from './authorize.ts'
 import { closeSession, leavePresence } from './close.ts'
+import { reachPosition } from './past.ts'
 import { startStream } from './start-stream.ts'
 import { type Arrival, applyAdmission, type GrantedRooms, limitRooms, settleRooms } from './takeover.ts'
 
@@ -98,6 +105,7 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
     const asked = toAsk(node, identity, rids)
     let allowed: readonly string[] = []
     if (asked.length > 0 && !session.closed) allowed = await authorize(node, newcomer, identity, asked)
+    await newcomer.until(reachPosition(node, request.position))
     await node.connectBatcher.join()
     if (newcomer.refusal !== undefined) throw newcomer.refusal
     if (session.closed || request.transport.closed) return
@@ -105,7 +113,7 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
     enforceSessionLimits(node, session)
     const granted = grant(node, watch, { identity, rids, allowed })
     // From here on events reach the session.
-    const start = node.broker.position()
+    const start = node.position
     register(node, session, granted)
     // Told of this one now, presence would let it take over the later one.
     if (wasTakenOver(node, session)) {
@@ -124,6 +132,8 @@ export async function connect(node: Node, request: ConnectRequest): Promise<void
       if (session.closed) return
     }
     const refused = unwelcome.filter((rid) => !session.rooms.has(rid))
+    if (request.position === undefined) await newcomer.until(reachPosition(node, previous?.start))
+    if (session.closed) return
     const { position, recent = 0 } = request
     recovered = startStream(node, session, { position, start, previous, refused, recent })
     former = previous
@@ -174,10 +184,11 @@ function validate(node: Node, request: ConnectRequest): Validated {
   const asked = rids?.length ? new Set(rids.map((rid) => flat(checkId('rid', rid, maxIdBytes)))) : NONE
   const clientId = page === undefined ? undefined : flat(checkId('clientId', page, maxIdBytes))
   if (node.closing) throw new CometError('SHUTTING_DOWN')
+  if (!node.isReady) throw new CometError('UNAVAILABLE', 'The broker has not been reached yet.')
   const { uid, anonymous } = identity
   if (!anonymous && !node.connectTokens.take(uid)) throw new CometError('TOO_MANY_CONNECTS')
   const session = new Session(node, transport, newSid(node.id), identity, clientId)
-  session.beginWith(firstBlockFor(position))
+  session.beginWith(firstBlockFor(position), position !== undefined)
   if (clientId !== undefined && position !== undefined) session.position = flat(position)
   session.order = request.watch?.number ?? node.disconnects.next()
   return { identity, rids: asked, session }
@@ -208,8 +219,8 @@ async function settle(
 /** Makes the session reachable: the router delivers to it. */
 function register({ registry, counters }: Node, session: Session, { identity, url }: GrantedRooms): void {
   registry.add(session)
-  for (const rid of identity) registry.enter(session, rid)
-  for (const rid of url) registry.enter(session, rid)
+  for (const rid of identity) registry.enter(session, rid, 'identity')
+  for (const rid of url) registry.enter(session, rid, 'url')
   counters.connections += 1
 }
 
@@ -234,23 +245,28 @@ async function joinPresence(
   for (const rid of identity) rooms.push({ rid, by: 'identity' })
   for (const rid of url) rooms.push({ rid, by: 'url' })
   try {
-    const start = clientId === undefined ? undefined : startOf(node, session)
+    if (clientId !== undefined) session.start = startOf(node, session)
+    const { start } = session
     const admission = await node.presence.connect({ uid, connection, info, clientId, start }, rooms)
     applyAdmission(node, session, admission, watch)
     newcomer.markAdmitted()
     // It may have ended before presence knew of it.
-    if (session.closed) await leavePresence(node, session)
+    if (session.closed) await leavePresence(node, session, () => admittedSession(session, admission))
     return admission
   } catch (cause) {
-    node.hooks.report(cause)
+    node.ports.reportFailure('presence', cause)
     const error = new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
     turnAway(node, newcomer, error)
     throw error
   }
 }
 
+/** Describes a session that was in no room here when presence admitted it. */
+function admittedSession(session: Session, { rooms, memberships }: Admission): RestorableSession {
+  return { ...restorableSession(session, memberships), rooms }
+}
+
 /** Finds the position from which on a connection brings events: the one that the client brought, or the current one. */
-function startOf({ broker }: Node, { position }: Session): string {
-  const now = broker.position()
+function startOf({ broker, position: now }: Node, { position }: Session): string {
   return position !== undefined && broker.compare(position, now) !== undefined ? position : now
 }

@@ -1,10 +1,11 @@
 import { CometError } from '../errors.ts'
+import { newSecret } from '../ids.ts'
 import type { Node } from '../node/node.ts'
 import type { Session } from '../session/session.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkOptions } from '../util/known-keys.ts'
 import { closeSession } from './close.ts'
-import { orIfGone, requestAll, requestOwner } from './cluster-calls.ts'
+import { orIfGone, reach, requestNodes, requestOwner, tellAll } from './cluster-calls.ts'
 import type { DisconnectOptions, RequestOf, SessionTarget } from './cluster-commands.ts'
 
 /**
@@ -25,19 +26,44 @@ function wrong(name: string, expected: string, value: unknown): CometError {
   return new CometError('INVALID_OPTION', `Option ${name} must be ${expected}, not ${kindOf(value)}.`)
 }
 
-/** Disconnects sessions on all nodes, those in grace included. @returns how many streams were ended */
+/**
+ * Disconnects sessions on all nodes, those in grace included. All nodes are told, because a client that waits to be let in
+ * is on a node that presence does not know; only those that have sessions of the target are asked how many they ended.
+ *
+ * @returns how many streams were ended
+ */
 export async function disconnect(
   node: Node,
   target: SessionTarget,
   options: DisconnectOptions,
 ): Promise<number> {
-  const request = { target, options }
+  // What the app has published comes first, whether it awaited that or not.
+  const published = node.broker.published()
+  if (published !== undefined) await published
+  const call = newSecret()
+  const request = { target, options, call }
   const counts =
     'sid' in target
       ? [await orIfGone(requestOwner(node, target.sid, 'disconnect', request), 0)]
-      : await requestAll(node, 'disconnect', request)
-  await node.presence.endGrace(target)
+      : await disconnectEverywhere(node, target, request)
+  await reach(() => node.presence.endGrace(target))
   return counts.reduce((sum, count) => sum + count, 0)
+}
+
+async function disconnectEverywhere(
+  node: Node,
+  target: Exclude<SessionTarget, { readonly sid: string }>,
+  request: RequestOf<'disconnect'> & RequestOf<'disconnected'>,
+): Promise<number[]> {
+  const nodes = node.presence.nodesOf(target)
+  // At once: a client that is banned must not stay until other nodes can be told.
+  const own = disconnectHere(node, { ...request, call: undefined })
+  own.catch(() => {})
+  // Other nodes are told when presence has answered: then they end their sessions, and have none any more.
+  await Promise.allSettled([nodes])
+  await tellAll(node, 'disconnect', request)
+  const others = (await reach(() => nodes)).filter((id) => id !== node.id)
+  return [await own, ...(await requestNodes(node, others, 'disconnected', { call: request.call }))]
 }
 
 /**
@@ -46,9 +72,9 @@ export async function disconnect(
  * @returns how many streams were ended
  * @throws CometError NO_SUCH_SESSION when the target is a session that is not on this node
  */
-export async function disconnectHere(
+export function disconnectHere(
   node: Node,
-  { target, options }: RequestOf<'disconnect'>,
+  { target, options, call }: RequestOf<'disconnect'>,
 ): Promise<number> {
   const { reason, reconnect } = options
   const cause = { code: 'DISCONNECTED', reason, reconnect } as const
@@ -59,10 +85,13 @@ export async function disconnectHere(
     if (!(await closeSession(node, session, cause))) return 0
     if (!session.moved) return 1
     const { sid } = session
-    const further = requestOwner(node, sid, 'disconnect', { target: { sid }, options })
+    const further = requestOwner(node, sid, 'disconnect', { target: { sid }, options, call })
     return 1 + (await orIfGone(further, 0))
   })
-  return (await Promise.all(ends)).reduce((sum, count) => sum + count, 0)
+  const count = Promise.all(ends).then((each) => each.reduce((sum, ended) => sum + ended, 0))
+  if (call !== undefined && !('sid' in target) && sessions.length > 0)
+    node.disconnections.keep(call, count, node.options.commandTimeout)
+  return count
 }
 
 function* sessionsOf({ registry, newcomers }: Node, target: SessionTarget): Iterable<Session> {

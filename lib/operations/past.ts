@@ -13,6 +13,17 @@ import { encodeControl, encodeGap, pastBlock } from '../stream/sse.ts'
 /** A packet that asks for a room. */
 export type JoinPacket = Packet & { readonly type: 'JOIN' }
 
+const REACHED = Promise.resolve()
+
+/** Waits for a position that this node may not have been delivered yet, though another one has. */
+export function reachPosition(
+  { broker, options, position: now }: Node,
+  position: string | undefined,
+): Promise<void> {
+  if (position === undefined || broker.compare(position, now) !== undefined) return REACHED
+  return broker.reach(position, options.commandTimeout)
+}
+
 /**
  * Finds the past of a room that a JOIN asks for: since a position, or its last events.
  *

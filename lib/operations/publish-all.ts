@@ -1,11 +1,11 @@
 import { asAppError, CometError, isCometError } from '../errors.ts'
-import type { EventRun, Node } from '../node/node.ts'
+import type { EventRun } from '../node/node.ts'
 import { isObject } from '../util/is-object.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkKeys } from '../util/known-keys.ts'
 import { checkName, envelopesTo } from './envelope.ts'
 import type { PublishOptions } from './publication.ts'
-import { publish } from './publish.ts'
+import { type PublishContext, publish } from './publish.ts'
 
 /** Options of `comet.publishAll`. */
 export interface PublishAllOptions<Name extends string = string> extends PublishOptions {
@@ -40,14 +40,14 @@ type Publish = (event: string, data: unknown) => Promise<void>
  * @throws CometError as {@link publish}, ABORTED; or what the iterable throws
  */
 export async function publishAll(
-  node: Node,
+  context: PublishContext,
   target: unknown,
   items: unknown,
   options: unknown,
 ): Promise<number> {
-  const { run, event, end, iterator } = check(node, target, items, options)
-  node.runs.add(run)
-  if (node.closing) run.fail(new CometError('SHUTTING_DOWN'))
+  const { run, event, end, iterator } = check(context, target, items, options)
+  context.runs.add(run)
+  if (context.closing) run.fail(new CometError('SHUTTING_DOWN'))
   try {
     await run.publishItems(iterator, event)
     await run.publish(end, { ok: true, count: run.count })
@@ -58,27 +58,32 @@ export async function publishAll(
       await run.publish(end, { ok: false, code, count: run.count })
     } catch (failure) {
       // Mostly for the reason that the caller is told of, such as that this Comet was closed.
-      if (!isCometError(failure) || failure.code !== code) node.hooks.report(failure)
+      if (!isCometError(failure) || failure.code !== code) context.hooks.report(failure)
     }
     throw asAppError(error)
   } finally {
-    node.runs.delete(run)
+    context.runs.delete(run)
     run.close()
   }
 }
 
+/** Whether the app itself has ended a run: it aborted the signal, or closed the Comet. */
+export function isEndedByApp(error: unknown): boolean {
+  return isCometError(error) && (error.code === 'ABORTED' || error.code === 'SHUTTING_DOWN')
+}
+
 /** Checks the arguments before the first item is taken. */
-function check(node: Node, target: unknown, items: unknown, options: unknown) {
+function check(context: PublishContext, target: unknown, items: unknown, options: unknown) {
   try {
     const checked = checkKeys('The options of publishAll', options, OPTION_KEYS, 'INVALID_EVENT')
     const { event: name, end, signal, ...publishOptions } = checked
-    const event = checkName('event', name, node.options)
-    const last = checkName('end', end === undefined ? `${event}.end` : end, node.options)
+    const event = checkName('event', name, context.options)
+    const last = checkName('end', end === undefined ? `${event}.end` : end, context.options)
     if (signal !== undefined && !isAbortSignal(signal)) {
       throw new CometError('INVALID_EVENT', `Option signal must be an AbortSignal, not ${kindOf(signal)}.`)
     }
-    const encode = envelopesTo(target, publishOptions, node.options)
-    const publishEvent: Publish = (name, data) => publish(node, () => encode(name, data))
+    const encode = envelopesTo(target, publishOptions, context.options)
+    const publishEvent: Publish = (name, data) => publish(context, () => encode(name, data))
     const iterator = iteratorOf(items)
     return { run: new Run(publishEvent, signal), event, end: last, iterator }
   } catch (error) {

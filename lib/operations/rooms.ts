@@ -1,10 +1,10 @@
 import { CometError, isClientError } from '../errors.ts'
 import type { SessionInfo } from '../hooks/session-info.ts'
 import type { Node } from '../node/node.ts'
-import type { GrantedBy } from '../ports/presence.ts'
+import type { GrantedBy, MembershipAnswer } from '../ports/presence.ts'
 import { expulsionKey, sessionKey, userKey } from '../session/membership-changes.ts'
 import type { Session } from '../session/session.ts'
-import { reach, requestOthers } from './cluster-calls.ts'
+import { reach, requestNodes, tellAll } from './cluster-calls.ts'
 
 // Two stores know who is in a room: presence decides, and routing (the Registry) follows it. On one node presence's
 // steps have the order of the calls, so routing changes in the step that calls presence; an answer changes it only
@@ -79,7 +79,7 @@ export function refusal(node: Node, rids: readonly string[]): CometError {
 export async function enterRoom(node: Node, session: Session, rid: string, by: GrantedBy): Promise<boolean> {
   if (session.closed) return false
   const wasIn = session.rooms.has(rid)
-  route(node, session, rid)
+  route(node, session, rid, by)
   if (session.anonymous) return true
   const watch = node.membershipChanges.watch(session.uid)
   const undo = () => {
@@ -88,12 +88,13 @@ export async function enterRoom(node: Node, session: Session, rid: string, by: G
     return true
   }
   try {
-    const entered = await reach(() => node.presence.enter(session, rid, by))
-    if (!entered) undo()
-    return entered
+    const { done } = await reach(() => node.presence.enter(session, rid, by))
+    if (!done) undo()
+    return done
   } catch (error) {
     // Presence may have taken it before it failed.
-    if (undo()) node.presence.leave(session, rid).catch((failure) => node.hooks.report(failure))
+    if (undo())
+      node.presence.leave(session, rid).catch((failure) => node.ports.reportFailure('presence', failure))
     throw error
   } finally {
     watch.end()
@@ -109,7 +110,16 @@ export async function enterRoom(node: Node, session: Session, rid: string, by: G
 export async function leaveRoom(node: Node, session: Session, rid: string): Promise<boolean> {
   const wasIn = unroute(node, session, rid)
   if (session.anonymous) return wasIn
-  if (await reach(() => node.presence.leave(session, rid))) return true
+  const leave = () => reach(() => node.presence.leave(session, rid))
+  try {
+    if ((await leave()).done) return true
+  } catch (error) {
+    // The session is not routed any more: presence follows.
+    node.postponed.add(`left\0${session.connection}\0${rid}`, async () => {
+      if (!session.closed && !session.rooms.has(rid)) await leave()
+    })
+    throw error
+  }
   if (wasIn && !(await isCurrent(node, session))) throw new CometError('NO_SUCH_SESSION')
   return false
 }
@@ -117,32 +127,70 @@ export async function leaveRoom(node: Node, session: Session, rid: string): Prom
 /** Makes a user a member of a room on all nodes. @returns false when the user is not online */
 export async function enterUser(node: Node, uid: string, rid: string): Promise<boolean> {
   const { registry, membershipChanges } = node
+  // What the app has published comes first, whether it awaited that or not.
+  const published = node.broker.published()
+  if (published !== undefined) await published
   const wasIn = registry.isMember(uid, rid)
   registry.enterUser(uid, rid)
   membershipChanges.note(uid, userKey(rid))
   const watch = membershipChanges.watch(uid)
-  let entered = false
+  let answer: MembershipAnswer | undefined
   try {
-    entered = await reach(() => node.presence.enter({ uid }, rid, 'app'))
+    answer = await reach(() => node.presence.enter({ uid }, rid, 'app'))
+  } catch (error) {
+    // Presence may have taken it before it failed: then the user is in the room, and the nodes must know.
+    node.postponed.add(`entered\0${uid}\0${rid}`, () => tellAll(node, 'enterUser', { uid, rid }))
+    throw error
   } finally {
-    if (!entered && !wasIn && !watch.saw(userKey(rid))) registry.endMembership(uid, rid)
+    if (!answer?.done && !wasIn && !watch.saw(userKey(rid))) registry.endMembership(uid, rid)
     watch.end()
   }
-  if (entered) await requestOthers(node, 'enterUser', { uid, rid })
-  return entered
+  if (answer.done) {
+    await Promise.all([
+      // For a node that cannot be reached now, and has sessions of the user again later.
+      tellAll(node, 'enterUser', { uid, rid }),
+      requestNodes(node, othersOf(node, answer.nodes), 'enterUser', { uid, rid }),
+    ])
+  }
+  return answer.done
+}
+
+/** Tells all nodes of a user's membership that presence has got back. */
+export function announceMembership(node: Node, uid: string, rid: string): void {
+  tellAll(node, 'enterUser', { uid, rid }).catch((error) => node.ports.reportFailure('controller', error))
 }
 
 /** Takes a user and all its sessions out of a room on all nodes. @returns false when it was not in the room */
 export async function leaveUser(node: Node, uid: string, rid: string): Promise<boolean> {
-  // At once: what the app publishes right after must not reach the user.
   const { registry, membershipChanges } = node
+  // What the app has published comes first, whether it awaited that or not.
+  const published = node.broker.published()
+  if (published !== undefined) await published
+  // At once: what the app publishes right after must not reach the user.
   registry.leaveUser(uid, rid)
   membershipChanges.note(uid, userKey(rid))
   membershipChanges.note(uid, expulsionKey(rid))
   for (const session of registry.ofUser(uid)) membershipChanges.note(uid, sessionKey(session, rid))
-  const left = await reach(() => node.presence.leave({ uid }, rid))
-  await requestOthers(node, 'leaveUser', { uid, rid })
-  return left
+  let answer: MembershipAnswer
+  try {
+    answer = await reach(() => node.presence.leave({ uid }, rid))
+  } catch (error) {
+    // Presence may have taken it before it failed, or not. This node has changed its routing already.
+    node.postponed.add(`left\0${uid}\0${rid}`, async () => {
+      await Promise.all([tellAll(node, 'voidGrants', { uid, rid }), followExpulsion(node, uid, rid)])
+    })
+    throw error
+  }
+  const { done, nodes } = answer
+  await Promise.all([
+    tellAll(node, 'voidGrants', { uid, rid }),
+    requestNodes(node, othersOf(node, nodes), 'leaveUser', { uid, rid }),
+  ])
+  return done
+}
+
+function othersOf({ id }: Node, nodes: readonly string[]): string[] {
+  return nodes.filter((node) => node !== id)
 }
 
 /** Another node changed a user's own membership. Only presence knows what came last. */
@@ -170,6 +218,29 @@ export async function followExpulsion(node: Node, uid: string, rid: string): Pro
 }
 
 /**
+ * A user was taken out of a room by some node. What `canEnter` has allowed before does not count any more. Routing
+ * follows presence, in case that this node could not be reached when it happened.
+ */
+export async function followLeave(node: Node, uid: string, rid: string): Promise<void> {
+  node.membershipChanges.note(uid, expulsionKey(rid))
+  const sessions = Array.from(node.registry.ofUser(uid))
+  await Promise.all([followUser(node, uid, rid), ...sessions.map((session) => endIfLeft(node, session, rid))])
+}
+
+/** Ends the routing of a room to a session that presence does not have in it. */
+async function endIfLeft(node: Node, session: Session, rid: string): Promise<void> {
+  if (!session.present || !session.rooms.has(rid)) return
+  const watch = node.membershipChanges.watch(session.uid)
+  try {
+    const by = await reach(() => node.presence.membership(session, rid))
+    if (by === undefined && !session.closed && watch.claim(sessionKey(session, rid)))
+      node.registry.leave(session, rid)
+  } finally {
+    watch.end()
+  }
+}
+
+/**
  * Settles whether a session is in a room that its user was taken out of, or was put into again since: presence knows.
  * The client's own entries do not count, because `canEnter` may have allowed them before the user was taken out.
  */
@@ -184,7 +255,7 @@ export async function followSession(node: Node, session: Session, rid: string): 
   try {
     const by = await reach(() => node.presence.membership(session, rid))
     if (session.closed || !watch.claim(sessionKey(session, rid))) return
-    if (by === 'app' || by === 'identity') node.registry.enter(session, rid)
+    if (by === 'app' || by === 'identity') node.registry.enter(session, rid, by)
     else if (by === undefined) node.registry.leave(session, rid)
     else await leaveRoom(node, session, rid)
   } finally {
@@ -192,8 +263,8 @@ export async function followSession(node: Node, session: Session, rid: string): 
   }
 }
 
-function route({ registry, membershipChanges }: Node, session: Session, rid: string): void {
-  registry.enter(session, rid)
+function route({ registry, membershipChanges }: Node, session: Session, rid: string, by: GrantedBy): void {
+  registry.enter(session, rid, by)
   membershipChanges.note(session.uid, sessionKey(session, rid))
 }
 

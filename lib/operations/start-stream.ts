@@ -52,7 +52,7 @@ export function startStream(
   }
   // A client that is cut during the replay must come back for the rest, so its id is the position it had. With a gap
   // `comet.ready` has no id: the client keeps the one it came with until it was told of the gap.
-  const id = isBehind ? (position ?? start) : node.broker.position()
+  const id = isBehind ? (position ?? start) : node.position
   const blocks = [
     encodeControl('ready', ready, {
       retry: node.reconnectDelay(),
@@ -98,7 +98,7 @@ function recentItemsOf(
     return recentEventsOf(node, session, targets, recent, start)
   }
   const targets: Target[] = []
-  for (const rid of previous === undefined ? [] : session.rooms) {
+  for (const rid of previous === undefined ? [] : session.rooms.keys()) {
     if (!previous?.rooms.includes(rid)) targets.push({ rid })
   }
   // What comes after its position, the client gets as missed events.

@@ -1,10 +1,11 @@
 import type { Node } from '../node/node.ts'
-import type { Admission, PreviousConnection, SessionMembership } from '../ports/presence.ts'
+import type { Admission, GrantedBy, SessionMembership } from '../ports/presence.ts'
 import { expulsionKey, sessionKey, userKey, type Watch } from '../session/membership-changes.ts'
 import type { Newcomer } from '../session/newcomers.ts'
 import type { Session } from '../session/session.ts'
 import { closeTakenOver } from './close.ts'
-import { isGone, requestNode } from './cluster-calls.ts'
+import { isGone } from './cluster-calls.ts'
+import { takeOverUplinks } from './hand-over.ts'
 import { followSession, leaveRoom, mayEnterAll } from './rooms.ts'
 
 /** The rooms of a request, by who let the session in. */
@@ -28,7 +29,9 @@ export function applyAdmission(node: Node, session: Session, admission: Admissio
   const { registry } = node
   const { uid } = session
   session.present = true
-  if (previous?.connected) closePrevious(node, previous, sid)
+  // Here in the same step: until it is closed, the session would get every event twice.
+  if (previous?.connected && previous.node === node.id)
+    closeTakenOver(node, { sid, connection: previous.connection })
   // Presence may not know of a connection whose own admission failed on its way back.
   const other = registry.get(sid)
   if (!session.closed && other !== undefined && other !== session) closeTakenOver(node, other)
@@ -36,8 +39,11 @@ export function applyAdmission(node: Node, session: Session, admission: Admissio
     // It ended before presence answered, or by a hook that heard of these ends. The caller tells presence so, by this
     // sid.
     session.sid = sid
+    if (previous !== undefined) takeOverUplinks(node, session, sid, previous)
+    node.uplinkStates.release(sid, node.options.offlineGrace)
     return
   }
+  if (previous !== undefined) takeOverUplinks(node, session, sid, previous)
   registry.rename(session, sid)
   node.uplinkStates.keep(sid)
   const former = Array.from(registry.membershipsOf(uid))
@@ -45,15 +51,6 @@ export function applyAdmission(node: Node, session: Session, admission: Admissio
     if (!memberships.includes(rid) && watch.claim(userKey(rid))) registry.endMembership(uid, rid)
   }
   for (const rid of memberships) if (watch.claim(userKey(rid))) registry.enterUser(uid, rid)
-}
-
-function closePrevious(node: Node, { node: nodeId, connection }: PreviousConnection, sid: string): void {
-  // Here in the same step: until it is closed, the session would get every event twice.
-  if (nodeId === node.id) closeTakenOver(node, { sid, connection })
-  else {
-    const request = requestNode(node, nodeId, 'closeTakenOver', { sid, connection })
-    request.catch((error) => node.hooks.report(error))
-  }
 }
 
 /** What a request brought, for {@link settleRooms}. */
@@ -82,25 +79,25 @@ export async function settleRooms(
   const { session } = newcomer
   const named = new Set([...granted.identity, ...granted.url])
   const expelled: string[] = []
-  const asked: string[] = []
+  const asked = new Map<string, GrantedBy>()
   const left: string[] = []
   for (const { rid, by } of rooms) {
     if (watch.saw(expulsionKey(rid))) expelled.push(rid)
-    else if (by === 'app') node.registry.enter(session, rid)
+    else if (by === 'app') node.registry.enter(session, rid, by)
     else if (named.has(rid)) continue
     else if (by === 'identity' || granted.refused.includes(rid)) left.push(rid)
-    else asked.push(rid)
+    else asked.set(rid, by)
   }
   // Only presence knows whether the user left before it heard of this session, or after.
   for (const rid of expelled) await followSession(node, session, rid)
-  if (asked.length > 0) {
+  if (asked.size > 0) {
     const applicant = { uid: session.uid, info, session: node.registry.infoOf(session) }
-    const allowed = (await newcomer.until(mayEnterAll(node, applicant, asked))) ?? []
+    const allowed = (await newcomer.until(mayEnterAll(node, applicant, [...asked.keys()]))) ?? []
     // Its memberships stay for the grace, in which it may come back and be asked about again.
     if (session.closed) return []
-    for (const rid of asked) {
+    for (const [rid, by] of asked) {
       const isVoid = watch.saw(expulsionKey(rid)) || watch.saw(sessionKey(session, rid))
-      if (allowed.includes(rid) && !isVoid) node.registry.enter(session, rid)
+      if (allowed.includes(rid) && !isVoid) node.registry.enter(session, rid, by)
       else left.push(rid)
     }
   }
@@ -132,6 +129,6 @@ async function leaveAgain(node: Node, session: Session, rid: string): Promise<vo
   try {
     await leaveRoom(node, session, rid)
   } catch (error) {
-    if (!isGone(error)) node.hooks.report(error)
+    if (!isGone(error)) node.ports.reportFailure('presence', error)
   }
 }

@@ -10,9 +10,9 @@ import { now } from '../util/clock.ts'
 import { checkId } from '../util/validate.ts'
 import { isOwnedBy } from './check-sender.ts'
 import { closeSession } from './close.ts'
-import { isGone, reach, requestOwner } from './cluster-calls.ts'
-import type { IncomingPacket } from './cluster-commands.ts'
-import { type JoinPacket, pastOfRoom } from './past.ts'
+import { isGone, orIfGone, reach, requestNode, requestOwner } from './cluster-calls.ts'
+import type { AnswerOf, IncomingPacket } from './cluster-commands.ts'
+import { type JoinPacket, pastOfRoom, reachPosition } from './past.ts'
 import { enterRoom, leaveRoom, mayEnter, refusal } from './rooms.ts'
 
 /**
@@ -116,9 +116,16 @@ async function endGrace(
 
 /**
  * Emits HEARD for a user. The hooks are called before it returns. But if a hook calls it, they are called after the
- * event that is being emitted.
+ * event that is being emitted; and with the options `heard: 'record'` and `activity: 'cluster'` when presence tells of it.
  */
 export function sayHeard(node: Node, uid: string): void {
+  const { activity, heard } = node.options
+  if (heard === 'record') {
+    if (node.heardTokens.take(uid)) {
+      node.presence.heard(uid, now()).catch((error) => node.ports.reportFailure('presence', error))
+    }
+    if (activity === 'cluster') return
+  }
   node.activity.push([new UserActivityEvent({ type: UserActivityEvent.Type.HEARD, uid, time: now() })])
 }
 
@@ -127,6 +134,7 @@ async function join(node: Node, session: Session, packet: JoinPacket, info: unkn
   checkId('join.rid', rid, node.options.maxIdBytes)
   if (session.rooms.has(rid)) return
   if (session.rooms.size >= node.options.maxRoomsPerSession) throw new CometError('TOO_MANY_ROOMS')
+  if (packet.since !== '') await reachPosition(node, packet.since)
   await authorize(node, session, rid, info)
   // The app may have put it there meanwhile.
   if (session.rooms.has(rid)) return
@@ -166,7 +174,8 @@ function expelled(rid: string): CometError {
 
 /** Leaves a room, or every room when none is named, as JOIN with an empty `rid` does in the protocol. */
 async function leave(node: Node, session: Session, rid: string): Promise<void> {
-  for (const each of rid === '' ? Array.from(session.rooms) : [rid]) await leaveRoom(node, session, each)
+  for (const each of rid === '' ? Array.from(session.rooms.keys()) : [rid])
+    await leaveRoom(node, session, each)
 }
 
 async function takeMessage(
@@ -178,14 +187,36 @@ async function takeMessage(
 ): Promise<string | undefined> {
   if (id !== '') checkId('send.id', id, node.options.maxIdBytes)
   if (state.answers.has(id)) return state.answers.get(id)
+  const elsewhere = state.runningElsewhere.get(id)
+  if (elsewhere !== undefined) {
+    const former = await orIfGone(
+      requestNode(node, elsewhere, 'answerOf', { sid: session.sid, id }),
+      NOT_DONE,
+    )
+    // Not before: a node that takes over meanwhile must know, too.
+    state.forgetRunning(id)
+    if (former.isDone) {
+      state.remember(id, former.answer)
+      return former.answer
+    }
+    if (session.closed) throw new CometError('NO_SUCH_SESSION')
+  }
   const { uid, sid } = session
   const about = info === undefined ? {} : { info }
   const message = { uid, sid, evt, session: node.registry.infoOf(session), ...about }
-  const answer = await askApp(node, message)
-  node.hooks.emit('message', message)
-  if (id !== '') state.remember(id, answer)
-  return answer
+  const answering = askApp(node, message)
+  if (id !== '') state.running = { id, answer: answering }
+  try {
+    const answer = await answering
+    node.hooks.emit('message', message)
+    if (id !== '') state.remember(id, answer)
+    return answer
+  } finally {
+    state.running = undefined
+  }
 }
+
+const NOT_DONE: AnswerOf<'answerOf'> = { isDone: false }
 
 /**
  * Calls `onMessage`.

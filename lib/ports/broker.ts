@@ -1,5 +1,7 @@
+import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import type { Controller } from './controller.ts'
 import type { Presence } from './presence.ts'
+import type { StatusHandler } from './status.ts'
 
 /** The receivers of an event: the sessions, users or rooms of a list, each once, or the world. A list is never empty. */
 export type Receivers =
@@ -32,30 +34,78 @@ export interface Delivery extends Envelope {
 }
 
 /** What a node implements and the broker calls. The node passes it to {@link Broker.join}. */
-export interface BrokerHandler {
+export interface BrokerHandler extends StatusHandler {
   /** The node's id, different for each Comet. */
   readonly id: string
   /** Nodes reach each other when they have the same namespace. */
   readonly namespace: string
+  /** False for a process that only publishes: nothing is delivered to it. */
+  readonly receives: boolean
+  /** What the node stores of the events: a broker that keeps events need not keep more. */
+  readonly history: { readonly age: number; readonly bytes: number }
+  /**
+   * Tells that events are complete from a position on. Called before anything else where `join` could not tell the
+   * position at once; and again when events between the last delivery and the next are lost, because they were dropped
+   * before this node read them, or the store lost them. The node tells its sessions of a gap then. Never throws.
+   */
+  begin(position: string): void
+  /**
+   * Takes one event from before this node joined, for the history only. Called in the order of the positions, before the
+   * first {@link deliver}. Never throws.
+   *
+   * @param age how long ago it was published, in milliseconds
+   */
+  restore(delivery: Delivery, age: number): void
   /** Takes one event. Called in the order of the positions. Never throws. */
   deliver(delivery: Delivery): void
 }
 
 /** What a broker implements and a node calls. */
 export interface BrokerConnection {
-  /** Settles once events that are published from now on reach this node. */
+  /** Settles once events that are published from now on reach this node, and those from before are restored. */
   readonly ready: Promise<void>
-  /** The position of the last event delivered to this node, or where it started. */
-  position(): string
+  /**
+   * The position of the last event delivered to this node, or where it started.
+   *
+   * @returns undefined until {@link ready} settles, and for a node that does not receive
+   */
+  position(): string | undefined
   /**
    * Compares two positions, as for sort.
    *
-   * @returns undefined when one of them is not of this broker's order: the broker began a new one, or the text is no
-   *   position
+   * @returns undefined when one of them is not of this broker's order: the broker began a new one, the text is no
+   *   position, or it is ahead of what this node was delivered
    */
   compare(a: string, b: string): number | undefined
-  /** Publishes an event. @returns settles when the broker took it; what it took, it delivers */
+  /**
+   * Waits for a position that a client got from another node, which may be ahead of this one.
+   *
+   * @returns settles when this node was delivered everything up to it; at once when it was already, or when the broker
+   *   has no such position. Settles after `timeout` milliseconds in any case, and never rejects
+   */
+  reach(position: string, timeout: number): Promise<void>
+  /**
+   * Publishes an event.
+   *
+   * @returns settles when the broker took the event and delivered it to this node, in order, so that what is done next
+   *   comes after it. It does not wait longer than a second for the delivery. What the broker took, it delivers
+   * @throws CometError UNAVAILABLE when the broker cannot be reached, and its queue is full or the event waited too
+   *   long; EVENT_TOO_LARGE. The event is not delivered then
+   */
   publish(envelope: Envelope): Promise<void>
+  /**
+   * Waits for the events that this node has published so far.
+   *
+   * @returns settles when their promises have; undefined when all of them have
+   */
+  published(): Promise<void> | undefined
+  /**
+   * Tells those outside the cluster, who hear of users through the broker, what presence has recorded of all nodes. It is
+   * called on one node at a time, in the order of the record. Absent: nobody outside hears of users.
+   *
+   * @returns settles when the broker took them. Rejects when it did not: they are given again
+   */
+  activity?(events: readonly UserActivityEvent[]): Promise<void>
   /** Leaves the broker. Nothing is delivered after the call. Idempotent. */
   close(): Promise<void>
 }

@@ -1,4 +1,5 @@
 import type { UserActivityEvent } from '../protocol/user-activity-event.ts'
+import type { StatusHandler } from './status.ts'
 
 /** Names a session, and the connection that it is on now. */
 export interface SessionConnection {
@@ -31,7 +32,7 @@ export interface PresenceSession {
   readonly uid: string
   /** The connection's id, never used before. It becomes the sid, unless the session takes over another one. */
   readonly connection: string
-  /** JSON about the user that other users may see. */
+  /** JSON about the user that other users may see. See {@link PresenceConnection.setInfo}. */
   readonly info?: unknown
   /** The name that the page gave itself (`?clientId=`), the same on all its connections. */
   readonly clientId?: string | undefined
@@ -73,11 +74,52 @@ export interface LocatedSession {
   readonly connected: boolean
 }
 
+/** A session of a node, from which presence can be restored. */
+export interface RestorableSession extends PresenceSession {
+  readonly sid: string
+  readonly rooms: readonly SessionMembership[]
+  /** The rooms of its user's memberships. */
+  readonly memberships: readonly string[]
+}
+
 /** A user in a room. */
 export interface Member<Info = unknown> {
   readonly uid: string
-  /** The `info` that `identify` gave for the user's session that connected last. */
+  /** What {@link PresenceConnection.setInfo} said of the user, else the `info` of its session that connected last. */
   readonly info?: Info
+}
+
+/** The users in a room, at one moment. */
+export interface Members {
+  /** The room's revision at that moment. See {@link RoomChange}. */
+  readonly rev: string
+  readonly members: readonly Member[]
+}
+
+/**
+ * A change of a room's members. A list of them that is of the revision `r` is kept in step by every change with
+ * `from <= r < rev`; another change shows that one is missing.
+ *
+ * Revisions are `<epoch>.<n>`, where `n` never goes back in the namespace. The epoch changes when presence lost data:
+ * revisions of different epochs do not compare.
+ */
+export interface RoomChange {
+  readonly rid: string
+  readonly rev: string
+  /** The room's revision before. */
+  readonly from: string
+  /** `'enter'` and `'leave'` come with the activity; `'info'` tells new `info` of a member. */
+  readonly type: 'enter' | 'leave' | 'info'
+  /** The member. Without `info` when it leaves. */
+  readonly member: Member
+}
+
+/** The answer to a change of a user's memberships. */
+export interface MembershipAnswer {
+  /** Whether the owner was there, or had the membership that was to be ended. */
+  readonly done: boolean
+  /** The nodes that have a live session of the user. Empty when the owner is a session. */
+  readonly nodes: readonly string[]
 }
 
 /** A page of the users in a room. */
@@ -89,15 +131,39 @@ export interface MemberPage {
 }
 
 /** What a node implements and presence calls. The node passes it to {@link Presence.join}. */
-export interface PresenceHandler {
+export interface PresenceHandler extends StatusHandler {
   readonly id: string
   readonly namespace: string
+  /** Whose transitions this node is told: those of its own calls, or those of all nodes. */
+  readonly activity: 'local' | 'cluster'
+  /** The time that a session of this node stays when the node is gone without a word, in milliseconds. */
+  readonly grace: number
   /**
-   * Takes the transitions of one step, in order and with one time stamp. Called on exactly one node: the node whose
-   * call caused the transitions, before that call's promise resolves. When a grace ends, it may be any node. Never
-   * throws.
+   * Takes the transitions of one step, in order and with one time stamp.
+   *
+   * Of `'local'` nodes exactly one is called: the node whose call caused the transitions, before that call's promise
+   * resolves. When a grace ends, it may be any of them. A `'cluster'` node is called with all transitions, each once, in
+   * one order, also those that were made while it was cut off. Never throws.
    */
   onActivity(events: readonly UserActivityEvent[]): void
+  /**
+   * Takes what the record has of all nodes, HEARDs included that presence was told of, for those outside the cluster. Of
+   * the nodes that have this method one is called at a time, in the order of the record. Each transition is given once;
+   * again when the call rejected, and when the node ended before presence knew that it was taken. A presence in memory
+   * gives nothing again.
+   */
+  onRecord?: ((events: readonly UserActivityEvent[]) => Promise<void>) | undefined
+  /** Takes a change of a room that this node watches, whichever node caused it. Never throws. */
+  onRoomChange(change: RoomChange): void
+  /** Lists the live sessions of this node that presence was told of, for a presence that lost them. */
+  sessions(): Iterable<RestorableSession>
+  /** Ends a session whose connection was taken over while this node was cut off. Never throws. */
+  onSuperseded(session: SessionConnection): void
+  /**
+   * This node has brought back a user's own membership of a room, of which other nodes with sessions of the user may not
+   * know. Never throws.
+   */
+  onMembershipRestored(uid: string, rid: string): void
 }
 
 /**
@@ -107,16 +173,19 @@ export interface PresenceHandler {
 export interface PresenceConnection {
   /**
    * Adds a session that is a member of `rooms`. It takes over the session of the same user and `clientId`, connected or
-   * in grace, if there is one: its sid and memberships. Where it is a member already, see {@link enter}.
+   * in grace, if there is one: its sid and memberships. Where it is a member already, see {@link enter}. Its `info` is
+   * the user's from now on, unless {@link setInfo} was called since the user came online.
    */
   connect(session: PresenceSession, rooms: readonly SessionMembership[]): Promise<Admission>
   /**
    * Ends a connection. The session and its memberships stay for `grace` milliseconds; with 0 they end at once, also
    * those of a session in grace.
    *
+   * @param describe tells what the session was, for a presence that finds that it lost it. Without it this node did not
+   *   have it
    * @returns false when there was no such connection, or it was taken over; nothing happened then
    */
-  disconnect(session: SessionConnection, grace: number): Promise<boolean>
+  disconnect(session: SessionConnection, grace: number, describe?: () => RestorableSession): Promise<boolean>
   /** Ends the grace of the sessions that a target names: a user's, those in a room, or one. */
   endGrace(target: GraceTarget): Promise<void>
   /**
@@ -124,23 +193,39 @@ export interface PresenceConnection {
    * app's.
    *
    * @param by who let the session in. For a user's own membership always `'app'`
-   * @returns false when the owner is not there, or its connection was taken over
+   * @returns not done when the owner is not there, or its connection was taken over
    */
-  enter(owner: MembershipOwner, rid: string, by: GrantedBy): Promise<boolean>
+  enter(owner: MembershipOwner, rid: string, by: GrantedBy): Promise<MembershipAnswer>
   /**
    * Takes a session out of the room `rid`. Without `sid`: takes the user and all its sessions out of it.
    *
-   * @returns false when there was none, or the session's connection was taken over
+   * @returns not done when there was no membership, or the session's connection was taken over
    */
-  leave(owner: MembershipOwner, rid: string): Promise<boolean>
+  leave(owner: MembershipOwner, rid: string): Promise<MembershipAnswer>
+  /**
+   * Changes the `info` of a user, until it goes OFFLINE: what `identify` answers meanwhile does not count.
+   *
+   * @returns false when the user is not online
+   */
+  setInfo(uid: string, info: unknown): Promise<boolean>
   /**
    * Tells who let the owner into a room.
    *
    * @returns undefined when it is no member, it is not there, or its connection was taken over
    */
   membership(owner: MembershipOwner, rid: string): Promise<GrantedBy | undefined>
+  /**
+   * Tells that a user was heard. The nodes with `'cluster'` activity are told, in the order of the transitions.
+   *
+   * @param time the time stamp of the HEARD, in nanoseconds since January 1, 1970 UTC. A transition before it may raise it
+   */
+  heard(uid: string, time: bigint): Promise<void>
   /** Finds a session, connected or in grace. @returns undefined when there is no such session */
   locate(sid: string): Promise<LocatedSession | undefined>
+  /** Lists the nodes that have a live session of a user, or of a user in a room. */
+  nodesOf(target: { readonly uid: string } | { readonly rid: string }): Promise<readonly string[]>
+  /** Tells whether a user has a live session with a `clientId`. */
+  serves(uid: string, clientId: string): Promise<boolean>
   /** Tells whether a user is between ONLINE and OFFLINE, grace included. */
   isOnline(uid: string): Promise<boolean>
   /** Lists the rooms that a user is in, in the order it entered. */
@@ -149,9 +234,21 @@ export interface PresenceConnection {
    * Lists the users in a room, in the order they entered. With a `page`: some of them, in an order of their uids that
    * never changes, so that pages have each user once, whoever enters or leaves meanwhile.
    */
-  members(rid: string, page?: MemberPage): Promise<Member[]>
+  members(rid: string, page?: MemberPage): Promise<Members>
   /** Counts the users in a room. */
   count(rid: string): Promise<number>
+  /**
+   * Starts to tell this node of the changes of a room.
+   *
+   * @returns settles with a function that ends it (idempotent), once every later change is told
+   */
+  watch(rid: string): Promise<() => void>
+  /**
+   * The secret of the namespace, made once and the same for all nodes, with which they sign what clients bring back.
+   *
+   * @returns settles when presence was reached for the first time
+   */
+  secret(): Promise<string>
   /** Leaves. Sessions in grace pass to the other nodes; on the last node their grace ends. Idempotent. */
   close(): Promise<void>
 }
@@ -164,7 +261,8 @@ export type GraceTarget = { readonly uid: string } | { readonly sid: string } | 
  *
  * - ONLINE with a user's first session, OFFLINE when the last one is gone and its grace is over;
  * - ENTER_ROOM with a user's first membership of a room, LEAVE_ROOM when the last one is gone;
- * - OFFLINE has the user's LEAVE_ROOMs right before it, and ends the user's own memberships.
+ * - OFFLINE has the user's LEAVE_ROOMs right before it, and ends the user's own memberships;
+ * - a transition and the change of the room's revision are one step.
  */
 export interface Presence {
   /** Connects a node. Called once for each node. */

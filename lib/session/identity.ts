@@ -3,6 +3,7 @@ import { newSecret } from '../ids.ts'
 import { flat } from '../util/flat.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkRid, checkUid, type Rid, type Uid } from '../util/validate.ts'
+import { copyInfo } from './info.ts'
 
 /** What `identify` may say of a client besides its user. */
 interface IdentityDetails<Info> {
@@ -101,17 +102,6 @@ export function checkIdentity(identified: Identified, maxIdBytes: number): Ident
 
 function checkRooms(rooms: readonly unknown[], maxIdBytes: number): readonly string[] {
   return Array.from(new Set(rooms.map((rid) => flat(checkRid('rooms', rid, maxIdBytes)))))
-}
-
-/** Copies the info, which presence keeps: as JSON, so that the app's object may change, and texts in it keep no others. */
-function copyInfo(info: unknown): unknown {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(info)
-  } catch (cause) {
-    throw new TypeError(`info is not JSON: ${(cause as Error).message}`)
-  }
-  return text === undefined ? undefined : JSON.parse(text)
 }
 
 /** Tells whether `identify` found nobody. The number 0 is a user: databases may count from it. */

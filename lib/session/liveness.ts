@@ -23,7 +23,8 @@ const SHORTEST_PAUSE_MS = 1_000
 /** The part of the node that Liveness uses. */
 interface LivenessContext {
   readonly options: { readonly heartbeatInterval: number; readonly maxConnectionAge: number }
-  readonly broker: { position(): string }
+  /** The position of the latest event. */
+  readonly position: string
   endSession(session: Session, code: CometCloseCode): void
 }
 
@@ -137,12 +138,12 @@ export class Liveness {
   /** Tells whether there was an event since the last call. */
   #hasEvents(): boolean {
     const latest = this.#latest
-    this.#latest = this.#context.broker.position()
+    this.#latest = this.#context.position
     return this.#latest !== latest
   }
 
   #encodeHeartbeat(): Buffer {
-    const position = this.#context.broker.position()
+    const position = this.#context.position
     if (this.#heartbeat?.position !== position) {
       this.#heartbeat = { position, frame: encodeControl('heartbeat', {}, { id: position }) }
     }

@@ -1,4 +1,5 @@
 import type { SessionInfo } from '../hooks/session-info.ts'
+import type { GrantedBy } from '../ports/presence.ts'
 import { SmallSet } from '../util/small-set.ts'
 import type { Session } from './session.ts'
 
@@ -73,8 +74,9 @@ export class Registry {
   /** The rooms that a session is in, those of its user included. */
   roomsOf(session: Session): ReadonlySet<string> {
     const memberships = this.#users.get(session.uid)?.memberships
-    if (memberships === undefined) return session.rooms
-    return new Set([...session.rooms, ...memberships])
+    const rooms = new Set(session.rooms.keys())
+    for (const rid of memberships ?? []) rooms.add(rid)
+    return rooms
   }
 
   /** Describes a session for the app, registered or not. */
@@ -112,10 +114,10 @@ export class Registry {
   }
 
   /** Puts a session into a room. Does nothing for a session that is not registered, or not any more. */
-  enter(session: Session, rid: string): void {
+  enter(session: Session, rid: string, by: GrantedBy): void {
     // Not by the sid alone: another session may have taken it over.
     if (!this.has(session)) return
-    session.addRoom(rid)
+    session.addRoom(rid, by)
     this.#put(session, rid)
   }
 

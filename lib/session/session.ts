@@ -1,4 +1,5 @@
 import { debug } from '../diagnostics.ts'
+import type { GrantedBy } from '../ports/presence.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { CometCloseCode } from '../protocol/close-codes.ts'
 import type { Target } from '../protocol/target.ts'
@@ -32,7 +33,7 @@ export interface Expiry extends Timed {
   readonly expiresAt: number
 }
 
-const NONE: ReadonlySet<string> = new Set()
+const NONE: ReadonlyMap<string, GrantedBy> = new Map()
 
 /**
  * A connected client: its stream, user and rooms. Optional parts are allocated on first use to keep idle sessions
@@ -47,12 +48,16 @@ export class Session extends Stream {
   readonly uid: string
   readonly anonymous: boolean
   readonly clientId: string | undefined
+  /** The `info` of its identity. */
+  readonly info: unknown
   /** Whether presence knows of the session. */
   present = false
   /** Whether it was on another connection already when presence was told of its end. */
   moved = false
   /** The position that the client brought. Undefined without one, and without a `clientId`. */
   position: string | undefined
+  /** The position from which on it brings events, as presence was told. Undefined without a `clientId`. */
+  start: string | undefined
   /** Higher than that of every session whose request came before, on this node. */
   order = 0
   /** Set and read by Liveness only. */
@@ -64,13 +69,13 @@ export class Session extends Stream {
   connectedAt: number | undefined
   /** Why the session ended; undefined while it goes on. */
   ended: CometCloseCode | undefined
-  #rooms: Set<string> | undefined
+  #rooms: Map<string, GrantedBy> | undefined
 
   constructor(
     context: SessionContext,
     transport: Transport,
     connection: string,
-    { uid, anonymous }: Identification,
+    { uid, anonymous, info }: Identification,
     clientId?: string,
   ) {
     super(context, transport)
@@ -78,18 +83,19 @@ export class Session extends Stream {
     this.connection = connection
     this.uid = uid
     this.anonymous = anonymous
+    this.info = info
     this.clientId = clientId
   }
 
-  /** The rooms that the session itself entered, in order. */
-  get rooms(): ReadonlySet<string> {
+  /** The rooms that the session itself entered, in order, each with who let it in. */
+  get rooms(): ReadonlyMap<string, GrantedBy> {
     return this.#rooms ?? NONE
   }
 
   /** For the Registry only, which keeps its own index in step. */
-  addRoom(rid: string): void {
-    this.#rooms ??= new Set()
-    this.#rooms.add(rid)
+  addRoom(rid: string, by: GrantedBy): void {
+    this.#rooms ??= new Map()
+    this.#rooms.set(rid, by)
   }
 
   /** For the Registry only. */

@@ -10,11 +10,11 @@ export interface StayAwayClient {
 /** How long a token keeps its client away: for good, or while the connection that took over is there. */
 export type StayAwayKind = 'away' | 'takeover'
 
-/** A position that has the form of a stay-away token. Only the node that issued it can tell whether it is genuine. */
+/** A position that has the form of a stay-away token. Whether it is genuine, only {@link StayAwayTokens.verify} tells. */
 export interface StayAwayToken {
   readonly text: string
   readonly kind: StayAwayKind
-  /** The connection that it was issued to. It names the issuing node, as a sid does. */
+  /** The connection that it was issued to. */
   readonly connection: string
 }
 
@@ -27,25 +27,39 @@ const TOKEN = /^(away|takeover):([^:]+):([\w-]{22})$/
  * The signature covers the client, so nobody is kept away by somebody else's token.
  */
 export class StayAwayTokens {
-  readonly #secret = randomBytes(32)
+  /** The first one signs; each of them verifies. At first there is only a secret of this node's own. */
+  #secrets: readonly (string | Buffer)[] = [randomBytes(32)]
 
-  issue(kind: StayAwayKind, connection: string, client: StayAwayClient): string {
-    return `${kind}:${connection}:${this.#sign(kind, connection, client).toString('base64url')}`
+  /** Sets the secret that all nodes share. The tokens that were issued before stay valid on this node. */
+  use(secret: string): void {
+    this.#secrets = [secret, ...this.#secrets]
   }
 
-  /** Tells whether this node issued the token to this client. */
+  issue(kind: StayAwayKind, connection: string, client: StayAwayClient): string {
+    const [secret = ''] = this.#secrets
+    return `${kind}:${connection}:${sign(secret, kind, connection, client).toString('base64url')}`
+  }
+
+  /** Tells whether a node of this namespace issued the token to this client. */
   verify(token: string, client: StayAwayClient): boolean {
     const [, kind = '', connection = '', signature = ''] = TOKEN.exec(token) ?? []
     const given = Buffer.from(signature, 'base64url')
-    const expected = this.#sign(kind, connection, client)
-    return given.length === expected.length && timingSafeEqual(given, expected)
+    return this.#secrets.some((secret) => {
+      const expected = sign(secret, kind, connection, client)
+      return given.length === expected.length && timingSafeEqual(given, expected)
+    })
   }
+}
 
-  #sign(kind: string, connection: string, { uid, anonymous, clientId = '' }: StayAwayClient): Buffer {
-    // The uid of an anonymous client is another one on each connection.
-    const signed = JSON.stringify([kind, connection, anonymous ? null : uid, clientId])
-    return createHmac('sha256', this.#secret).update(signed).digest().subarray(0, 16)
-  }
+function sign(
+  secret: string | Buffer,
+  kind: string,
+  connection: string,
+  { uid, anonymous, clientId = '' }: StayAwayClient,
+): Buffer {
+  // The uid of an anonymous client is another one on each connection.
+  const signed = JSON.stringify([kind, connection, anonymous ? null : uid, clientId])
+  return createHmac('sha256', secret).update(signed).digest().subarray(0, 16)
 }
 
 /** Parses a position. @returns undefined when it does not have the form of a token */

@@ -7,6 +7,8 @@ const REMEMBERED = 64
 /** The most characters that the remembered answers of a session may have together. */
 const REMEMBERED_LENGTH = 65_536
 
+const NONE: ReadonlyMap<string, string> = new Map()
+
 /** A packet that waits for its turn. */
 interface WaitingPacket {
   readonly bytes: number
@@ -19,9 +21,14 @@ export class UplinkState implements Timed {
   readonly sid: string
   /** The answers to the latest SENDs by id, oldest first. Undefined stands for an answer without content. */
   readonly answers = new Map<string, string | undefined>()
+  /** The SEND with an id that is handled now. */
+  running: { readonly id: string; readonly answer: Promise<string | undefined> } | undefined
+  #runningElsewhere: Map<string, string> | undefined
   slot: number | undefined
   /** How long a takeover may come, and since when. Set while it may. */
   grace: { readonly since: number; readonly milliseconds: number } | undefined
+  /** By connection: settles when the answers that it brings from another node are here. */
+  #adoptions: Map<string, Promise<void>> | undefined
   /** The packets that wait for the one that is handled, in order. */
   readonly #waiting = new Set<WaitingPacket>()
   #waitingBytes = 0
@@ -77,6 +84,40 @@ export class UplinkState implements Timed {
       if (next === undefined) this.#isHandling = false
       else next.start()
     }
+  }
+
+  /** A connection brings answers from another node. Packets wait for them. @param fetched never rejects */
+  adopt(connection: string, fetched: Promise<void>): void {
+    const adoptions = this.#adoptions ?? new Map()
+    this.#adoptions = adoptions.set(connection, fetched)
+    fetched.then(() => adoptions.delete(connection))
+    // Rejected when the session ends before: it is taken over with what was fetched all the same.
+    this.enqueue(() => fetched, Number.POSITIVE_INFINITY).catch(() => {})
+  }
+
+  /**
+   * Settles when the answers that a connection brings are here. Those that a later connection brings are not awaited: it
+   * may have taken over from the node that asks, which would wait for itself.
+   */
+  async adopted(connection: string): Promise<void> {
+    await this.#adoptions?.get(connection)
+  }
+
+  /** The SENDs that other nodes still handled when the session was taken over from them: the node of each, by id. */
+  get runningElsewhere(): ReadonlyMap<string, string> {
+    return this.#runningElsewhere ?? NONE
+  }
+
+  /** Notes that another node still handles a SEND. Forgets the oldest one that nobody has asked for again. */
+  noteRunning(id: string, node: string): void {
+    this.#runningElsewhere ??= new Map()
+    this.#runningElsewhere.set(id, node)
+    const [oldest] = this.#runningElsewhere.keys()
+    if (this.#runningElsewhere.size > REMEMBERED && oldest !== undefined) this.forgetRunning(oldest)
+  }
+
+  forgetRunning(id: string): void {
+    this.#runningElsewhere?.delete(id)
   }
 
   /** Rejects the packets that wait: their session has ended. The one that is handled goes on. */
@@ -141,6 +182,11 @@ export class UplinkStates {
       this.#states.set(sid, state)
     }
     return state
+  }
+
+  /** Finds the state of a session that has one. */
+  find(sid: string): UplinkState | undefined {
+    return this.#states.get(sid)
   }
 
   /** Keeps a state whose session was taken over. */

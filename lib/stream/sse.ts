@@ -26,13 +26,18 @@ export interface Block {
  * `id:` comes last. Some clients take it when they read its line, and not with the event: cut before the end of the
  * block, they would claim an event that they never got.
  */
-export function encodeBlock({ comment = '', event, id, retry, data }: Block): Buffer {
+export function encodeBlock(block: Block): Buffer {
+  return Buffer.from(textOf(block))
+}
+
+/** The text that {@link encodeBlock} encodes, for who writes it somewhere itself. */
+export function textOf({ comment = '', event, id, retry, data }: Block): string {
   let text = event === undefined ? comment : `${comment}event: ${event}\n`
   if (!data.includes('\n') && !data.includes('\r')) text += `data: ${data}\n`
   else for (const line of data.split(LINE_END)) text += `data: ${line}\n`
   if (retry !== undefined) text += `retry: ${retry}\n`
   if (id !== undefined) text += `id: ${id}\n`
-  return Buffer.from(`${text}\n`)
+  return `${text}\n`
 }
 
 /**

@@ -40,6 +40,7 @@ export abstract class Stream implements TransportListener {
   #state: 'opening' | 'open' | 'closed' = 'opening'
   /** Undefined once it is written. */
   #firstBlock: Buffer | undefined
+  #resumes = false
   #isGone = false
   #onGone: (() => void) | undefined
 
@@ -121,9 +122,14 @@ export abstract class Stream implements TransportListener {
     return this.#replay?.isEmpty === false
   }
 
-  /** Sets the block that the stream begins with, whether it is opened or closed at once. Called before either. */
-  beginWith(block: Buffer | undefined): void {
+  /**
+   * Sets the block that the stream begins with, whether it is opened or closed at once. Called before either.
+   *
+   * @param resumes whether the client brought a position
+   */
+  beginWith(block: Buffer | undefined, resumes: boolean): void {
     this.#firstBlock = block
+    this.#resumes = resumes
   }
 
   /**
@@ -155,12 +161,15 @@ export abstract class Stream implements TransportListener {
    * Closes the stream: writes the pending frames and then `last`, and ends the transport. Without `last` a stream that
    * is still opening leaves the transport untouched, for its owner to answer the request. Idempotent.
    *
+   * @param comesBack whether the client should reconnect. One with a position gets nothing then of a stream that is still
+   *   opening: the position of what is published by now would hide what it missed before
    * @returns false when the stream was closed before
    */
-  close(last?: Buffer): boolean {
+  close(last: Buffer | undefined, comesBack: boolean): boolean {
     if (this.#state === 'closed') return false
     let farewell = last
     if (this.#state === 'opening' && farewell !== undefined) {
+      if (this.#resumes && comesBack) this.#replay = undefined
       const piece = this.#takePiece()
       try {
         this.#start(piece.length === 0 ? [farewell] : piece)

@@ -11,8 +11,15 @@ export interface TimeSource {
   monotonic(): bigint
 }
 
-/** Returns nanoseconds since January 1, 1970 UTC. */
-export type Clock = () => bigint
+/** Tells the time in nanoseconds since January 1, 1970 UTC. */
+export interface Clock {
+  /** Never runs backwards. */
+  now(): bigint
+  /** Takes a time stamp of another clock: from here on this clock is not earlier. */
+  observe(time: bigint): void
+  /** Moves the clock, because the wall clock of this machine is found to be wrong. */
+  shift(nanoseconds: bigint): void
+}
 
 /**
  * Creates a clock of nanoseconds that never runs backwards and stays close to the wall clock. When the wall clock jumps
@@ -22,24 +29,37 @@ export type Clock = () => bigint
  * system clock. So the first is the anchor, and the second counts on from it.
  */
 export function createClock(source: TimeSource): Clock {
-  const wallNow = (): bigint => BigInt(Math.trunc(source.wall())) * NS_PER_MS
+  let shifted = 0n
+  const wallNow = (): bigint => BigInt(Math.trunc(source.wall())) * NS_PER_MS + shifted
   let offset = wallNow() - source.monotonic()
   let last = 0n
-  return () => {
-    const wall = wallNow()
-    let time = source.monotonic() + offset
-    const error = time - wall
-    if (error > TOLERANCE_NS || error < -TOLERANCE_NS) {
-      offset += wall - time
-      time = wall
-    }
+  const observe = (time: bigint): void => {
     if (time > last) last = time
-    return last
+  }
+  return {
+    now() {
+      const wall = wallNow()
+      let time = source.monotonic() + offset
+      const error = time - wall
+      if (error > TOLERANCE_NS || error < -TOLERANCE_NS) {
+        offset += wall - time
+        time = wall
+      }
+      observe(time)
+      return last
+    },
+    observe,
+    shift(nanoseconds) {
+      shifted += nanoseconds
+    },
   }
 }
 
 /** The clock of this process. All Comets in it share the clock, so that their time stamps compare. */
-export const now: Clock = createClock({ wall: () => Date.now(), monotonic: () => process.hrtime.bigint() })
+export const clock: Clock = createClock({ wall: () => Date.now(), monotonic: () => process.hrtime.bigint() })
+
+/** The time of {@link clock}. */
+export const now = (): bigint => clock.now()
 
 /** The time on the clock of `performance.now()`, in whole milliseconds: V8 keeps other numbers as objects. */
 export function wholeTime(): number {

@@ -48,6 +48,14 @@ export function optional<T>(decode: Decoder<T>): Decoder<T | undefined> {
   return (value, name) => (value === undefined || value === null ? undefined : decode(value, name))
 }
 
+/** Decodes each item of an array. */
+export function list<T>(decode: Decoder<T>): Decoder<readonly T[]> {
+  return (value, name) => {
+    if (!Array.isArray(value)) throw mismatch(name, 'an array', value)
+    return value.map((item, index) => decode(item, `${name}.${index}`))
+  }
+}
+
 /** Takes the first of several decoders that accepts the value. */
 export function either<T>(...decoders: readonly Decoder<T>[]): Decoder<T> {
   return (value, name) => {

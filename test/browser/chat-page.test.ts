@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Locator, Page, Route } from 'playwright-core'
 import { launchBrowser } from '../support/browser.ts'
 import {
   connectionOf,
@@ -374,13 +374,15 @@ describe('Chat page in Chromium', function () {
 
     it('shows that it is connecting, and that a connection has ended', async () => {
       const ada = await visit('Ada', example.url, NARROW)
-      let refuse = () => {}
-      await ada.route(/\/comet\?/, (route) => {
-        refuse = () => route.fulfill({ status: 403 })
+      let asks: (route: Route) => void = () => {}
+      const asked = new Promise<Route>((resolve) => {
+        asks = resolve
       })
+      await ada.route(/\/comet\?/, (route) => asks(route))
       await ada.reload()
       await connectionOf(ada).filter({ hasText: 'Connecting…' }).waitFor()
-      refuse()
+      // The page may show it before the browser asks.
+      await (await asked).fulfill({ status: 403 })
       await connectionOf(ada).filter({ hasText: 'Ended' }).waitFor()
       equal(await overflowOf(ada), 0)
     })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import type { Broker, BrokerConnection, Delivery, Envelope } from '../../lib/index.ts'
-import { until } from '../support/inbox.ts'
+import type { Broker, BrokerConnection, BrokerHandler, Envelope } from '../../lib/index.ts'
+import { PATIENCE_MS, until } from '../support/inbox.ts'
 import type { TestFramework } from './framework.ts'
+import { brokerNode } from './handlers.ts'
 
 /**
  * Defines tests of the promises of the Broker port. Every implementation must pass them.
@@ -24,12 +25,19 @@ export function brokerContract(
       for (const broker of joined.splice(0)) await broker.close()
     })
 
-    async function join(id: string, namespace = 'test') {
-      const got: Delivery[] = []
-      const broker = port.join({ id, namespace, deliver: (delivery) => got.push(delivery) })
+    async function join(id: string, namespace = 'test', settings: Partial<BrokerHandler> = {}) {
+      const { node, got, ...told } = brokerNode(id, namespace, settings)
+      const broker = port.join(node)
       joined.push(broker)
       await broker.ready
-      return { broker, got, texts: () => got.map(({ data }) => data) }
+      return { broker, got, ...told, texts: () => got.map(({ data }) => data) }
+    }
+
+    /** The position of a node that receives, and is ready. */
+    function positionOf(broker: BrokerConnection): string {
+      const position = broker.position()
+      assert.ok(position !== undefined)
+      return position
     }
 
     it('delivers to every node of the namespace, also the publishing one', async () => {
@@ -91,6 +99,65 @@ export function brokerContract(
       await until(() => a.got.length === 1)
       assert.equal(a.broker.position(), a.got[0]?.position)
       assert.notEqual(a.broker.position(), start)
+    })
+
+    it('settles publish when the event was delivered to the publishing node', async () => {
+      const a = await join('a')
+      for (const data of ['one', 'two', 'three']) {
+        await a.broker.publish({ to: {}, data })
+        assert.equal(a.texts().at(-1), data)
+        assert.equal(a.broker.published(), undefined)
+      }
+    })
+
+    it('tells when all was published that was not awaited', async () => {
+      const a = await join('a')
+      const texts = Array.from({ length: 20 }, (_, index) => String(index))
+      for (const data of texts) a.broker.publish({ to: {}, data }).catch(assert.fail)
+      await a.broker.published()
+      assert.deepEqual(a.texts(), texts)
+    })
+
+    it('compares the positions of its order, up to the latest delivery', async () => {
+      const [a, b] = [await join('a'), await join('b')]
+      const start = positionOf(a.broker)
+      await a.broker.publish({ to: {}, data: '1' })
+      const first = positionOf(a.broker)
+      await a.broker.publish({ to: {}, data: '2' })
+      const second = positionOf(a.broker)
+      await until(() => b.got.length === 2)
+      for (const { compare } of [a.broker, b.broker]) {
+        assert.ok((compare(start, first) ?? 0) < 0)
+        assert.ok((compare(second, first) ?? 0) > 0)
+        assert.equal(compare(first, first), 0)
+        for (const made of ['', 'x', `${first}0000`, `x${first}`, 'a.1.2.3.4']) {
+          assert.equal(compare(made, first), undefined)
+          assert.equal(compare(first, made), undefined)
+        }
+      }
+    })
+
+    it('reaches a position that another node is at, and waits for no other one', async () => {
+      const [a, b] = [await join('a'), await join('b')]
+      for (let count = 1; count <= 20; count += 1) {
+        await a.broker.publish({ to: {}, data: String(count) })
+        const position = positionOf(a.broker)
+        await b.broker.reach(position, PATIENCE_MS)
+        assert.equal(b.got.length, count)
+        assert.equal(b.broker.compare(position, positionOf(b.broker)), 0)
+      }
+      const last = positionOf(a.broker)
+      const start = performance.now()
+      for (const made of ['', 'x', `${last}0000`, `x${last}`]) await b.broker.reach(made, 10 * PATIENCE_MS)
+      assert.ok(performance.now() - start < 10 * PATIENCE_MS)
+    })
+
+    it('delivers nothing to a process that only publishes', async () => {
+      const [a, publisher] = [await join('a'), await join('p', 'test', { receives: false })]
+      await publisher.broker.publish({ to: {}, data: 'x' })
+      await until(() => a.got.length === 1)
+      assert.deepEqual([publisher.got, publisher.restored], [[], []])
+      assert.equal(publisher.broker.position(), undefined)
     })
 
     it('delivers nothing to a node that has left, even twice', async () => {

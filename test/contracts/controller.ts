@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { CometError, type Command, type Controller, type ControllerConnection } from '../../lib/index.ts'
-import { PATIENCE_MS, scaled } from '../support/inbox.ts'
+import { PATIENCE_MS, scaled, until } from '../support/inbox.ts'
 import type { TestFramework } from './framework.ts'
+import { controllerNode } from './handlers.ts'
 
 /** How long a node waits for one that never answers: long enough for one that does. */
 const DEADLINE_MS = 250
@@ -32,7 +33,7 @@ export function controllerContract(
       handle: (command: Command) => Promise<unknown>,
       namespace = 'test',
     ): ControllerConnection {
-      const controller = port.join({ id, namespace, handle })
+      const controller = port.join(controllerNode(id, handle, namespace))
       joined.push(controller)
       return controller
     }
@@ -83,13 +84,51 @@ export function controllerContract(
       })
     })
 
-    it('broadcasts to every other node of the namespace, and returns the answers that came in time', async () => {
-      const a = join('a', async () => 'a')
-      join('b', async () => 'b')
-      join('c', () => Promise.reject(new CometError('INTERNAL')))
-      join('d', never)
-      join('e', async () => 'e', 'other')
-      assert.deepEqual(await a.broadcast({ type: 'any' }, scaled(DEADLINE_MS)), ['b'])
+    it('carries a command to the node that asks', async () => {
+      const a = join('a', async ({ number }) => number)
+      assert.equal(await a.request('a', { type: 'any', number: 7 }, PATIENCE_MS), 7)
+    })
+
+    it('tells every node of the namespace a command, the one that tells it included', async () => {
+      const got: string[] = []
+      const note = (id: string) => async (command: Command) => void got.push(`${id} ${command.number}`)
+      const a = join('a', note('a'))
+      join('b', note('b'))
+      join('c', async (command) => {
+        await note('c')(command)
+        throw new CometError('INTERNAL')
+      })
+      join('e', note('e'), 'other')
+      await a.tell({ type: 'any', number: 1 })
+      assert.ok(got.includes('a 1'), 'it was told when the call has settled')
+      await a.tell({ type: 'any', number: 2 })
+      await until(() => got.length === 6)
+      assert.deepEqual(got.sort(), ['a 1', 'a 2', 'b 1', 'b 2', 'c 1', 'c 2'])
+    })
+
+    it('keeps the order of what one sender tells all nodes and what it asks of one', async () => {
+      const got: unknown[] = []
+      const a = join('a', nothing)
+      join('b', async ({ number }) => got.push(number))
+      for (let number = 0; number < 40; number += 2) {
+        await a.tell({ type: 'count', number })
+        await a.request('b', { type: 'count', number: number + 1 }, PATIENCE_MS)
+      }
+      assert.deepEqual(
+        got,
+        Array.from({ length: 40 }, (_, number) => number),
+      )
+    })
+
+    it('tells for a process that takes no commands', async () => {
+      const got: unknown[] = []
+      join('b', async ({ number }) => got.push(number))
+      const publisher = port.join({ ...controllerNode('p', () => assert.fail()), receives: false })
+      joined.push(publisher)
+      await publisher.tell({ type: 'any', number: 3 })
+      await until(() => got.length === 1)
+      const b = join('c', nothing)
+      await assert.rejects(b.request('p', { type: 'any' }, PATIENCE_MS), { code: 'NO_SUCH_SESSION' })
     })
   })
 }

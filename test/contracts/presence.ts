@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
-import type { Presence, PresenceConnection, UserActivityEvent } from '../../lib/index.ts'
+import type {
+  Presence,
+  PresenceConnection,
+  PresenceHandler,
+  RoomChange,
+  UserActivityEvent,
+} from '../../lib/index.ts'
 import { show } from '../support/activity-rules.ts'
 import { until } from '../support/inbox.ts'
 import type { TestFramework } from './framework.ts'
+import { presenceNode } from './handlers.ts'
 
 const alice = { uid: 'alice', sid: 'a1', connection: 'a1' }
 const alice2 = { uid: 'alice', sid: 'a2', connection: 'a2' }
@@ -32,11 +39,11 @@ export function presenceContract(
       for (const presence of joined.splice(0)) await presence.close()
     })
 
-    function join(id: string, namespace = 'test') {
-      const events: UserActivityEvent[] = []
-      const presence = port.join({ id, namespace, onActivity: (some) => events.push(...some) })
+    function join(id: string, namespace = 'test', settings: Partial<PresenceHandler> = {}) {
+      const { node, events, changes } = presenceNode(id, namespace, settings)
+      const presence = port.join(node)
       joined.push(presence)
-      return { presence, events, reported: () => events.splice(0).map(show) }
+      return { presence, events, changes, reported: () => events.splice(0).map(show) }
     }
 
     /**
@@ -178,11 +185,11 @@ export function presenceContract(
       await presence.enter(alice2, 'den', 'app')
       await presence.enter({ uid: 'alice' }, 'den', 'app')
       reported()
-      assert.equal(await presence.leave(alice, 'den'), true)
-      assert.equal(await presence.leave(alice, 'den'), false)
-      assert.equal(await presence.leave(alice2, 'den'), true)
+      assert.equal((await presence.leave(alice, 'den')).done, true)
+      assert.equal((await presence.leave(alice, 'den')).done, false)
+      assert.equal((await presence.leave(alice2, 'den')).done, true)
       assert.deepEqual(reported(), [])
-      assert.equal(await presence.leave({ uid: 'alice' }, 'den'), true)
+      assert.equal((await presence.leave({ uid: 'alice' }, 'den')).done, true)
       assert.deepEqual(reported(), ['LEAVE_ROOM alice den'])
     })
 
@@ -192,15 +199,15 @@ export function presenceContract(
       await presence.connect(alice2, rooms('den'))
       await presence.enter({ uid: 'alice' }, 'den', 'app')
       reported()
-      assert.equal(await presence.leave({ uid: 'alice' }, 'den'), true)
+      assert.equal((await presence.leave({ uid: 'alice' }, 'den')).done, true)
       assert.deepEqual(reported(), ['LEAVE_ROOM alice den'])
-      assert.equal(await presence.leave({ uid: 'alice' }, 'den'), false)
+      assert.equal((await presence.leave({ uid: 'alice' }, 'den')).done, false)
     })
 
     it('keeps the membership of a user for later sessions until OFFLINE', async () => {
       const { presence } = join('n')
       await presence.connect(alice, [])
-      assert.equal(await presence.enter({ uid: 'alice' }, 'den', 'app'), true)
+      assert.equal((await presence.enter({ uid: 'alice' }, 'den', 'app')).done, true)
       assert.deepEqual((await presence.connect(alice2, [])).memberships, ['den'])
       await presence.disconnect(alice, 0)
       await presence.disconnect(alice2, 0)
@@ -209,11 +216,11 @@ export function presenceContract(
 
     it('refuses a membership to a user or session that is not online', async () => {
       const { presence, reported } = join('n')
-      assert.equal(await presence.enter({ uid: 'alice' }, 'den', 'app'), false)
+      assert.equal((await presence.enter({ uid: 'alice' }, 'den', 'app')).done, false)
       await presence.connect(alice, [])
       reported()
-      assert.equal(await presence.enter(alice2, 'den', 'app'), false)
-      assert.equal(await presence.leave({ uid: 'bob' }, 'den'), false)
+      assert.equal((await presence.enter(alice2, 'den', 'app')).done, false)
+      assert.equal((await presence.leave({ uid: 'bob' }, 'den')).done, false)
       assert.deepEqual(reported(), [])
     })
 
@@ -222,11 +229,11 @@ export function presenceContract(
       await one.presence.connect({ ...bob, info: { name: 'Bob' } }, rooms('den'))
       await two.presence.connect(alice, rooms('den'))
       await two.presence.connect({ ...alice2, info: { name: 'Alice' } }, [])
-      assert.deepEqual(await one.presence.members('den'), [
+      assert.deepEqual((await one.presence.members('den')).members, [
         { uid: 'bob', info: { name: 'Bob' } },
         { uid: 'alice', info: { name: 'Alice' } },
       ])
-      assert.deepEqual(await one.presence.members('nowhere'), [])
+      assert.deepEqual((await one.presence.members('nowhere')).members, [])
       assert.equal(await one.presence.count('nowhere'), 0)
     })
 
@@ -237,7 +244,7 @@ export function presenceContract(
       for (const uid of uids.toReversed()) await enter(uid)
       const listed: string[] = []
       for (let after: string | undefined; ; after = listed.at(-1)) {
-        const page = await presence.members('den', { after, limit: 2 })
+        const page = (await presence.members('den', { after, limit: 2 })).members
         for (const { uid, info } of page) assert.equal(info, uid)
         listed.push(...page.map(({ uid }) => uid))
         if (page.length < 2) break
@@ -248,8 +255,8 @@ export function presenceContract(
       }
       assert.deepEqual(listed.filter((uid) => uid !== 'a newcomer').sort(), uids)
       assert.equal(new Set(listed).size, listed.length)
-      assert.deepEqual(await presence.members('nowhere', { limit: 2 }), [])
-      assert.equal((await presence.members('den', { limit: Number.POSITIVE_INFINITY })).length, 6)
+      assert.deepEqual((await presence.members('nowhere', { limit: 2 })).members, [])
+      assert.equal((await presence.members('den', { limit: Number.POSITIVE_INFINITY })).members.length, 6)
     })
 
     it('lists the rooms of a user over all nodes, whatever put it there, grace included', async () => {
@@ -319,12 +326,12 @@ export function presenceContract(
         await presence.connect(page, rooms('den'))
         const taken = { ...again, sid: (await presence.connect(again, [])).sid }
         reported()
-        assert.equal(await presence.enter(page, 'attic', 'app'), false)
-        assert.equal(await presence.leave(page, 'den'), false)
+        assert.equal((await presence.enter(page, 'attic', 'app')).done, false)
+        assert.equal((await presence.leave(page, 'den')).done, false)
         await presence.disconnect(page, 0)
         assert.deepEqual(reported(), [])
-        assert.equal(await presence.enter(taken, 'attic', 'app'), true)
-        assert.equal(await presence.leave(taken, 'den'), true)
+        assert.equal((await presence.enter(taken, 'attic', 'app')).done, true)
+        assert.equal((await presence.leave(taken, 'den')).done, true)
         assert.deepEqual(reported(), ['ENTER_ROOM alice attic', 'LEAVE_ROOM alice den'])
         const third = await presence.connect({ ...page, connection: 'a3' }, [])
         assert.deepEqual(third, {
@@ -338,7 +345,7 @@ export function presenceContract(
       it('keeps who let a session into a room: the latest grant counts, but what the app granted stays', async () => {
         const { presence } = join('n')
         await presence.connect(page, [{ rid: 'den', by: 'identity' }, ...rooms('attic', 'hall')])
-        assert.equal(await presence.enter(page, 'hall', 'app'), true)
+        assert.equal((await presence.enter(page, 'hall', 'app')).done, true)
         const taken = await presence.connect(again, [
           { rid: 'attic', by: 'identity' },
           { rid: 'hall', by: 'identity' },
@@ -396,6 +403,202 @@ export function presenceContract(
       assert.deepEqual([one.reported(), two.reported()], [['ONLINE alice'], []])
       await two.presence.enter({ uid: 'alice' }, 'den', 'app')
       assert.deepEqual([one.reported(), two.reported()], [[], ['ENTER_ROOM alice den']])
+    })
+
+    it('tells the nodes that have a live session of a user, or of a user in a room', async () => {
+      const [one, two, three] = [join('n1'), join('n2'), join('n3')]
+      await one.presence.connect(alice, rooms('den'))
+      await two.presence.connect(alice2, [])
+      await three.presence.connect(bob, rooms('attic'))
+      const nodesOf = async (target: { uid: string } | { rid: string }) =>
+        Array.from(await three.presence.nodesOf(target)).sort()
+      assert.deepEqual(await nodesOf({ uid: 'alice' }), ['n1', 'n2'])
+      assert.deepEqual(await nodesOf({ rid: 'den' }), ['n1', 'n2'])
+      assert.deepEqual(await nodesOf({ rid: 'attic' }), ['n3'])
+      assert.deepEqual(await nodesOf({ uid: 'nobody' }), [])
+      assert.deepEqual(await nodesOf({ rid: 'nowhere' }), [])
+      const sorted = (answer: { done: boolean; nodes: readonly string[] }) => [
+        answer.done,
+        [...answer.nodes].sort(),
+      ]
+      assert.deepEqual(sorted(await three.presence.enter({ uid: 'alice' }, 'hall', 'app')), [
+        true,
+        ['n1', 'n2'],
+      ])
+      assert.deepEqual(sorted(await three.presence.leave({ uid: 'alice' }, 'hall')), [true, ['n1', 'n2']])
+      assert.deepEqual((await one.presence.enter(alice, 'hall', 'app')).nodes, [])
+      await one.presence.disconnect(alice, 60_000)
+      assert.deepEqual(await nodesOf({ uid: 'alice' }), ['n2'])
+      assert.deepEqual(await nodesOf({ rid: 'den' }), ['n2'])
+      await two.presence.disconnect(alice2, 0)
+      assert.deepEqual(await nodesOf({ uid: 'alice' }), [])
+      assert.deepEqual(sorted(await three.presence.enter({ uid: 'alice' }, 'hall', 'app')), [true, []])
+    })
+
+    it('tells whether a user has a live session with a clientId', async () => {
+      const [one, two] = [join('n1'), join('n2')]
+      await one.presence.connect({ ...alice, clientId: 'page' }, [])
+      assert.equal(await two.presence.serves('alice', 'page'), true)
+      assert.equal(await two.presence.serves('alice', 'other'), false)
+      assert.equal(await two.presence.serves('bob', 'page'), false)
+      await one.presence.disconnect(alice, 60_000)
+      assert.equal(await two.presence.serves('alice', 'page'), false)
+      await two.presence.connect({ ...alice2, clientId: 'page' }, [])
+      assert.equal(await one.presence.serves('alice', 'page'), true)
+    })
+
+    it('gives all nodes of a namespace one secret', async () => {
+      const [one, two, other] = [join('n1'), join('n2'), join('n3', 'other')]
+      const secret = await one.presence.secret()
+      assert.ok(secret.length >= 22)
+      assert.equal(await two.presence.secret(), secret)
+      assert.notEqual(await other.presence.secret(), secret)
+    })
+
+    it('keeps the info that setInfo gave until OFFLINE', async () => {
+      const { presence } = join('n')
+      const info = async () => (await presence.members('den')).members[0]?.info
+      assert.equal(await presence.setInfo('alice', { name: 'A' }), false)
+      await presence.connect({ ...alice, info: { name: 'one' } }, rooms('den'))
+      await presence.connect({ ...alice2, info: { name: 'two' } }, [])
+      assert.deepEqual(await info(), { name: 'two' })
+      assert.equal(await presence.setInfo('alice', { name: 'own', list: [1, null] }), true)
+      await presence.connect({ ...alice, connection: 'a3', info: { name: 'three' } }, [])
+      assert.deepEqual(await info(), { name: 'own', list: [1, null] })
+      assert.equal(await presence.setInfo('alice', undefined), true)
+      assert.equal(await info(), undefined)
+      for (const connection of ['a1', 'a2', 'a3']) {
+        await presence.disconnect({ uid: 'alice', sid: connection, connection }, 0)
+      }
+      await presence.connect({ ...alice, connection: 'a4', info: { name: 'four' } }, rooms('den'))
+      assert.deepEqual(await info(), { name: 'four' })
+    })
+
+    it('gives the changes of a room revisions by which a list of its members is kept in step', async () => {
+      const [one, two] = [join('n1'), join('n2')]
+      const stop = await two.presence.watch('den')
+      let list = await two.presence.members('den')
+      const listed = new Map<string, unknown>()
+      const number = (rev: string) => Number(rev.slice(rev.lastIndexOf('.') + 1))
+      const follow = async ({ rev }: RoomChange | { rev: string }) => {
+        await until(() => two.changes.at(-1)?.rev === rev)
+        for (const change of two.changes.splice(0)) {
+          assert.equal(change.rid, 'den')
+          assert.ok(number(change.from) <= number(list.rev) && number(list.rev) < number(change.rev))
+          list = { ...list, rev: change.rev }
+          if (change.type === 'leave') listed.delete(change.member.uid)
+          else listed.set(change.member.uid, change.member.info)
+        }
+        const { rev: now, members } = await one.presence.members('den')
+        assert.equal(list.rev, now)
+        assert.deepEqual(
+          members.map(({ uid, info }) => [uid, info]),
+          Array.from(listed),
+        )
+      }
+      const changed = async () => await follow(await one.presence.members('den'))
+      await one.presence.connect({ ...alice, info: 1 }, rooms('den', 'attic'))
+      await changed()
+      await one.presence.connect({ ...bob, info: 2 }, rooms('den'))
+      await changed()
+      await two.presence.connect({ ...alice2, info: 3 }, rooms('den'))
+      await changed()
+      await one.presence.setInfo('bob', 4)
+      await changed()
+      await one.presence.leave({ uid: 'alice' }, 'den')
+      await changed()
+      // Of other rooms nothing is told, and they do not touch the revision.
+      await one.presence.leave({ uid: 'alice' }, 'attic')
+      await one.presence.disconnect(bob, 0)
+      await changed()
+      await one.presence.enter({ uid: 'alice' }, 'den', 'app')
+      await changed()
+      stop()
+      stop()
+      await one.presence.leave({ uid: 'alice' }, 'den')
+      const again = await two.presence.watch('den')
+      await one.presence.enter({ uid: 'alice' }, 'den', 'app')
+      await until(() => two.changes.length > 0)
+      assert.deepEqual(
+        two.changes.map(({ type }) => type),
+        ['enter'],
+      )
+      again()
+    })
+
+    it('tells a node with cluster activity the transitions of all nodes, each once, in one order', async () => {
+      const [one, two] = [join('n1'), join('n2', 'test', { activity: 'cluster' })]
+      const three = join('n3', 'test', { activity: 'cluster' })
+      await one.presence.connect(alice, rooms('den'))
+      await two.presence.connect(bob, rooms('den'))
+      await one.presence.leave({ uid: 'bob' }, 'den')
+      await two.presence.disconnect(bob, 0)
+      await one.presence.disconnect(alice, 0)
+      const expected = [
+        ...['ONLINE alice', 'ENTER_ROOM alice den', 'ONLINE bob', 'ENTER_ROOM bob den', 'LEAVE_ROOM bob den'],
+        ...['OFFLINE bob', 'LEAVE_ROOM alice den', 'OFFLINE alice'],
+      ]
+      await until(() => two.events.length === expected.length && three.events.length === expected.length)
+      assert.deepEqual(two.reported(), expected)
+      assert.deepEqual(three.reported(), expected)
+      assert.equal(one.reported().length, 5)
+    })
+
+    it('tells nodes with cluster activity who was heard, in order, and no other node', async () => {
+      const [one, two] = [join('n1'), join('n2', 'test', { activity: 'cluster' })]
+      await one.presence.connect(alice, [])
+      await one.presence.heard('alice', 1n)
+      await two.presence.heard('bob', 2n)
+      await one.presence.disconnect(alice, 0)
+      await until(() => two.events.length === 4)
+      assert.deepEqual(two.reported(), ['ONLINE alice', 'HEARD alice', 'HEARD bob', 'OFFLINE alice'])
+      assert.deepEqual(one.reported(), ['ONLINE alice', 'OFFLINE alice'])
+    })
+
+    it('gives the transitions of all nodes to those outside, by one node at a time, each once and in order', async () => {
+      const given: string[] = []
+      let giving = 0
+      const giver = {
+        onRecord: async (events: readonly UserActivityEvent[]) => {
+          giving += 1
+          await new Promise(setImmediate)
+          assert.equal(giving, 1)
+          given.push(...events.map(show))
+          giving -= 1
+        },
+      }
+      const [one, two, three] = [
+        join('n1'),
+        join('n2', 'test', giver),
+        join('n3', 'test', { ...giver, activity: 'cluster' }),
+      ]
+      await one.presence.connect(alice, rooms('den'))
+      await two.presence.connect(alice2, rooms('den', 'attic'))
+      await three.presence.heard('alice', 1n)
+      await three.presence.connect(bob, [])
+      await one.presence.disconnect(alice, 0)
+      await two.presence.disconnect(alice2, 0)
+      const expected = [
+        ...['ONLINE alice', 'ENTER_ROOM alice den', 'ENTER_ROOM alice attic', 'HEARD alice', 'ONLINE bob'],
+        ...['LEAVE_ROOM alice den', 'LEAVE_ROOM alice attic', 'OFFLINE alice'],
+      ]
+      await until(() => given.length >= expected.length)
+      assert.deepEqual(given, expected)
+    })
+
+    it('gives what ends with the last node, before it has left', async () => {
+      const given: string[] = []
+      const { presence } = join('n', 'test', {
+        onRecord: async (events) => {
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          given.push(...events.map(show))
+        },
+      })
+      await presence.connect(alice, rooms('den'))
+      await presence.close()
+      assert.deepEqual(given, [
+        ...['ONLINE alice', 'ENTER_ROOM alice den', 'LEAVE_ROOM alice den', 'OFFLINE alice'],
+      ])
     })
 
     it('never reports a later transition with an earlier time', async () => {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { built } from './built.ts'
 import { scaled } from './inbox.ts'
 
-const BOUND_MS = scaled(8_000)
+const BOUND_MS = scaled(20_000)
 
 /** An example that runs in a process of its own, on a free port, with the package as it was built. */
 export class Example {
@@ -29,7 +29,8 @@ export class Example {
     })
     const url = await new Promise<string>((resolve, reject) => {
       const fail = (why: string) => {
-        child.kill('SIGKILL')
+        // It may have started processes of its own, which it ends then.
+        child.kill('SIGTERM')
         reject(new Error(`${name} ${why}\n${output.err}`))
       }
       const timer = setTimeout(fail, BOUND_MS, 'did not say its address')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Comet, MemoryBroker, type PresenceConnection } from '../../lib/index.ts'
+import { presenceNode } from '../contracts/handlers.ts'
 import { ANY_RATE } from './comets.ts'
 import { MemoryTransport } from './memory-transport.ts'
 import type { Random } from './random.ts'
@@ -50,7 +51,7 @@ export class MembershipStorm {
     this.#random = random
     const broker = new MemoryBroker()
     const presence = answerLate(broker.presence, () => this.#wait())
-    this.#truth = broker.presence.join({ id: 'observer', namespace: 'comet', onActivity: () => {} })
+    this.#truth = broker.presence.join(presenceNode('observer', 'comet').node)
     const canEnter = async ({ rid }: { rid: string }) => {
       await this.#wait()
       return rid !== 'vault'
@@ -190,7 +191,7 @@ export class MembershipStorm {
   async #insiders(): Promise<Set<string>> {
     const found = new Set<string>()
     for (const rid of ROOMS) {
-      for (const { uid } of await this.#truth.members(rid)) found.add(`${uid} ${rid}`)
+      for (const { uid } of (await this.#truth.members(rid)).members) found.add(`${uid} ${rid}`)
     }
     return found
   }

@@ -17,7 +17,7 @@ export function answerLate(presence: Presence, delay: () => Promise<unknown>): P
       return {
         ...connection,
         connect: (session, rooms) => late(connection.connect(session, rooms)),
-        disconnect: (session, grace) => late(connection.disconnect(session, grace)),
+        disconnect: (session, grace, describe) => late(connection.disconnect(session, grace, describe)),
         enter: (owner, rid, by) => late(connection.enter(owner, rid, by)),
         leave: (owner, rid) => late(connection.leave(owner, rid)),
         membership: (owner, rid) => late(connection.membership(owner, rid)),

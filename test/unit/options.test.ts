@@ -53,6 +53,8 @@ describe('CometOptions', () => {
     const numbers = Object.fromEntries(Object.entries(NUMBERS).map(([name, [value]]) => [name, value]))
     assert.deepEqual(others, {
       ...numbers,
+      activity: 'local',
+      heard: 'local',
       canEnter: undefined,
       onMessage: undefined,
       keepHistory: undefined,
@@ -99,6 +101,8 @@ describe('CometOptions', () => {
       },
       keepHistory: () => true,
       maxTargets: 1,
+      activity: 'cluster',
+      heard: 'record',
     } satisfies Required<CometOptions>
     const resolved = resolveOptions(given)
     for (const [name, value] of Object.entries(given))

@@ -20,9 +20,10 @@ class Modelled {
   put(size: number): void {
     const slot = this.#free.pop() ?? this.#highest++
     this.#count += 1
-    const frame = Buffer.from(`${this.#count}:`.padEnd(size, 'x'))
-    this.store.put(slot, frame)
-    this.frames.set(slot, Buffer.from(frame))
+    // Of one, two, three and four bytes, and half of one of four, which UTF-8 cannot encode.
+    const text = `${this.#count}:`.padEnd(size / 2, ['x', 'é', '€', '😀', '\ud83d'][size % 5])
+    this.store.put(slot, this.#count % 2 === 0 ? text : Buffer.from(text))
+    this.frames.set(slot, Buffer.from(text))
   }
 
   /** Deletes one of the frames, and keeps what the store handed out of it before. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { MemoryBroker } from '../../../lib/index.ts'
+import { type Delivery, MemoryBroker } from '../../../lib/index.ts'
 import { brokerContract } from '../../contracts/broker.ts'
+import { brokerNode } from '../../contracts/handlers.ts'
 import { countSteps } from '../../support/steps.ts'
 
 describe('MemoryBroker', () => {
@@ -10,15 +11,14 @@ describe('MemoryBroker', () => {
     const publishAmid = async (count: number) => {
       const broker = new MemoryBroker()
       const got: string[] = []
-      const node = broker.join({
-        id: 'a',
-        namespace: 'test',
-        deliver: ({ data }) => {
+      const deliver = {
+        deliver: ({ data }: Delivery) => {
           got.push(data)
           if (data === 'first')
             for (let index = 0; index < count; index += 1) node.publish({ to: {}, data: `${index}` })
         },
-      })
+      }
+      const node = broker.join(brokerNode('a', 'test', deliver).node)
       const steps = await countSteps(() => node.publish({ to: {}, data: 'first' }))
       assert.equal(got.at(-1), `${count - 1}`)
       assert.equal(got.length, count + 1)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import { MemoryBroker } from '../../../lib/index.ts'
+import { presenceNode } from '../../contracts/handlers.ts'
 import { presenceContract } from '../../contracts/presence.ts'
 import { closeComets, makeComet } from '../../support/comets.ts'
 import { MemoryTransport } from '../../support/memory-transport.ts'
@@ -11,16 +12,16 @@ describe('MemoryBroker.presence', () => {
 
   it('finds a page of members without sorting all of them', async () => {
     const { presence } = new MemoryBroker()
-    const connection = presence.join({ id: 'node', namespace: 'comet', onActivity: () => {} })
+    const connection = presence.join(presenceNode('node').node)
     const uids = Array.from({ length: 5_000 }, (_, index) => `${(index * 1_009) % 5_000}`)
     for (const uid of uids) await connection.connect({ uid, connection: uid }, [{ rid: 'den', by: 'url' }])
     const inOrder = uids.toSorted()
     for (const limit of [1, 7, 100, 4_999, 5_000, Number.POSITIVE_INFINITY]) {
       for (const at of [0, 1, 2_500, 4_990]) {
         const after = at === 0 ? undefined : inOrder[at - 1]
-        const page = await connection.members('den', { after, limit })
+        const { members } = await connection.members('den', { after, limit })
         assert.deepEqual(
-          page.map(({ uid }) => uid),
+          members.map(({ uid }) => uid),
           inOrder.slice(at, at + limit),
         )
       }

@@ -13,6 +13,7 @@ describe('Comet.dump and Comet.stats', () => {
     const { sid } = alice
     const connection = String(alice.control('ready')?.connection)
     assert.deepEqual(comet.dump(), {
+      node: comet.stats().node,
       sessions: [{ sid, connection, uid: 'alice', anonymous: false, rooms: ['den'], clientId: 'tab 1' }],
       rooms: [{ rid: 'den', sids: [sid] }],
     })
@@ -28,6 +29,7 @@ describe('Comet.dump and Comet.stats', () => {
       delivered: 1,
       closes: {},
       history: { events: 1, targets: 1, bytes: numbers.history.bytes },
+      ports: { broker: 'up', presence: 'up', controller: 'up', since: numbers.ports.since },
     })
   })
 })

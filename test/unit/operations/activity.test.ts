@@ -1,6 +1,9 @@
+import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
+import { type CometOptions, MemoryBroker } from '../../../lib/index.ts'
 import { assertActivityRules } from '../../support/activity-rules.ts'
+import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { PresenceChurn, type Step } from '../../support/presence-churn.ts'
 import { runs } from '../../support/tier.ts'
 
@@ -54,4 +57,44 @@ describe("Comet.on('activity') under random operations", () => {
       )
     })
   }
+})
+
+describe('Options activity and heard', () => {
+  afterEach(closeComets)
+
+  function makeNodes(options: CometOptions) {
+    const broker = new MemoryBroker()
+    const one = makeComet({ broker, ...options })
+    const two = makeComet({ broker, activity: 'cluster', heard: 'record' })
+    return { one, two }
+  }
+
+  it('have a node hear the transitions of all nodes, and who was heard, in one order', async () => {
+    const { one, two } = makeNodes({ heard: 'record' })
+    const alice = await connect(one.comet, 'alice', 'den')
+    one.comet.heard('alice')
+    two.comet.heard('bob')
+    alice.drop()
+    const own = ['ONLINE alice', 'ENTER_ROOM alice den', 'HEARD alice']
+    assert.deepEqual(one.reported, [...own, 'LEAVE_ROOM alice den', 'OFFLINE alice'])
+    assert.deepEqual(two.reported, [...own, 'HEARD bob', 'LEAVE_ROOM alice den', 'OFFLINE alice'])
+  })
+
+  it('tell other nodes at most once a second that a user was heard', async () => {
+    const { one, two } = makeNodes({ heard: 'record' })
+    for (let times = 0; times < 5; times += 1) {
+      one.comet.heard('alice')
+      two.comet.heard('bob')
+    }
+    one.comet.heard('carol')
+    assert.equal(one.reported.length, 6)
+    assert.deepEqual(two.reported, ['HEARD alice', 'HEARD bob', 'HEARD carol'])
+  })
+
+  it('keep to the node by default', async () => {
+    const { one, two } = makeNodes({})
+    one.comet.heard('alice')
+    two.comet.heard('bob')
+    assert.deepEqual([one.reported, two.reported], [['HEARD alice'], ['HEARD bob']])
+  })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { newNodeId, newSid } from '../../../lib/ids.ts'
 import { type Command, MemoryBroker } from '../../../lib/index.ts'
+import { controllerNode, presenceNode } from '../../contracts/handlers.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
 import { PATIENCE_MS } from '../../support/inbox.ts'
 
@@ -9,14 +10,11 @@ function makeStranger(answer: (command: Command) => unknown = () => null) {
   const broker = new MemoryBroker()
   const { comet } = makeComet({ broker })
   const id = newNodeId()
-  const stranger = broker.controller.join({
-    id,
-    namespace: 'comet',
-    handle: async (command) => answer(command),
-  })
+  const stranger = broker.controller.join(controllerNode(id, async (command) => answer(command), 'comet'))
   const send = (type: string, request?: unknown) =>
     stranger.request(comet.stats().node, { type, request }, PATIENCE_MS)
-  return { comet, send, sid: newSid(id) }
+  const strangerPresence = broker.presence.join(presenceNode(id, 'comet').node)
+  return { comet, send, strangerPresence, sid: newSid(id) }
 }
 
 const internal = (message: string) => ({ name: 'CometError', code: 'INTERNAL', message })
@@ -30,18 +28,10 @@ const MALFORMED: readonly (readonly [type: string, request: unknown, message: st
   ['leave', { sid: 5, rid: 'den' }, 'command leave.sid must be a string, not a number.'],
   ['enterUser', { uid: 'alice', rid: null }, 'command enterUser.rid must be a string, not null.'],
   ['leaveUser', { uid: ['alice'], rid: 'den' }, 'command leaveUser.uid must be a string, not an array.'],
-  ['closeTakenOver', { sid: 's' }, 'command closeTakenOver.connection must be a string, not undefined.'],
-  ['verify', { token: 't' }, 'command verify.client must be an object, not undefined.'],
-  [
-    'verify',
-    { token: 't', client: { ...identity, clientId: 7 } },
-    'command verify.client.clientId must be a string, not a number.',
-  ],
-  [
-    'serves',
-    { client: { uid: 'alice' } },
-    'command serves.client.anonymous must be a boolean, not undefined.',
-  ],
+  ['answerOf', { sid: 's', id: 7 }, 'command answerOf.id must be a string, not a number.'],
+  ['handOver', { sid: 's' }, 'command handOver.connection must be a string, not undefined.'],
+  ['voidGrants', { rid: 'den' }, 'command voidGrants.uid must be a string, not undefined.'],
+  ['disconnected', {}, 'command disconnected.call must be a string, not undefined.'],
   [
     'disconnect',
     { target: {}, options: {} },
@@ -77,12 +67,14 @@ describe('Commands between nodes', () => {
     await assert.rejects(send('enter', { sid: 'gone', rid: 'den' }), { code: 'NO_SUCH_SESSION' })
     assert.equal(await send('leave', { sid, rid: 'den' }), true)
     await assert.rejects(send('leave', { sid: 'gone', rid: 'den' }), { code: 'NO_SUCH_SESSION' })
-    assert.equal(await send('serves', { client: identity }), true)
-    assert.equal(await send('serves', { client: { ...identity, clientId: 'page' } }), false)
-    assert.equal(await send('verify', { token: 'made up', client: identity }), false)
-    await send('closeTakenOver', { sid, connection: 'another' })
+    assert.deepEqual(await send('handOver', { uid: 'alice', sid, connection: 'another' }), {
+      answers: [],
+      running: [],
+    })
+    assert.deepEqual(await send('answerOf', { sid, id: 'unknown' }), { isDone: false })
     assert.equal(alice.closed, false)
-    assert.equal(await send('disconnect', { target: { sid }, options: {} }), 1)
+    assert.equal(await send('disconnect', { target: { sid }, options: {}, call: '' }), 1)
+    assert.equal(await send('disconnected', { call: 'unknown' }), 0)
     assert.ok(alice.closed)
   })
 
@@ -125,14 +117,15 @@ describe('Answers of other nodes', () => {
     await assert.rejects(comet.leave({ sid }, 'den'), message('leave'))
   })
 
-  it('are reported and left out when they are malformed, and all nodes were asked', async () => {
-    const { comet } = makeStranger(() => -1)
+  it('are reported and left out when they are malformed, and the other nodes were asked', async () => {
+    const { comet, strangerPresence } = makeStranger(() => -1)
     const errors: Error[] = []
     comet.on('error', (error) => errors.push(error))
     const alice = await connect(comet, 'alice')
+    await strangerPresence.connect({ uid: 'alice', connection: 'elsewhere' }, [])
     assert.equal(await comet.disconnect({ uid: 'alice' }), 1)
     assert.ok(alice.closed)
-    const message = 'the answer to command disconnect must be a whole number, 0 or more, not a number.'
+    const message = 'the answer to command disconnected must be a whole number, 0 or more, not a number.'
     assert.deepEqual(
       errors.map((error) => error.message),
       [message],

@@ -47,11 +47,13 @@ describe('Comet.position', () => {
           ready: Promise.reject(failure),
           position: () => '0',
           compare: () => 0,
+          reach: async () => {},
           publish: async () => {},
+          published: () => undefined,
           close: async () => {},
         }),
       },
-      presence: { join: () => ({ close: async () => {} }) } as never,
+      presence: { join: () => ({ secret: async () => 'secret', close: async () => {} }) } as never,
       controller: { join: () => ({ close: async () => {} }) } as never,
     } as CometOptions)
     comet.on('error', () => {})

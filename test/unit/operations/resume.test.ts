@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
-import type { Comet } from '../../../lib/index.ts'
+import { type Comet, MemoryBroker } from '../../../lib/index.ts'
 import { closeComets, connect, makeComet } from '../../support/comets.ts'
-import { until } from '../../support/inbox.ts'
+import { gatedPresence } from '../../support/gated-presence.ts'
+import { Gate, until } from '../../support/inbox.ts'
 import { lastIdOf, MemoryTransport } from '../../support/memory-transport.ts'
 import { PacedTransport } from '../../support/paced-transport.ts'
 import { runs } from '../../support/tier.ts'
@@ -21,6 +22,27 @@ async function reconnect(
 
 describe('Comet.connect with a position', () => {
   afterEach(closeComets)
+
+  for (const end of ['disconnect', 'close'] as const) {
+    it(`loses nothing when it is ended by ${end} before its stream has begun, and comes back`, async () => {
+      const broker = new MemoryBroker()
+      const gate = new Gate()
+      const { comet } = makeComet({ broker, presence: gatedPresence(broker.presence, gate) })
+      const { comet: other } = makeComet({ broker })
+      const position = await other.position()
+      await other.publish({ uid: 'alice', evt: 'missed' })
+      const first = new MemoryTransport()
+      void comet.connect({ identity: 'alice', transport: first, position })
+      await until(() => comet.stats().sessions === 1)
+      await other.publish({ uid: 'alice', evt: 'published meanwhile' })
+      if (end === 'disconnect') void comet.disconnect({ uid: 'alice' }, { reconnect: true })
+      else void comet.close({ drain: 0 })
+      await until(() => first.control('close') !== undefined)
+      gate.open()
+      const second = await reconnect(other, first.lastEventId ?? position)
+      assert.deepEqual([...first.published, ...second.published], ['missed', 'published meanwhile'])
+    })
+  }
 
   it('replays the events of the user, its rooms and the world, in order, and nothing else', async () => {
     const { comet } = makeComet()

@@ -116,7 +116,7 @@ describe('Registry', () => {
                 model.remove(session)
               } else if (isLive) registry.rename(session, `sid-${session.sid}`)
             } else if (taken.op === 'enter') {
-              registry.enter(session, taken.rid)
+              registry.enter(session, taken.rid, 'url')
               model.enter(session, taken.rid)
             } else if (isLive) {
               assert.equal(registry.leave(session, taken.rid), model.leave(session, taken.rid))
@@ -139,7 +139,7 @@ describe('Registry', () => {
     assert.deepEqual([registry.get(sid), registry.get('connection-2')], [second, undefined])
     // The end of the first session, or a room for it, comes late.
     registry.remove(first)
-    registry.enter(first, 'den')
+    registry.enter(first, 'den', 'url')
     assert.deepEqual([registry.get(sid), registry.roomCount], [second, 0])
   })
 })

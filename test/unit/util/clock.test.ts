@@ -58,11 +58,11 @@ describe('createClock', () => {
       fc.property(fc.array(fc.tuple(passing, anyStep)), (steps) => {
         const computer = new Computer()
         const clock = createClock(computer)
-        let last = clock()
+        let last = clock.now()
         for (const [ns, step] of steps) {
           computer.pass(ns)
           computer.step(step)
-          const time = clock()
+          const time = clock.now()
           assert.ok(time >= last, `${time} came after ${last}`)
           last = time
         }
@@ -79,7 +79,7 @@ describe('createClock', () => {
         for (const [ns, step] of steps) {
           computer.pass(ns)
           computer.step(step)
-          const off = distance(clock(), computer.time)
+          const off = distance(clock.now(), computer.time)
           assert.ok(off <= CLOSE_NS, `${off} ns off`)
         }
       }),
@@ -92,11 +92,11 @@ describe('createClock', () => {
     for (const slew of [-500n, 500n]) {
       const computer = new Computer()
       const clock = createClock(computer)
-      let last = clock()
+      let last = clock.now()
       for (let second = 0; second < 10_000; second += 1) {
         computer.pass(SECOND)
         computer.step((SECOND * slew) / 1_000_000n)
-        const time = clock()
+        const time = clock.now()
         assert.ok(time > last)
         assert.ok(distance(time, computer.time) <= CLOSE_NS)
         last = time
@@ -107,33 +107,33 @@ describe('createClock', () => {
   it('follows a forward step at once', () => {
     const computer = new Computer()
     const clock = createClock(computer)
-    clock()
+    clock.now()
     computer.step(HOUR)
-    assert.ok(distance(clock(), computer.time) <= NS_PER_MS)
+    assert.ok(distance(clock.now(), computer.time) <= NS_PER_MS)
     // It continues from there.
     computer.pass(SECOND)
-    assert.ok(distance(clock(), computer.time) <= NS_PER_MS)
+    assert.ok(distance(clock.now(), computer.time) <= NS_PER_MS)
   })
 
   it('stands still after a backward step until the wall clock has caught up', () => {
     const computer = new Computer()
     const clock = createClock(computer)
     computer.pass(SECOND)
-    const before = clock()
+    const before = clock.now()
     computer.step(-60n * SECOND)
     for (let second = 0; second < 59; second += 1) {
-      assert.equal(clock(), before)
+      assert.equal(clock.now(), before)
       computer.pass(SECOND)
     }
-    assert.equal(clock(), before)
+    assert.equal(clock.now(), before)
     computer.pass(2n * SECOND)
-    assert.ok(clock() > before)
-    assert.ok(distance(clock(), computer.time) <= CLOSE_NS)
+    assert.ok(clock.now() > before)
+    assert.ok(distance(clock.now(), computer.time) <= CLOSE_NS)
   })
 
   it('does not move while no time passes', () => {
     const clock = createClock(new Computer())
-    assert.equal(clock(), clock())
+    assert.equal(clock.now(), clock.now())
   })
 
   it('distinguishes moments that are less than a millisecond apart', () => {
@@ -141,7 +141,7 @@ describe('createClock', () => {
     const clock = createClock(computer)
     const times = Array.from({ length: 2_000 }, () => {
       computer.pass(1_000n)
-      return clock()
+      return clock.now()
     })
     for (const [index, time] of times.entries()) {
       const previous = times[index - 1]
@@ -153,14 +153,40 @@ describe('createClock', () => {
     const computer = new Computer()
     const clock = createClock(computer)
     computer.step(HOUR)
-    const first = clock()
+    const first = clock.now()
     computer.pass(1n)
-    assert.equal(clock() - first, 1n)
+    assert.equal(clock.now() - first, 1n)
+  })
+
+  it('is never earlier than a time that it was told, and goes on when its own time has caught up', () => {
+    const computer = new Computer()
+    const clock = createClock(computer)
+    const told = computer.time + SECOND
+    clock.observe(told)
+    clock.observe(told - HOUR)
+    assert.equal(clock.now(), told)
+    computer.pass(SECOND / 2n)
+    assert.equal(clock.now(), told)
+    computer.pass(SECOND)
+    assert.ok(clock.now() > told)
+    assert.ok(distance(clock.now(), computer.time) <= CLOSE_NS)
+  })
+
+  it('follows a shift as it follows a step of the wall clock', () => {
+    const computer = new Computer()
+    const clock = createClock(computer)
+    const before = clock.now()
+    clock.shift(HOUR)
+    assert.ok(distance(clock.now(), computer.time + HOUR) <= CLOSE_NS)
+    clock.shift(-2n * HOUR)
+    assert.ok(clock.now() > before)
+    computer.pass(3n * HOUR)
+    assert.ok(distance(clock.now(), computer.time - HOUR) <= CLOSE_NS)
   })
 
   it('accepts a wall clock with fractions of a millisecond', () => {
     const clock = createClock({ wall: () => 1_700_000_000_000.75, monotonic: () => 5n })
-    assert.equal(clock(), 1_700_000_000_000n * NS_PER_MS)
+    assert.equal(clock.now(), 1_700_000_000_000n * NS_PER_MS)
   })
 })
 
