@@ -11,7 +11,7 @@ const LAYERS = [
   { options: '^lib/options\\.ts$' },
   { node: '^lib/node/' },
   { operations: '^lib/operations/' },
-  { comet: '^lib/comet\\.ts$' },
+  { comet: '^lib/comet\\.ts$', publisher: '^lib/publisher\\.ts$' },
   { http: '^lib/http/', index: '^lib/index\\.ts$' },
 ]
 

@@ -20,6 +20,7 @@ export default defineConfig({
     express: 'adapters/express.ts',
     koa: 'adapters/koa.ts',
     node: 'adapters/node.ts',
+    redis: 'adapters/redis/index.ts',
     protocol: 'lib/protocol/index.ts',
   },
   format: ['esm', 'cjs'],

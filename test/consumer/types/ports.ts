@@ -15,6 +15,8 @@ import {
   type LocatedSession,
   type Member,
   type MemberPage,
+  type Members,
+  type MembershipAnswer,
   type MembershipOwner,
   MemoryBroker,
   type Presence,
@@ -36,6 +38,8 @@ class MyBroker implements Broker {
       ready: Promise.resolve(),
       position: () => '',
       compare: (a: string, b: string) => (a === b ? 0 : undefined),
+      reach: async (_position: string, _timeout: number) => node.begin(''),
+      published: () => undefined,
       publish: async (envelope) => node.deliver(delivery(envelope)),
       close: async () => {},
     }
@@ -59,15 +63,26 @@ class MyPresence implements Presence {
       },
       disconnect: async (_session: SessionConnection, _grace: number) => true,
       async endGrace(_target: GraceTarget) {},
-      enter: async (owner: MembershipOwner, rid: string, by: GrantedBy) => owner.uid === rid && by === 'app',
-      leave: async ({ sid }, _rid) => sid === undefined,
+      enter: async (owner: MembershipOwner, rid: string, by: GrantedBy): Promise<MembershipAnswer> => {
+        return { done: owner.uid === rid && by === 'app', nodes: [] }
+      },
+      leave: async ({ sid }, _rid) => ({ done: sid === undefined, nodes: ['n'] }),
+      setInfo: async (_uid, _info) => true,
+      heard: async (_uid, _time: bigint) => {},
+      nodesOf: async (target) => ('uid' in target ? ['n'] : []),
+      serves: async (_uid, _clientId) => false,
+      watch: async (_rid) => () => {},
+      secret: async () => 'secret',
       membership: async (_owner: MembershipOwner, _rid: string): Promise<GrantedBy> => 'join',
       locate: async (_sid: string): Promise<LocatedSession> => {
         return { uid: 'alice', node: 'n', connection: 'c', connected: false }
       },
       isOnline: async (_uid) => true,
       roomsOf: async (_uid): Promise<string[]> => ['lobby'],
-      members: async (_rid, _page?: MemberPage): Promise<Member[]> => [{ uid: 'alice', info: {} }],
+      members: async (_rid, _page?: MemberPage): Promise<Members> => {
+        const members: Member[] = [{ uid: 'alice', info: {} }]
+        return { rev: 'e.1', members }
+      },
       count: async (_rid) => 1,
       async close() {},
     }
@@ -78,7 +93,7 @@ class MyController implements Controller {
   join(node: ControllerHandler): ControllerConnection {
     return {
       request: async (_node: string, command: Command, _timeout: number) => await node.handle(command),
-      broadcast: async () => [],
+      tell: async (command: Command) => void (await node.handle(command)),
       async close() {},
     }
   }
