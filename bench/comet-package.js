@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
  *   '.': typeof import('comet-sse'),
  *   './express': typeof import('comet-sse/express'),
  *   './koa': typeof import('comet-sse/koa'),
+ *   './redis': typeof import('comet-sse/redis'),
  * }} Modules
  */
 

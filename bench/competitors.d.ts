@@ -4,6 +4,8 @@
  */
 declare module '@boringnode/transmit'
 declare module '@fastify/sse'
+declare module '@socket.io/redis-adapter'
+declare module '@socket.io/redis-streams-adapter'
 declare module 'better-sse'
 declare module 'express-sse'
 declare module 'fastify'

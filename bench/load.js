@@ -101,10 +101,10 @@ serve({
   /**
    * Opens streams. With `expect`, the new clients are counted from their first byte, and no others may be open.
    *
-   * @param {{ contender: string, kind: import('./types.js').Kind, port: number, count: number, query?: string,
-   *   expect?: import('./types.js').Expectation }} request
+   * @param {{ contender: string, kind: import('./types.js').Kind, port: number, count: number, from?: number,
+   *   query?: string, expect?: import('./types.js').Expectation }} request `from`: the number of the first client
    */
-  async open({ contender, kind, port, count, query = '', expect }) {
+  async open({ contender, kind, port, count, from = 0, query = '', expect }) {
     const { path, protocol: spoken = 'sse' } = contenderOf(contender)
     protocol = spoken
     counter = expect && new EventCounter(count * expect.each, expect.deadline)
@@ -114,7 +114,7 @@ serve({
         while (next < count) {
           const index = next
           next += 1
-          const client = new Client(port, requestOf(path(index, kind) + query))
+          const client = new Client(port, requestOf(path(from + index, kind) + query))
           client.next = expect?.first ?? 0
           await new Promise((resolve, reject) => {
             client.onReady = (error) => (error === undefined ? resolve(0) : reject(error))

@@ -41,6 +41,22 @@ const PARTS = {
     files: 'test/browser/@(http2|llm)-page.test.ts',
     minutes: 4,
   },
+  redis: {
+    about: 'presence in Redis beside presence in memory, with twenty times as many random steps; all clients',
+    files: 'test/redis/*.test.ts',
+    minutes: 30,
+  },
+  core: {
+    about: 'the tests of the core, with Redis in place of memory',
+    files: 'test/redis/core/*.test.ts',
+    minutes: 20,
+  },
+  cluster: {
+    about:
+      'pages and nodes that act at random on three processes, for 30 minutes and with faults; a checker judges',
+    files: 'test/cluster/**/*.test.ts',
+    minutes: 110,
+  },
   properties: {
     about: 'the unit tests, with twenty times as many random inputs',
     files: 'test/unit/**/*.test.ts',

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { Cuttable } from '../support/cuttable.ts'
 import { Example } from '../support/example.ts'
 import { is, type Listener, listenTo, namesOf, type Received, textsOf } from '../support/listener.ts'
+import { requireProgram } from '../support/requirements.ts'
 
 /** The names of all events that the examples publish. */
 const EVENTS = ['notification', 'chat', 'enter', 'leave', 'typing', 'room']
@@ -78,30 +79,29 @@ describe('Examples', () => {
     })
   }
 
-  describe('chat', () => {
-    beforeEach(async () => {
-      example = await Example.start('chat')
+  // The same chat on one process, and on three behind a proxy that is not sticky.
+  for (const name of ['chat', 'cluster']) {
+    describe(name, () => {
+      beforeEach(async function () {
+        if (name === 'cluster') requireProgram(this, 'redis-server', 'apt-get install redis-server')
+        example = await Example.start(name)
+      })
+
+      testTogether()
+      if (name === 'chat') testMore()
     })
+  }
 
-    const come = (name: string, room = 'lobby') =>
-      listen(`/comet?${new URLSearchParams({ name, rid: room })}`)
-    const say = (who: Listener, text: unknown, room = 'lobby') => send(who, { room, text })
-    const send = (who: Listener, content: object) =>
-      who.post({ type: 'SEND', send: { evt: JSON.stringify(content) } })
-    const see = async (name: string, rid = 'lobby') => {
-      const response = await fetch(`${example.url}/room?${new URLSearchParams({ name, rid })}`)
-      return (await response.json()) as { members: string[]; messages: unknown[] }
-    }
+  const come = (name: string, room = 'lobby') => listen(`/comet?${new URLSearchParams({ name, rid: room })}`)
+  const say = (who: Listener, text: unknown, room = 'lobby') => send(who, { room, text })
+  const send = (who: Listener, content: object) =>
+    who.post({ type: 'SEND', send: { evt: JSON.stringify(content) } })
+  const see = async (name: string, rid = 'lobby') => {
+    const response = await fetch(`${example.url}/room?${new URLSearchParams({ name, rid })}`)
+    return (await response.json()) as { members: string[]; messages: unknown[] }
+  }
 
-    it('serves its page, which loads nothing from elsewhere', async () => {
-      await servesPage('Comet chat')
-      const { headers } = await fetch(example.url)
-      match(headers.get('content-security-policy') ?? '', /^default-src 'self'/)
-      for (const file of ['chat.js', 'view.js', 'style.css']) {
-        equal((await fetch(`${example.url}/${file}`)).status, 200)
-      }
-    })
-
+  function testTogether() {
     it("shows two people each other's coming, messages and leaving", async () => {
       const ada = await come('Ada')
       const bob = await come('Bob')
@@ -121,29 +121,6 @@ describe('Examples', () => {
       await bob.post({ type: 'BYE' })
       await ada.until(is('leave', 'Bob'))
       deepEqual((await see('Ada')).members, ['Ada'])
-    })
-
-    it('reports nothing about a reconnect within the grace', async () => {
-      const ada = await come('Ada')
-      const before = await come('Bob')
-      const carol = await come('Carol')
-      await say(before, 'hello')
-      await before.until(is('chat', 'Bob'))
-      before.close()
-      const after = await come('Bob')
-      // Carol does not return. Her grace began after that of Bob's first connection, so it ends later.
-      carol.close()
-      await ada.until(is('leave', 'Carol'))
-      await say(after, 'again')
-      for (const who of [after, ada]) await who.until(({ data }) => data.text === 'again')
-      deepEqual(textsOf(after), ['again'])
-      deepEqual(
-        ada.received
-          .filter(({ event }) => event !== 'room')
-          .map(({ event, data }) => `${data.name} ${event}`),
-        ['Bob enter', 'Carol enter', 'Bob chat', 'Carol leave', 'Bob chat'],
-      )
-      deepEqual((await see('Ada')).members, ['Ada', 'Bob'])
     })
 
     it('gives a page that was cut its session back, with its rooms and what they were sent', async () => {
@@ -175,6 +152,49 @@ describe('Examples', () => {
       await say(ada, 'last')
       await ada.until(({ data }) => data.text === 'last')
       deepEqual(textsOf(ada), ['once', 'once', 'last'])
+    })
+
+    it('ends at SIGTERM although people are connected and a browser holds a spare connection', async () => {
+      await come('Ada')
+      await come('Bob')
+      const spare = connect(Number(new URL(example.url).port), '127.0.0.1')
+      await once(spare, 'connect')
+      await endsWell()
+      spare.destroy()
+    })
+  }
+
+  function testMore() {
+    it('serves its page, which loads nothing from elsewhere', async () => {
+      await servesPage('Comet chat')
+      const { headers } = await fetch(example.url)
+      match(headers.get('content-security-policy') ?? '', /^default-src 'self'/)
+      for (const file of ['chat.js', 'view.js', 'style.css']) {
+        equal((await fetch(`${example.url}/${file}`)).status, 200)
+      }
+    })
+
+    it('reports nothing about a reconnect within the grace', async () => {
+      const ada = await come('Ada')
+      const before = await come('Bob')
+      const carol = await come('Carol')
+      await say(before, 'hello')
+      await before.until(is('chat', 'Bob'))
+      before.close()
+      const after = await come('Bob')
+      // Carol does not return. Her grace began after that of Bob's first connection, so it ends later.
+      carol.close()
+      await ada.until(is('leave', 'Carol'))
+      await say(after, 'again')
+      for (const who of [after, ada]) await who.until(({ data }) => data.text === 'again')
+      deepEqual(textsOf(after), ['again'])
+      deepEqual(
+        ada.received
+          .filter(({ event }) => event !== 'room')
+          .map(({ event, data }) => `${data.name} ${event}`),
+        ['Bob enter', 'Carol enter', 'Bob chat', 'Carol leave', 'Bob chat'],
+      )
+      deepEqual((await see('Ada')).members, ['Ada', 'Bob'])
     })
 
     it('tells everybody how full a room is, and forgets an opened room when it is empty', async () => {
@@ -233,16 +253,7 @@ describe('Examples', () => {
         equal(await ada.post({ type: 'SEND', send: { evt } }), 400)
       }
     })
-
-    it('ends at SIGTERM although people are connected and a browser holds a spare connection', async () => {
-      await come('Ada')
-      await come('Bob')
-      const spare = connect(Number(new URL(example.url).port), '127.0.0.1')
-      await once(spare, 'connect')
-      await endsWell()
-      spare.destroy()
-    })
-  })
+  }
 
   async function servesPage(title: string): Promise<void> {
     const response = await fetch(example.url)
@@ -253,7 +264,7 @@ describe('Examples', () => {
 
   async function endsWell(): Promise<void> {
     equal(await example.stop(), 0)
-    match(example.output.out, /^[\w ]+: http:\/\/127\.0\.0\.1:\d+\n$/)
+    match(example.output.out, /^[\w ]+: http:\/\/127\.0\.0\.1:\d+\n( {2}a process of it: \S+\n)*$/)
     equal(example.output.err, '')
   }
 })

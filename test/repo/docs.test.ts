@@ -167,6 +167,7 @@ describe('docs/reliability.md', () => {
 
 /** Words in capitals that are no codes of Comet. */
 const OTHER_CAPITALS = [
+  'REDIS_URL',
   'GET',
   'POST',
   'OPTIONS',

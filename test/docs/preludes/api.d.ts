@@ -1,6 +1,7 @@
-import type { Comet } from 'comet-sse'
+import type { Broker, Comet } from 'comet-sse'
 
 export const comet: Comet
+export const broker: Broker
 export const sid: string
 export const data: unknown
 /** A stream of a language model. */

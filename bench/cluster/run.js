@@ -1,0 +1,185 @@
+/**
+ * Measures Comets on Redis beside Socket.IO with its two Redis adapters: `node bench/cluster/run.js [--quick]`.
+ *
+ * Two processes, one Redis, 300 clients, half of them on each process, and each process publishes to half of the
+ * targets: so half of the events are for clients of the other process. Every client must get every event that is for it,
+ * once and in order. The contenders take turns.
+ */
+
+import { parseArgs } from 'node:util'
+import { ROOM_SIZE } from '../contenders/http.js'
+import { Peer } from '../peer.js'
+import { progress } from '../progress.js'
+import { medianOf } from '../statistics.js'
+import { contenders } from './contenders.js'
+import { startRedis } from './redis-server.js'
+
+const CLIENTS = 300
+const NODES = 2
+
+/**
+ * `targets`: the users or rooms that are published to. `rate`: events a second of both processes together.
+ *
+ * @type {Record<string, { title: string, kind: 'users' | 'rooms', targets: number, rate: number, seconds: number }>}
+ */
+const WORKS = {
+  'users-50k': {
+    title: '50,000 user events/s, a tenth of the users connected',
+    kind: 'users',
+    targets: 3_000,
+    rate: 50_000,
+    seconds: 4,
+  },
+  'users-25k': {
+    title: '25,000 user events/s, a tenth of the users connected',
+    kind: 'users',
+    targets: 3_000,
+    rate: 25_000,
+    seconds: 4,
+  },
+  'users-20k': {
+    title: '20,000 user events/s, a tenth of the users connected',
+    kind: 'users',
+    targets: 3_000,
+    rate: 20_000,
+    seconds: 4,
+  },
+  'users-1k': {
+    title: '1,000 user events/s, all users connected',
+    kind: 'users',
+    targets: CLIENTS,
+    rate: 1_000,
+    seconds: 6,
+  },
+  'rooms-500': {
+    title: '500 room events/s, ten members each',
+    kind: 'rooms',
+    targets: CLIENTS / ROOM_SIZE,
+    rate: 500,
+    seconds: 6,
+  },
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string' },
+    contenders: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+  },
+})
+const works = positionals.length > 0 ? positionals : Object.keys(WORKS)
+const names = values.contenders?.split(',') ?? Object.keys(contenders)
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
+
+for (const name of works) {
+  const work = WORKS[name]
+  if (work === undefined) throw new Error(`There is no work ${name}: ${Object.keys(WORKS).join(', ')}.`)
+  /** @type {Record<string, Figures[]>} */
+  const results = Object.fromEntries(names.map((contender) => [contender, []]))
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const contender of names) {
+      progress(`${work.title}, round ${round} of ${rounds}, ${contender}`)
+      results[contender]?.push(await measure(contender, work))
+    }
+  }
+  progress()
+  print(work.title, results)
+}
+
+/**
+ * @typedef {object} Figures
+ * @property {number} perCpu events published per second of processor time of all nodes
+ * @property {number} redis microseconds of Redis's processor time an event
+ * @property {number} p50 milliseconds
+ * @property {number} p99 milliseconds
+ * @property {number} rate events published a second
+ * @property {string[]} faults
+ */
+
+/**
+ * @param {string} contender
+ * @param {{ kind: 'users' | 'rooms', targets: number, rate: number, seconds: number }} work
+ * @returns {Promise<Figures>}
+ */
+async function measure(contender, { kind, targets, rate, seconds }) {
+  const redis = await startRedis()
+  const nodes = Array.from({ length: NODES }, () => new Peer(new URL('node.js', import.meta.url)))
+  const load = new Peer(new URL('../load.js', import.meta.url))
+  try {
+    const ports = await Promise.all(
+      nodes.map((node) => node.ask('start', { contender, kind, redisPort: redis.port })),
+    )
+    const { client } = /** @type {import('./contenders.js').ClusterContender} */ (contenders[contender])
+    for (const [index, port] of ports.entries()) {
+      const count = CLIENTS / NODES
+      await load.ask('open', { contender: client, kind, port, count, from: index * count })
+    }
+    // Each adapter knows the other node only after a while.
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    const scale = values.quick ? 0.1 : 1
+    const each = Math.max(1, Math.round((rate * seconds * scale) / targets))
+    /** @param {number} from */
+    const publish = async (from) => {
+      await load.ask('expect', { first: from, each, deadline: 60_000 })
+      const plans = nodes.map((node, first) =>
+        node.ask('publish', { first, step: NODES, targets, each, from, rate: rate / NODES }),
+      )
+      const times = await Promise.all(plans)
+      return { counts: await load.ask('counts'), time: Math.max(...times) }
+    }
+    await publish(0)
+    const before = [await Promise.all(nodes.map((node) => node.ask('cpu'))), await redis.cpu()]
+    const { counts, time } = await publish(each)
+    const after = [await Promise.all(nodes.map((node) => node.ask('cpu'))), await redis.cpu()]
+    const events = each * targets
+    const cpu = sum(after[0]) - sum(before[0])
+    return {
+      perCpu: events / (cpu / 1e6),
+      redis: (Number(after[1]) - Number(before[1])) / events,
+      p50: counts.latency.p50,
+      p99: counts.latency.p99,
+      rate: events / time,
+      faults: counts.faults,
+    }
+  } finally {
+    await Promise.all([...nodes, load].map((peer) => peer.end()))
+    await redis.stop()
+  }
+}
+
+/** @param {any} values */
+function sum(values) {
+  return values.reduce((/** @type {number} */ all, /** @type {number} */ value) => all + value, 0)
+}
+
+/** @param {string} title @param {Record<string, Figures[]>} results */
+function print(title, results) {
+  console.log(`\n${title}`)
+  /** @param {Figures[]} runs @param {keyof Omit<Figures, 'faults'>} key @param {number} digits */
+  const shown = (runs, key, digits) => {
+    const sorted = runs.map((run) => run[key]).sort((a, b) => a - b)
+    const text = (/** @type {number | undefined} */ value) => (value ?? Number.NaN).toFixed(digits)
+    return `${text(medianOf(sorted))} (${text(sorted[0])}–${text(sorted.at(-1))})`
+  }
+  const base = results.comet
+  for (const [name, runs] of Object.entries(results)) {
+    const parts = [
+      `${shown(runs, 'perCpu', 0)} events/cpu-s`,
+      `Redis ${shown(runs, 'redis', 2)} µs`,
+      `p50 ${shown(runs, 'p50', 1)} ms`,
+      `p99 ${shown(runs, 'p99', 1)} ms`,
+      `${shown(runs, 'rate', 0)} events/s`,
+    ]
+    if (base !== undefined && base !== runs) {
+      const ratios = runs.map((run, round) => (base[round]?.perCpu ?? Number.NaN) / run.perCpu)
+      parts.push(
+        `Comet ÷ it ${medianOf(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`,
+      )
+    }
+    console.log(`  ${(contenders[name]?.title ?? name).padEnd(34)} ${parts.join(' · ')}`)
+    const faults = new Set(runs.flatMap((run) => run.faults))
+    for (const fault of faults) console.log(`    FAULT: ${fault}`)
+    if (faults.size > 0) process.exitCode = 1
+  }
+}
