@@ -22,6 +22,9 @@ export interface ChatMessage {
   time: number
 }
 
+/** A message that has no number yet. */
+export type NewMessage = Omit<ChatMessage, 'number'>
+
 export interface Occurrence {
   room: string
   name: string

@@ -1,15 +1,11 @@
-/** @import { ChatMessage } from './events.js' */
+/** @import { ChatMessage, NewMessage } from './events.js' */
 
-const FIXED = ['lobby', 'coffee', 'music']
-const MAX_ROOMS = 100
-const MAX_MESSAGES = 50
+/** The rooms that are always there. */
+export const FIXED = ['lobby', 'coffee', 'music']
 
-/**
- * The last messages of each room, oldest first. A real app keeps them in a database.
- *
- * @type {Map<string, ChatMessage[]>}
- */
-const rooms = new Map(FIXED.map((room) => [room, []]))
+/** The most rooms, and the most messages of a room, that are kept. */
+export const MAX_ROOMS = 100
+export const MAX_MESSAGES = 50
 
 /**
  * Tells whether a value can be the name of a user or a room: one line of 1 to 24 characters, without spaces at its ends.
@@ -27,37 +23,54 @@ export function isFixed(room) {
   return FIXED.includes(room)
 }
 
-/** @param {string} room */
-export function mayOpen(room) {
-  return rooms.has(room) || (isName(room) && rooms.size < MAX_ROOMS)
-}
-
-export function roomNames() {
-  return Array.from(rooms.keys())
-}
-
-/** @param {string} room */
-export function messagesOf(room) {
-  return rooms.get(room) ?? []
-}
-
-/** Returns the number of the last message of a room. Undefined while there is none. @param {string} room */
-export function lastNumberOf(room) {
-  return messagesOf(room).at(-1)?.number
-}
-
-/** @param {ChatMessage} message */
-export function remember(message) {
-  rooms.set(message.room, [...messagesOf(message.room), message].slice(-MAX_MESSAGES))
-}
-
 /**
- * Keeps a room while it has members. Forgets a room that a user opened, when its last member has left.
- *
- * @param {string} room
- * @param {number} count the number of members now
+ * The rooms and their last messages, in the memory of this process. A real app keeps them in a database. With several
+ * processes they are in Redis (`redis-rooms.js`).
  */
-export function keepOrForget(room, count) {
-  if (count > 0) rooms.set(room, messagesOf(room))
-  else if (!isFixed(room)) rooms.delete(room)
+export class MemoryRooms {
+  /** @type {Map<string, ChatMessage[]>} */
+  #rooms = new Map(FIXED.map((room) => [room, []]))
+
+  /** Tells whether a room may be entered: it is there, or one more may be opened. @param {string} room */
+  async mayOpen(room) {
+    return this.#rooms.has(room) || (isName(room) && this.#rooms.size < MAX_ROOMS)
+  }
+
+  async names() {
+    return Array.from(this.#rooms.keys())
+  }
+
+  /** @param {string} room */
+  async messagesOf(room) {
+    return this.#rooms.get(room) ?? []
+  }
+
+  /** Returns the number of the last message of a room. Undefined while there is none. @param {string} room */
+  async lastNumberOf(room) {
+    return this.#rooms.get(room)?.at(-1)?.number
+  }
+
+  /**
+   * Keeps a message, and gives it the next number of its room.
+   *
+   * @param {NewMessage} message
+   */
+  async add(message) {
+    const { room } = message
+    const messages = this.#rooms.get(room) ?? []
+    const numbered = { ...message, number: (messages.at(-1)?.number ?? 0) + 1 }
+    this.#rooms.set(room, [...messages, numbered].slice(-MAX_MESSAGES))
+    return numbered
+  }
+
+  /**
+   * Keeps a room while it has members. Forgets a room that a user opened, when its last member has left.
+   *
+   * @param {string} room
+   * @param {number} count the number of members now
+   */
+  async keepOrForget(room, count) {
+    if (count > 0) this.#rooms.set(room, this.#rooms.get(room) ?? [])
+    else if (!isFixed(room)) this.#rooms.delete(room)
+  }
 }

@@ -7,25 +7,21 @@ import { join } from 'node:path'
 import { Comet, CometError } from 'comet-sse'
 import { cometExpress } from 'comet-sse/express'
 import express from 'express'
-import {
-  isFixed,
-  isName,
-  keepOrForget,
-  lastNumberOf,
-  mayOpen,
-  messagesOf,
-  remember,
-  roomNames,
-} from './rooms.js'
+import { isFixed, isName } from './rooms.js'
+import { makeStore } from './store.js'
 
-const { PORT = '3000', HOST = '127.0.0.1' } = process.env
+const { PORT = '3000', HOST = '127.0.0.1', REDIS_URL } = process.env
 const app = express()
+
+// One process needs nothing but itself. Several share a Redis: see `../cluster`.
+const { rooms, cluster, closeStore } = await makeStore(REDIS_URL)
 
 /** @type {Comet<ChatEvents>} */
 const comet = new Comet({
   // Every room is open to every user. A real app checks here whether `uid` may enter `rid`.
-  canEnter: ({ rid }) => mayOpen(rid),
+  canEnter: ({ rid }) => rooms.mayOpen(rid),
   onMessage,
+  ...cluster,
 })
 
 // Tells which user a request is from. This demo trusts the name in the URL, so anybody can take any name. A real app
@@ -41,14 +37,14 @@ app.use('/comet', cometExpress(comet, { identify }))
 
 app.get('/rooms', async (req, res) => {
   if (identify(req) === undefined) res.sendStatus(401)
-  else res.json(await Promise.all(roomNames().map(describe)))
+  else res.json(await Promise.all((await rooms.names()).map(describe)))
 })
 
 app.get('/room', async (req, res) => {
   const room = String(req.query.rid)
   const members = await membersOf(room)
   /** @type {RoomView} */
-  const view = { members, messages: messagesOf(room) }
+  const view = { members, messages: await rooms.messagesOf(room) }
   // Only the members of a room may read its messages.
   if (members.includes(identify(req) ?? '')) res.json(view)
   else res.sendStatus(403)
@@ -71,7 +67,7 @@ comet.on('error', (error) => {
  */
 async function announce(event, room, name) {
   comet.publish({ rid: room, event, data: { room, name } }, { except: { uid: name } })
-  keepOrForget(room, await comet.count(room))
+  await rooms.keepOrForget(room, await comet.count(room))
   await tellEverybody(room)
 }
 
@@ -101,9 +97,7 @@ async function onMessage({ uid: name, evt, session }) {
   if (typeof text !== 'string' || text.trim() === '' || text.length > 1_000) {
     throw new CometError('INVALID_FIELD', 'text must have 1 to 1,000 characters.')
   }
-  const number = (lastNumberOf(room) ?? 0) + 1
-  const message = { id: randomUUID(), number, room, name, text: text.trim(), time: Date.now() }
-  remember(message)
+  const message = await rooms.add({ id: randomUUID(), room, name, text: text.trim(), time: Date.now() })
   await comet.publish({ rid: room, event: 'chat', data: message })
   await tellEverybody(room)
 }
@@ -127,7 +121,7 @@ async function membersOf(room) {
  * @returns {Promise<Room>}
  */
 async function describe(room) {
-  return { room, count: await comet.count(room), fixed: isFixed(room), last: lastNumberOf(room) }
+  return { room, count: await comet.count(room), fixed: isFixed(room), last: await rooms.lastNumberOf(room) }
 }
 
 const server = app.listen(Number(PORT), HOST)
@@ -136,9 +130,14 @@ server.once('listening', () => {
   console.log(`Chat: http://${HOST}:${port}`)
 })
 
+let isEnding = false
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, async () => {
+  process.on(signal, async () => {
+    // A terminal and a parent process may send one each.
+    if (isEnding) return
+    isEnding = true
     await comet.close()
+    await closeStore()
     server.close()
     // Browsers open spare connections. `server.close` waits for them, so end them after one second.
     setTimeout(() => server.closeAllConnections(), 1_000).unref()

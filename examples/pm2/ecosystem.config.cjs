@@ -4,7 +4,7 @@ module.exports = {
       name: 'lobby',
       script: 'server.js',
       // One process. In several, each Comet reaches only the pages that are connected to its own process, and warns with
-      // COMET_WORKERS: they need a shared broker. Cluster mode gives the warning with one process, too, because PM2 may
+      // COMET_WORKERS, unless they share a Redis: `new Comet({ ...redisCluster(client) })`. Cluster mode gives the warning with one process, too, because PM2 may
       // run a second one while it reloads the app.
       exec_mode: 'fork',
       instances: 1,
