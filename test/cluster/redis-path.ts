@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { reset } from '../support/reset.ts'
 
 /** The state of a path. */
 type State =
@@ -73,7 +74,7 @@ export class RedisPath {
   #accept(near: Socket): void {
     near.on('error', () => {})
     if (this.#state === 'broken') {
-      near.resetAndDestroy()
+      reset(near)
       return
     }
     const link = new Link(near, connect({ port: this.#redis, host: '127.0.0.1', noDelay: true }), this)

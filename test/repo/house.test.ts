@@ -108,6 +108,13 @@ describe('the house', () => {
     )
     assert.deepEqual(loading, [])
   })
+
+  it('has no test that resets a socket but by support/reset.ts: a process may never end after it', () => {
+    const texts = filesIn('test').filter((file) =>
+      readFileSync(join(root, file), 'utf8').includes(`.resetAnd${'Destroy'}()`),
+    )
+    assert.deepEqual(texts, ['test/support/reset.ts'])
+  })
 })
 
 /** The words that give a number its meaning. */

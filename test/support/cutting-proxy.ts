@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { reset } from './reset.ts'
 
 /** How a client sees the end of its connection: as a clean end, or as a reset. */
 export type CutKind = 'end' | 'reset'
@@ -108,7 +109,7 @@ function follow(plan: Plan, near: Socket, far: Socket): void {
     // The server sees it later than the client, as it mostly does.
     const lose = () => far.destroy()
     if (kind === 'end') near.end(rest, lose)
-    else near.write(rest, () => lose() && near.resetAndDestroy())
+    else near.write(rest, () => lose() && reset(near))
     if (isLast) plan.onDone()
   }
   plan.cutNow = (kind) => finish(raw.length, kind)

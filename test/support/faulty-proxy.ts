@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type { Random } from './random.ts'
+import { reset } from './reset.ts'
 
 /** The faults of a connection, at any byte that the server sends, and how often each is chosen. */
 const FAULTS = {
@@ -269,10 +270,4 @@ class Link {
     )
     this.#timers.add(timer)
   }
-}
-
-/** A socket that is about to end cannot be reset any more: libuv refuses, and the process would never exit. */
-function reset(socket: Socket): void {
-  if (socket.writableEnded) socket.destroy()
-  else socket.resetAndDestroy()
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { reset } from './reset.ts'
 
 /** One connection through the proxy: the client is near, the server far. */
 interface Link {
@@ -61,7 +62,7 @@ export class RedisProxy {
   /** Cuts all connections. New ones are accepted. */
   cut(): void {
     for (const { near, far } of this.#links) {
-      near.resetAndDestroy()
+      reset(near)
       far.destroy()
     }
   }
@@ -115,7 +116,7 @@ export class RedisProxy {
         return
       }
       this.lost += 1
-      near.resetAndDestroy()
+      reset(near)
       far.destroy()
       this.#onLost()
     })

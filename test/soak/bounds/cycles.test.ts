@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Measure } from '../../support/app-process.ts'
 import { scaled, until } from '../../support/inbox.ts'
+import { reset } from '../../support/reset.ts'
 import { type SpawnedApp, spawnApp } from '../../support/spawn-app.ts'
 import { StreamReader } from '../../support/stream-reader.ts'
 import { figure, sampled } from '../../support/tier.ts'
@@ -48,7 +49,7 @@ describe(`Comet.connect: ${CYCLES} clients that connect and leave`, function () 
     const reader = new StreamReader(app.port, query, index % 3 === 0 ? { position } : {})
     // Of two clients with the same clientId one may take over the other even before its stream has begun.
     await reader.until((one) => one.control('ready') ?? one.control('close'), 'begun')
-    if (index % 7 === 0) reader.socket.resetAndDestroy()
+    if (index % 7 === 0) reset(reader.socket)
     else reader.socket.destroy()
     await reader.closed
     return reader.lastEventId
