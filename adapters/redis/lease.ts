@@ -1,5 +1,5 @@
+import type { Health } from '../../lib/ports/health.ts'
 import type { RedisConnection } from './connection.ts'
-import type { Health } from './health.ts'
 import { KEY_TTL_MS, type Keys } from './keys.ts'
 import { LUA_NOW, Script } from './script.ts'
 import type { StoreClock } from './store-clock.ts'
@@ -19,6 +19,9 @@ redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2])
 return 1
 `)
+
+/** How soon a renewal that failed is tried again, in milliseconds. */
+const AGAIN_MS = 250
 
 /** A renewal of a lease. Times are in milliseconds on the clock of Redis. */
 export interface Renewal {
@@ -40,6 +43,7 @@ export class Lease {
   readonly #health: Health
   readonly #listeners = new Set<(renewal: Renewal) => void>()
   #timer: NodeJS.Timeout | undefined
+  #again: NodeJS.Timeout | undefined
   #isClosed = false
 
   /** @param length in milliseconds */
@@ -77,7 +81,11 @@ export class Lease {
     this.#renew().then(
       () => this.#health.works('lease'),
       (error: unknown) => {
-        if (!this.#isClosed) this.#health.failed('lease', error)
+        if (this.#isClosed) return
+        this.#health.failed('lease', error)
+        // After a loss of data others do not find this node before.
+        clearTimeout(this.#again)
+        this.#again = setTimeout(() => this.renewNow(), Math.min(AGAIN_MS, this.length / 3)).unref()
       },
     )
   }
@@ -100,6 +108,7 @@ export class Lease {
     if (this.#isClosed) return
     this.#isClosed = true
     clearInterval(this.#timer)
+    clearTimeout(this.#again)
     this.#listeners.clear()
     if (!this.#connection.isReady) return
     const keys = [this.#keys.nodes, this.#keys.inbox(this.#node)]

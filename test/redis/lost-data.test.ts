@@ -112,6 +112,13 @@ describe('Data that Redis loses', function () {
     )
     assert.equal(a.broker.compare(before, a.broker.position() as string), undefined)
     await a.broker.reach(before, 60_000)
+    await until(
+      async () =>
+        await a.controller.request('b', { type: 'any' }, scaled(5_000)).then(
+          () => true,
+          () => false,
+        ),
+    )
     assert.equal(await a.controller.request('b', { type: 'any' }, scaled(5_000)), null)
   })
 
