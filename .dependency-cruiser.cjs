@@ -73,7 +73,7 @@ module.exports = {
       comment: 'An adapter imports no third-party package but the one it is named after.',
       severity: 'error',
       from: { path: '^adapters/([^/.]+)' },
-      to: { path: '^node_modules/', pathNot: '^node_modules/(@types/)?$1/' },
+      to: { path: '^node_modules/', pathNot: '^node_modules/((@types/)?$1/|@$1-io/)' },
     },
     {
       name: 'nothing-unresolved',

@@ -21,6 +21,7 @@ export default defineConfig({
     koa: 'adapters/koa.ts',
     node: 'adapters/node.ts',
     redis: 'adapters/redis/index.ts',
+    nats: 'adapters/nats/index.ts',
     protocol: 'lib/protocol/index.ts',
   },
   format: ['esm', 'cjs'],

@@ -132,7 +132,7 @@ export class Publisher<Events = EventMap> {
 
 class PublisherContext implements PublishContext {
   readonly id = newNodeId()
-  readonly options: ResolvedOptions
+  readonly options: ResolvedOptions & { readonly server: string }
   readonly hooks = new Hooks()
   readonly ports = new PortStates(this.hooks)
   readonly broker: BrokerConnection
@@ -151,10 +151,13 @@ class PublisherContext implements PublishContext {
     const neverCalled = () => {}
     this.broker = options.broker.join({
       ...node,
+      server: this.options.server,
       history: { age: 0, bytes: 0 },
       begin: neverCalled,
       restore: neverCalled,
       deliver: neverCalled,
+      secret: () => secretOf(options),
+      onError: (error) => this.hooks.report(error),
       onStatus: (status) => this.ports.set('broker', status),
     })
     this.controller = options.controller.join({
@@ -179,6 +182,12 @@ class PublisherContext implements PublishContext {
     await this.controller.close()
     await this.broker.close()
   }
+}
+
+async function secretOf({ presence, namespace }: ResolvedOptions): Promise<string> {
+  if (presence.secret !== undefined) return await presence.secret(namespace)
+  const message = 'This presence tells a Publisher no secret: give the broker one, as the Comets have it.'
+  throw new CometError('INVALID_OPTION', message)
 }
 
 /** A Publisher has no sessions, so the other hooks would never be called. */

@@ -72,7 +72,11 @@ export function redisCluster(client: RedisClient | string, options: RedisCluster
   const nodes = new Nodes(() => connectionOf(client), lease)
   return {
     broker: new RedisBroker((handler) => nodes.of(handler)),
-    presence: new RedisPresence((handler) => nodes.of(handler), { restoreRate }),
+    presence: new RedisPresence(
+      (handler) => nodes.of(handler),
+      () => connectionOf(client),
+      { restoreRate },
+    ),
     controller: new RedisController((handler) => nodes.of(handler)),
   }
 }

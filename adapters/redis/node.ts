@@ -1,19 +1,21 @@
 import { newSecret } from '../../lib/ids.ts'
 import type { Command } from '../../lib/ports/controller.ts'
+import { Health } from '../../lib/ports/health.ts'
 import type { PortStatus } from '../../lib/ports/status.ts'
+import { Deferred } from '../../lib/util/deferred.ts'
+import { Retry } from '../../lib/util/retry.ts'
 import { type RedisConnection, withDeadline } from './connection.ts'
 import { type EventConsumer, EventStream } from './event-stream.ts'
-import { Health } from './health.ts'
 import { roomArguments } from './history-room.ts'
 import { Inbox, type TakeMessage } from './inbox.ts'
 import { Keys } from './keys.ts'
 import { Lease } from './lease.ts'
 import { NumberedCalls } from './numbered-calls.ts'
-import { Deferred, type OutgoingBatch } from './outgoing-batch.ts'
+import type { OutgoingBatch } from './outgoing-batch.ts'
 import { OwnDeliveries } from './own-deliveries.ts'
 import type { Place } from './position.ts'
 import { Reader } from './reader.ts'
-import { Retry } from './retry.ts'
+import { explain } from './refusals.ts'
 import { StoreClock } from './store-clock.ts'
 import { Writer } from './writer.ts'
 
@@ -57,7 +59,7 @@ export class RedisNode {
   /** Names this life of the node, and no other one. */
   readonly caller: string
   readonly clock = new StoreClock()
-  readonly health = new Health((status) => this.#onStatus(status))
+  readonly health = new Health((status) => this.#onStatus(status), explain)
   readonly lease: Lease
   readonly writer: Writer
   readonly reader: Reader

@@ -1,8 +1,8 @@
 import { CometError } from '../../lib/errors.ts'
+import type { Health } from '../../lib/ports/health.ts'
+import { Retry } from '../../lib/util/retry.ts'
 import { isRefusal, type RedisConnection, type Reply } from './connection.ts'
-import type { Health } from './health.ts'
 import { KEY_TTL_MS, type Keys } from './keys.ts'
-import { Retry } from './retry.ts'
 import { LUA_NOW, Script } from './script.ts'
 
 /** How often a caller tells that it lives, in milliseconds: what is stored of it goes {@link KEY_TTL_MS} after the last time. */

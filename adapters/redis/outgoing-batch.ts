@@ -1,3 +1,4 @@
+import { Deferred } from '../../lib/util/deferred.ts'
 import { ANSWER_MS } from './connection.ts'
 import { MOST_EVENTS } from './position.ts'
 
@@ -9,22 +10,6 @@ const BATCH_BYTES = 65_536
  * answer to the batch before it may take, because less would let more come than goes when Redis is far.
  */
 const OPEN_MS = ANSWER_MS
-
-/** A promise, and what settles it. */
-export class Deferred<T> {
-  readonly promise: Promise<T>
-  resolve: (value: T) => void = () => {}
-  reject: (error: Error) => void = () => {}
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-    // Each caller is told by a promise that it has asked for. Until one has, a rejection is nobody's.
-    this.promise.catch(() => {})
-  }
-}
 
 /** A message to a node's inbox. */
 export interface Message {

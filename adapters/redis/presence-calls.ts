@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { CometError } from '../../lib/errors.ts'
+import type { Health } from '../../lib/ports/health.ts'
 import { clock } from '../../lib/util/clock.ts'
+import { Retry } from '../../lib/util/retry.ts'
 import { codeOf, isRefusal, type RedisConnection, type Reply } from './connection.ts'
-import type { Health } from './health.ts'
 import { FORMAT } from './keys.ts'
 import type { Task } from './presence-task.ts'
 import { explain, unavailable } from './refusals.ts'
-import { Retry } from './retry.ts'
 import type { Script } from './script.ts'
 
 /** How long a call may take, in milliseconds. It is repeated then: it happens once, however often it is sent. */
@@ -101,6 +101,8 @@ export class PresenceCalls {
   #isJoined = false
   /** A join was sent, and not answered. */
   #mayHaveJoined = false
+  /** That of the namespace, or the one that it will have if it has none. */
+  #secret: string | undefined
   /** The latest stamp that was seen. */
   #seen = 0
   /** When it was last asked whether the server is the same, on the clock of `performance.now()`. */
@@ -200,7 +202,9 @@ export class PresenceCalls {
     const mayHaveJoined = this.#mayHaveJoined
     this.#mayHaveJoined = true
     const candidate = [String(FORMAT), String(this.#number), String(lease), String(grace)]
-    const args = [...this.#head('join', '0', true), ...candidate, newNamespaceSecret()]
+    // After a loss of data the others have this one still.
+    this.#secret ??= newNamespaceSecret()
+    const args = [...this.#head('join', '0', true), ...candidate, this.#secret]
     const before = nowUs()
     const reply = (await script.run(connection, keys, args, CALL_MS)) as readonly Reply[]
     const [status, time, stamp, epoch, late, secret, number, run] = reply
@@ -211,6 +215,7 @@ export class PresenceCalls {
     this.#serverRun = String(run)
     this.#seen = Number(stamp)
     if (former === undefined) this.#number = Number(number)
+    this.#secret = String(secret)
     this.#isJoined = true
     this.#mayHaveJoined = false
     this.#context.onJoined({
@@ -321,7 +326,8 @@ export class PresenceCalls {
   }
 }
 
-function newNamespaceSecret(): string {
+/** Makes a secret with which nodes sign what comes back to them. */
+export function newNamespaceSecret(): string {
   return randomBytes(32).toString('base64url')
 }
 

@@ -79,9 +79,9 @@ async function connect(
 }
 
 async function secretOf(node: RedisPresenceNode): Promise<string> {
-  const joined = await node.joined
-  if (joined === undefined) throw new CometError('SHUTTING_DOWN', 'The Comet is closed.')
-  return joined.secret
+  await node.joined
+  if (node.secret === undefined) throw new CometError('SHUTTING_DOWN', 'The Comet is closed.')
+  return node.secret
 }
 
 async function endGrace(node: RedisPresenceNode, target: GraceTarget): Promise<void> {

@@ -1,8 +1,8 @@
+import { Health } from '../../lib/ports/health.ts'
 import type { PresenceHandler, RestorableSession, SessionConnection } from '../../lib/ports/presence.ts'
 import { clock } from '../../lib/util/clock.ts'
 import { ClockCheck } from './clock-check.ts'
 import { type RedisConnection, type Reply, withDeadline } from './connection.ts'
-import { Health } from './health.ts'
 import type { RedisNode } from './node.ts'
 import { type Joined, PresenceCalls } from './presence-calls.ts'
 import { decodeGrace, disconnectOperation, type Operation, operation } from './presence-operations.ts'
@@ -74,7 +74,8 @@ export class RedisPresenceNode {
   /** What this node has ended, and presence was not told of. */
   readonly #ending = new Map<Task, Ended>()
   readonly #joined: Promise<Joined | undefined>
-  #hasJoined = false
+  /** That of the namespace. Undefined until the node has joined. */
+  secret: string | undefined
   #onJoined: (joined?: Joined) => void = () => {}
   #stopFollowing: (() => void) | undefined
   #closing: Promise<void> | undefined
@@ -254,7 +255,8 @@ export class RedisPresenceNode {
       await this.#giver?.finish()
     }
     // Nodes that cannot say that they leave have a lease that ends.
-    if (this.#hasJoined && this.#health.isUp) await withDeadline(leave(), CLOSE_MS, '').catch(() => {})
+    if (this.secret !== undefined && this.#health.isUp)
+      await withDeadline(leave(), CLOSE_MS, '').catch(() => {})
     this.#stopFollowing?.()
     this.#follower.close()
     this.#health.close()
@@ -279,7 +281,7 @@ export class RedisPresenceNode {
   }
 
   #begin(joined: Joined): void {
-    this.#hasJoined = true
+    this.secret = joined.secret
     if (joined.isFirst) {
       if (!this.#isManual) this.#timers.start()
       this.#follower.begin(Number(joined.stamp))

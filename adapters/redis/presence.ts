@@ -1,17 +1,26 @@
 import type { Presence, PresenceConnection, PresenceHandler } from '../../lib/ports/presence.ts'
 import type { NodeOf } from './broker.ts'
+import type { RedisConnection } from './connection.ts'
+import { KEY_TTL_MS, Keys } from './keys.ts'
+import { newNamespaceSecret } from './presence-calls.ts'
 import { presenceConnection } from './presence-connection.ts'
 import { RedisPresenceNode, type RedisPresenceSettings } from './presence-node.ts'
+
+/** The field of presence's hash with the secret of the namespace. */
+const SECRET_FIELD = '.secret'
 
 /** A Presence in Redis, for the nodes that share a namespace. */
 export class RedisPresence implements Presence {
   readonly #nodeOf: NodeOf
+  readonly #connect: () => RedisConnection
   readonly #settings: RedisPresenceSettings
   /** Nodes of this process that joined, and have not reached Redis. */
   readonly #joining = new Set<Promise<unknown>>()
 
-  constructor(nodeOf: NodeOf, settings: RedisPresenceSettings) {
+  /** @param connect makes a connection that is closed again */
+  constructor(nodeOf: NodeOf, connect: () => RedisConnection, settings: RedisPresenceSettings) {
     this.#nodeOf = nodeOf
+    this.#connect = connect
     this.#settings = settings
   }
 
@@ -26,5 +35,20 @@ export class RedisPresence implements Presence {
     this.#joining.add(joined)
     joined.then(() => this.#joining.delete(joined))
     return presenceConnection(presence)
+  }
+
+  async secret(namespace: string): Promise<string> {
+    const key = new Keys(namespace).of('presence')
+    const connection = this.#connect()
+    try {
+      const known = await connection.send(key, ['HGET', key, SECRET_FIELD])
+      if (known !== null) return String(known)
+      await connection.send(key, ['HSETNX', key, SECRET_FIELD, newNamespaceSecret()])
+      // Nodes renew its time to live, once there are some.
+      await connection.send(key, ['PEXPIRE', key, String(KEY_TTL_MS), 'NX'])
+      return String(await connection.send(key, ['HGET', key, SECRET_FIELD]))
+    } finally {
+      connection.close()
+    }
   }
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Health } from '../../lib/ports/health.ts'
+import { Retry } from '../../lib/util/retry.ts'
 import { ANSWER_MS, type RedisConnection } from './connection.ts'
 import { type RawEntry, readStreams } from './entry.ts'
 import type { EventStream } from './event-stream.ts'
-import type { Health } from './health.ts'
 import { type Inbox, WAKE } from './inbox.ts'
-import { Retry } from './retry.ts'
 
 /** How long a read waits for something new, and how often it is checked that nothing was lost, in milliseconds. */
 const BLOCK_MS = 1_000

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { UserActivityEvent } from '../../lib/protocol/user-activity-event.ts'
+import { Retry } from '../../lib/util/retry.ts'
 import type { Reply } from './connection.ts'
 import type { RawEntry } from './entry.ts'
 import { type Operation, operation } from './presence-operations.ts'
 import { parseStep, stepsOf } from './record.ts'
-import { Retry } from './retry.ts'
 
 /** How long an idle node waits before it reads on, in milliseconds. */
 const IDLE_MS = 50

@@ -1,10 +1,11 @@
 import { CometError, isCometError } from '../../lib/errors.ts'
+import { Deferred } from '../../lib/util/deferred.ts'
 import { Fifo } from '../../lib/util/fifo.ts'
 import { codeOf } from './connection.ts'
 import type { Keys } from './keys.ts'
 import type { NumberedCalls } from './numbered-calls.ts'
 import { APPEND, newEpoch, ORDER_KEYS } from './order-scripts.ts'
-import { Deferred, type Message, OutgoingBatch } from './outgoing-batch.ts'
+import { type Message, OutgoingBatch } from './outgoing-batch.ts'
 import { type Place, parseLink } from './position.ts'
 
 /** How long what was published may wait for Redis, in milliseconds. */

@@ -15,6 +15,13 @@ const GIVING_MS = 2_000
 export class MemoryPresence implements Presence {
   readonly #nodes = new Namespaces<PresenceHandler>()
   readonly #clusters = new Map<string, Cluster>()
+  readonly #secrets = new Map<string, string>()
+
+  async secret(namespace: string): Promise<string> {
+    const secret = this.#secrets.get(namespace) ?? randomBytes(32).toString('base64url')
+    this.#secrets.set(namespace, secret)
+    return secret
+  }
 
   join(node: PresenceHandler): PresenceConnection {
     const leave = this.#nodes.join(node)
@@ -54,7 +61,7 @@ export class MemoryPresence implements Presence {
       },
       count: async (rid) => state.rooms.get(rid)?.users.size ?? 0,
       watch: async (rid) => cluster.watch(rid, node),
-      secret: async () => cluster.secret,
+      secret: () => this.secret(namespace),
       close: async () => {
         leave()
         cluster.leave(node)
@@ -75,7 +82,6 @@ export class MemoryPresence implements Presence {
 
 /** The nodes of one namespace: what they share, and who is told of which change. */
 class Cluster {
-  readonly secret = randomBytes(32).toString('base64url')
   readonly state = new PresenceState((rid) => this.#watchers.has(rid))
   readonly #nodes: () => Iterable<PresenceHandler>
   /** The nodes that watch a room, and how many times each does. */

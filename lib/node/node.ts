@@ -56,7 +56,7 @@ export interface EventRun {
 /** The context of all operations: the parts of one Comet, its connections to the ports, and its counters. */
 export class Node implements SessionContext {
   readonly id = newNodeId()
-  readonly options: ResolvedOptions
+  readonly options: ResolvedOptions & { readonly server: string }
   readonly hooks = new Hooks()
   readonly ports = new PortStates(this.hooks)
   readonly activity = new ActivityFeed(this.hooks)
@@ -104,11 +104,14 @@ export class Node implements SessionContext {
     this.broker = options.broker.join({
       id,
       namespace,
+      server: this.options.server,
       receives: true,
       history: { bytes, age },
       begin: (position) => this.router.begin(position),
       restore: (delivery, ago) => this.router.restore(delivery, ago),
       deliver: (delivery) => this.router.deliver(delivery),
+      secret: () => this.presence.secret(),
+      onError: (error) => this.hooks.report(error),
       onStatus: (status) => this.ports.set('broker', status),
     })
     this.presence = options.presence.join({

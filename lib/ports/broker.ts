@@ -39,6 +39,8 @@ export interface BrokerHandler extends StatusHandler {
   readonly id: string
   /** Nodes reach each other when they have the same namespace. */
   readonly namespace: string
+  /** The `server` of the Messages that this node makes. */
+  readonly server: string
   /** False for a process that only publishes: nothing is delivered to it. */
   readonly receives: boolean
   /** What the node stores of the events: a broker that keeps events need not keep more. */
@@ -58,6 +60,18 @@ export interface BrokerHandler extends StatusHandler {
   restore(delivery: Delivery, age: number): void
   /** Takes one event. Called in the order of the positions. Never throws. */
   deliver(delivery: Delivery): void
+  /**
+   * Tells the secret of the namespace, the same for all of its nodes, with which they sign what others may forge. See
+   * Presence.
+   *
+   * @throws as the presence does (by rejecting)
+   */
+  secret(): Promise<string>
+  /**
+   * Tells of what went wrong and concerns no caller, such as messages that cannot be read. A broker tells the same
+   * problem once a minute at most. Never throws.
+   */
+  onError(error: Error): void
 }
 
 /** What a broker implements and a node calls. */

@@ -1,5 +1,4 @@
-import type { PortStatus } from '../../lib/ports/status.ts'
-import { explain } from './refusals.ts'
+import type { PortStatus } from './status.ts'
 
 /** How long something must fail before it counts as an outage, in milliseconds. What is over sooner was retried. */
 export const OUTAGE_MS = 1_000
@@ -10,14 +9,19 @@ export const OUTAGE_MS = 1_000
  */
 export class Health {
   readonly #report: (status: PortStatus) => void
+  readonly #explain: (error: unknown) => Error
   /** The parts that fail, each with its last error. */
   readonly #failing = new Map<string, Error>()
   #timer: NodeJS.Timeout | undefined
   #isUp = true
 
-  /** @param report must not throw */
-  constructor(report: (status: PortStatus) => void) {
+  /**
+   * @param report must not throw
+   * @param explain makes an error that says what to change, where that is known
+   */
+  constructor(report: (status: PortStatus) => void, explain = asError) {
     this.#report = report
+    this.#explain = explain
   }
 
   get isUp(): boolean {
@@ -26,7 +30,7 @@ export class Health {
 
   /** A part failed, and will be tried again. */
   failed(part: string, error: unknown): void {
-    this.#failing.set(part, explain(error))
+    this.#failing.set(part, this.#explain(error))
     if (!this.#isUp || this.#timer !== undefined) return
     this.#timer = setTimeout(() => this.#onOutage(), OUTAGE_MS)
     this.#timer.unref()
@@ -55,4 +59,8 @@ export class Health {
     const [error] = this.#failing.values()
     this.#report({ up: false, ...(error === undefined ? {} : { error }) })
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

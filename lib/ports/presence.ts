@@ -244,7 +244,8 @@ export interface PresenceConnection {
    */
   watch(rid: string): Promise<() => void>
   /**
-   * The secret of the namespace, made once and the same for all nodes, with which they sign what clients bring back.
+   * The secret of the namespace, the same for all nodes, with which they sign what clients and others bring back. Presence
+   * makes another one only if it lost all of its data.
    *
    * @returns settles when presence was reached for the first time
    */
@@ -267,4 +268,11 @@ export type GraceTarget = { readonly uid: string } | { readonly sid: string } | 
 export interface Presence {
   /** Connects a node. Called once for each node. */
   join(node: PresenceHandler): PresenceConnection
+  /**
+   * The secret of a namespace, for a Publisher, which does not join. See {@link PresenceConnection.secret}. Absent: a
+   * Publisher cannot use a broker that asks for it.
+   *
+   * @throws what tells that presence cannot be reached (by rejecting)
+   */
+  secret?(namespace: string): Promise<string>
 }

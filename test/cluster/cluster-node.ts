@@ -143,8 +143,11 @@ function observe(broker: Broker, report: (report: Report) => void): Broker {
       broker.join({
         id: node.id,
         namespace: node.namespace,
+        server: node.server,
         receives: node.receives,
         history: node.history,
+        secret: () => node.secret(),
+        onError: (error) => node.onError(error),
         onStatus: (status) => node.onStatus(status),
         begin: (position) => {
           report({ is: 'begin', at: timeNow(), position })

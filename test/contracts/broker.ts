@@ -4,6 +4,12 @@ import { PATIENCE_MS, until } from '../support/inbox.ts'
 import type { TestFramework } from './framework.ts'
 import { brokerNode } from './handlers.ts'
 
+/** What a broker does not promise. */
+export interface BrokerLimits {
+  /** `'own'`: each node has an order and positions of its own, because nothing keeps the events. Default: all share one. */
+  readonly order?: 'shared' | 'own'
+}
+
 /**
  * Defines tests of the promises of the Broker port. Every implementation must pass them.
  *
@@ -12,7 +18,9 @@ import { brokerNode } from './handlers.ts'
 export function brokerContract(
   { describe, it, beforeEach, afterEach }: TestFramework,
   make: () => Broker | Promise<Broker>,
+  { order = 'shared' }: BrokerLimits = {},
 ): void {
+  const isShared = order === 'shared'
   describe('Broker contract', () => {
     let port: Broker
     const joined: BrokerConnection[] = []
@@ -64,17 +72,24 @@ export function brokerContract(
       assert.deepEqual(b.texts(), texts)
     })
 
-    it('gives all nodes one order and the same positions, each used once', async () => {
-      const [a, b] = [await join('a'), await join('b')]
-      await Promise.all(
-        Array.from({ length: 50 }, (_, index) =>
-          (index % 2 ? a : b).broker.publish({ to: { rids: ['r'] }, data: String(index) }),
-        ),
-      )
-      await until(() => a.got.length === 50 && b.got.length === 50)
-      assert.deepEqual(a.got, b.got)
-      assert.equal(new Set(a.got.map(({ position }) => position)).size, 50)
-    })
+    it(
+      isShared
+        ? 'gives all nodes one order and the same positions, each used once'
+        : 'gives each node positions of its own, each used once',
+      async () => {
+        const [a, b] = [await join('a'), await join('b')]
+        await Promise.all(
+          Array.from({ length: 50 }, (_, index) =>
+            (index % 2 ? a : b).broker.publish({ to: { rids: ['r'] }, data: String(index) }),
+          ),
+        )
+        await until(() => a.got.length === 50 && b.got.length === 50)
+        if (isShared) assert.deepEqual(a.got, b.got)
+        const positions = (isShared ? a.got : a.got.concat(b.got)).map(({ position }) => position)
+        assert.equal(new Set(positions).size, positions.length)
+        assert.deepEqual(a.texts().sort(), b.texts().sort())
+      },
+    )
 
     it('delivers every field of an envelope', async () => {
       const a = await join('a')
@@ -126,7 +141,7 @@ export function brokerContract(
       await a.broker.publish({ to: {}, data: '2' })
       const second = positionOf(a.broker)
       await until(() => b.got.length === 2)
-      for (const { compare } of [a.broker, b.broker]) {
+      for (const { compare } of isShared ? [a.broker, b.broker] : [a.broker]) {
         assert.ok((compare(start, first) ?? 0) < 0)
         assert.ok((compare(second, first) ?? 0) > 0)
         assert.equal(compare(first, first), 0)
@@ -135,22 +150,30 @@ export function brokerContract(
           assert.equal(compare(first, made), undefined)
         }
       }
+      if (!isShared) assert.equal(b.broker.compare(first, second), undefined)
     })
 
-    it('reaches a position that another node is at, and waits for no other one', async () => {
-      const [a, b] = [await join('a'), await join('b')]
-      for (let count = 1; count <= 20; count += 1) {
-        await a.broker.publish({ to: {}, data: String(count) })
-        const position = positionOf(a.broker)
-        await b.broker.reach(position, PATIENCE_MS)
-        assert.equal(b.got.length, count)
-        assert.equal(b.broker.compare(position, positionOf(b.broker)), 0)
-      }
-      const last = positionOf(a.broker)
-      const start = performance.now()
-      for (const made of ['', 'x', `${last}0000`, `x${last}`]) await b.broker.reach(made, 10 * PATIENCE_MS)
-      assert.ok(performance.now() - start < 10 * PATIENCE_MS)
-    })
+    it(
+      isShared
+        ? 'reaches a position that another node is at, and waits for no other one'
+        : 'waits for no position of another node',
+      async () => {
+        const [a, b] = [await join('a'), await join('b')]
+        for (let count = 1; count <= 20; count += 1) {
+          await a.broker.publish({ to: {}, data: String(count) })
+          if (!isShared) continue
+          const position = positionOf(a.broker)
+          await b.broker.reach(position, PATIENCE_MS)
+          assert.equal(b.got.length, count)
+          assert.equal(b.broker.compare(position, positionOf(b.broker)), 0)
+        }
+        const last = positionOf(a.broker)
+        const start = performance.now()
+        for (const made of ['', 'x', `${last}0000`, `x${last}`, ...(isShared ? [] : [last])])
+          await b.broker.reach(made, 10 * PATIENCE_MS)
+        assert.ok(performance.now() - start < 10 * PATIENCE_MS)
+      },
+    )
 
     it('delivers nothing to a process that only publishes', async () => {
       const [a, publisher] = [await join('a'), await join('p', 'test', { receives: false })]

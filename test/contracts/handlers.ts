@@ -14,18 +14,22 @@ export function brokerNode(id: string, namespace = 'test', settings: Partial<Bro
   const restored: Delivery[] = []
   const begun: string[] = []
   const statuses: boolean[] = []
+  const errors: Error[] = []
   const node: BrokerHandler = {
     id,
     namespace,
+    server: `${namespace}.${id}`,
     receives: true,
     history: { age: 60_000, bytes: 1_000_000 },
     begin: (position) => begun.push(position),
     restore: (delivery) => restored.push(delivery),
     deliver: (delivery) => got.push(delivery),
+    secret: async () => `the secret of ${namespace}`,
+    onError: (error) => errors.push(error),
     onStatus: ({ up }) => statuses.push(up),
     ...settings,
   }
-  return { node, got, restored, begun, statuses }
+  return { node, got, restored, begun, statuses, errors }
 }
 
 /** A node that presence tells of activity, and what it was told. */

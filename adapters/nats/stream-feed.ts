@@ -1,0 +1,207 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import { Deferred } from '../../lib/util/deferred.ts'
+import { patientTimeout } from '../../lib/util/patient-timeout.ts'
+import type { Feed, FeedContext } from './feed.ts'
+import type { OutboxItem } from './outbox.ts'
+import type { NatsMessage } from './outgoing.ts'
+import { Senders } from './senders.ts'
+import { formatPosition, parsePosition, type StreamPlace } from './stream-position.ts'
+import { StreamPublisher } from './stream-publisher.ts'
+import { StreamReader } from './stream-reader.ts'
+import { type StreamOptions, StreamStore } from './stream-store.ts'
+import { StreamTimes } from './stream-times.ts'
+
+/** The most positions that are remembered of those that are too old for {@link StreamTimes}. */
+const MOST_VERIFIED = 1_024
+
+const NS_PER_MS = 1_000_000
+
+/** Who waits until this node has come to a sequence. */
+interface Waiting {
+  readonly sequence: number
+  readonly done: () => void
+}
+
+/** How far the events are from before this node. */
+interface Restoring {
+  came: number
+  /** How many there are. Undefined until JetStream has told. */
+  count: number | undefined
+  readonly done: Deferred<void>
+}
+
+/**
+ * Events by a stream of JetStream, which all nodes read in one order: a node goes on after the event that it had last.
+ */
+export class StreamFeed implements Feed {
+  /** For the header `Nats-Msg-Id`. */
+  readonly reserve = 128
+  readonly #context: FeedContext
+  readonly #store: StreamStore
+  readonly #publisher: StreamPublisher
+  readonly #reader: StreamReader
+  #senders = new Senders()
+  readonly #times = new StreamTimes()
+  /** The times of older events, which JetStream has confirmed. */
+  readonly #verified = new Map<number, number>()
+  readonly #waiting = new Set<Waiting>()
+  /** The last event that was delivered to this node, or where it began. */
+  #cursor: StreamPlace | undefined
+  /** While events from before this node are restored. */
+  #restoring: Restoring | undefined
+  #isReady = false
+
+  constructor(context: FeedContext, options: StreamOptions) {
+    const { namespace, subjects, history, receives } = context
+    this.#context = context
+    this.#store = new StreamStore({ ...options, namespace, subjects, history, mayCreate: receives })
+    this.#publisher = new StreamPublisher(context, () => this.#cursor?.sequence ?? 0)
+    this.#reader = new StreamReader(this.#store, {
+      take: (place, subject, payload) => this.#take(place, subject, payload),
+      onBroken: (error) => {
+        this.#restoring?.done.reject(error)
+        context.reopen(error)
+      },
+    })
+  }
+
+  position(): string | undefined {
+    return this.#isReady && this.#cursor !== undefined ? formatPosition(this.#cursor) : undefined
+  }
+
+  compare(a: string, b: string): number | undefined {
+    const [first, second] = [this.#sequenceOf(a), this.#sequenceOf(b)]
+    return first === undefined || second === undefined ? undefined : first - second
+  }
+
+  /** The sequence of a position that is known to be of an event that this node has, or had. */
+  #sequenceOf(position: string): number | undefined {
+    const place = parsePosition(position)
+    if (place === undefined) return undefined
+    const { sequence, time } = place
+    const known = this.#times.get(sequence) ?? this.#verified.get(sequence)
+    return known === Number(time) ? sequence : undefined
+  }
+
+  async reach(position: string, timeout: number): Promise<void> {
+    const place = parsePosition(position)
+    if (place === undefined || this.#cursor === undefined) return
+    const found = place.sequence > this.#cursor.sequence ? this.#comeTo(place, timeout) : this.#verify(place)
+    const over = new Deferred<void>()
+    const timer = patientTimeout(() => over.resolve(), timeout, undefined)
+    await Promise.race([found.catch(() => {}), over.promise])
+    clearTimeout(timer)
+  }
+
+  /** Waits for a sequence, unless the stream does not have it. */
+  async #comeTo({ sequence }: StreamPlace, timeout: number): Promise<void> {
+    const last = await this.#store.lastSequence()
+    if (sequence > last || sequence <= (this.#cursor?.sequence ?? 0)) return
+    await new Promise<void>((resolve) => {
+      const waiting: Waiting = {
+        sequence,
+        done: () => {
+          clearTimeout(timer)
+          this.#waiting.delete(waiting)
+          resolve()
+        },
+      }
+      const timer = patientTimeout(waiting.done, timeout, undefined)
+      this.#waiting.add(waiting)
+    })
+  }
+
+  /** Asks JetStream about an event that is older than what this node remembers. */
+  async #verify({ sequence, time }: StreamPlace): Promise<void> {
+    if (this.#times.get(sequence) !== undefined || this.#verified.has(sequence)) return
+    if ((await this.#store.timeOf(sequence)) !== time) return
+    this.#verified.set(sequence, Number(time))
+    if (this.#verified.size <= MOST_VERIFIED) return
+    const [oldest = 0] = this.#verified.keys()
+    this.#verified.delete(oldest)
+  }
+
+  async open(nats: NatsConnection): Promise<void> {
+    const { last } = await this.#store.open(nats)
+    this.#publisher.open(nats)
+    if (!this.#context.receives) return
+    if (this.#isReady && this.#cursor !== undefined) {
+      if (!(await this.#hasStill(this.#cursor, last))) this.#begin(last)
+      await this.#reader.start(nats, { sequence: this.#cursor.sequence + 1 })
+      return
+    }
+    await this.#restore(nats, last)
+    this.#isReady = true
+  }
+
+  /** Tells whether the stream still has the event that this node had last, and so all that came after it. */
+  async #hasStill(cursor: StreamPlace, last: StreamPlace): Promise<boolean> {
+    if (cursor.sequence === last.sequence) return cursor.time === last.time
+    return cursor.sequence < last.sequence && (await this.#store.timeOf(cursor.sequence)) === cursor.time
+  }
+
+  /** Reads the events of the time that the history stores. */
+  async #restore(nats: NatsConnection, last: StreamPlace): Promise<void> {
+    const restoring: Restoring = { came: 0, count: undefined, done: new Deferred() }
+    this.#restoring = restoring
+    this.#cursor = undefined
+    this.#senders = new Senders()
+    try {
+      const count = await this.#reader.start(nats, { age: this.#context.history.age })
+      if (count === 0 && this.#cursor === undefined) this.#begin(last)
+      restoring.count = count
+      if (restoring.came < count) await restoring.done.promise
+    } finally {
+      this.#restoring = undefined
+    }
+  }
+
+  /** Begins at a place: what was before it is not complete. */
+  #begin(place: StreamPlace): void {
+    this.#cursor = place
+    this.#verified.clear()
+    this.#times.reset(place.sequence, Number(place.time))
+    this.#context.begin(formatPosition(place))
+  }
+
+  #take(place: StreamPlace, subject: string, payload: Uint8Array): void {
+    const { sequence, time } = place
+    if (this.#cursor !== undefined && sequence <= this.#cursor.sequence) return
+    // What is not there any more was not read by this node. Before the first event nobody knows what was.
+    if (sequence !== (this.#cursor?.sequence ?? -1) + 1) this.#begin({ sequence: sequence - 1, time })
+    this.#cursor = place
+    this.#times.add(Number(time))
+    this.#pass(subject, payload, place)
+    this.#publisher.cameTo(sequence)
+    for (const waiting of this.#waiting) if (waiting.sequence <= sequence) waiting.done()
+    const restoring = this.#restoring
+    if (restoring === undefined) return
+    restoring.came += 1
+    if (restoring.came === restoring.count) restoring.done.resolve()
+  }
+
+  #pass(subject: string, payload: Uint8Array, place: StreamPlace): void {
+    const { subjects, read, restore, deliver } = this.#context
+    // A stream that the app has made may have others, too.
+    if (subject !== subjects.events && subject !== subjects.sessions) return
+    const incoming = read(subject, payload)
+    if (incoming === undefined) return
+    const { envelope, origin } = incoming
+    // JetStream knows what was published twice for some minutes only.
+    if (origin !== undefined && this.#senders.note(origin.node, origin.number) === 'again') return
+    const position = formatPosition(place)
+    const age = Date.now() - Number(place.time) / NS_PER_MS
+    if (this.#isReady) deliver(envelope, position)
+    else restore(envelope, position, Math.max(0, age))
+  }
+
+  send(_nats: NatsConnection, item: OutboxItem, messages: readonly NatsMessage[]): void {
+    this.#publisher.send(item, messages)
+  }
+
+  close(): void {
+    this.#reader.stop()
+    this.#publisher.close()
+    for (const { done } of this.#waiting) done()
+  }
+}
