@@ -1,5 +1,5 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node'
-import { newSecret } from '../../lib/ids.ts'
+import { patientTimeout } from '../../lib/util/patient-timeout.ts'
 import type { Feed, FeedContext } from './feed.ts'
 import type { Origin } from './incoming.ts'
 import type { OutboxItem } from './outbox.ts'
@@ -9,7 +9,15 @@ import { Senders } from './senders.ts'
 /** How long this node waits for its own event to come back, in milliseconds. */
 const LONGEST_MS = 1_000
 
-const POSITION = /^([\w-]+)\.(\d{1,15})$/
+/** The life of a node, the number of the last event of its own that it had, and how many events it was delivered. */
+const POSITION = /^([\w-]+)\.(\d{1,15})\.(\d{1,15})$/
+
+/** Who waits for the events that another node had published. */
+interface Waiting {
+  readonly node: string
+  readonly number: number
+  readonly done: () => void
+}
 
 /**
  * Events by subjects alone. NATS keeps nothing, and each node has an order of its own: its positions are the node's, and
@@ -18,9 +26,11 @@ const POSITION = /^([\w-]+)\.(\d{1,15})$/
 export class CoreFeed implements Feed {
   readonly reserve = 0
   readonly #context: FeedContext
-  readonly #epoch = newSecret().slice(0, 8)
   readonly #senders = new Senders()
+  readonly #waiting = new Set<Waiting>()
   #sequence = 0
+  /** The number of the last event of its own that was delivered to this node. */
+  #own = 0
   #nats: NatsConnection | undefined
   /** Whether NATS has been reached once. Until then this node does not count, and is told nothing. */
   #isReady = false
@@ -41,7 +51,7 @@ export class CoreFeed implements Feed {
   }
 
   get #position(): string {
-    return `${this.#epoch}.${this.#sequence}`
+    return `${this.#context.origin}.${this.#own}.${this.#sequence}`
   }
 
   compare(a: string, b: string): number | undefined {
@@ -49,12 +59,32 @@ export class CoreFeed implements Feed {
     return first === undefined || second === undefined ? undefined : first - second
   }
 
-  /** No other node has positions of this one's order. */
-  async reach(): Promise<void> {}
+  /**
+   * Waits until this node has what the other node had published by then. What it had heard from others is not known here.
+   */
+  async reach(position: string, timeout: number): Promise<void> {
+    const [, node = '', number] = POSITION.exec(position) ?? []
+    const last = this.#senders.lastOf(node)
+    if (number === undefined || last === undefined || last >= Number(number)) return
+    await new Promise<void>((resolve) => {
+      const waiting: Waiting = {
+        node,
+        number: Number(number),
+        done: () => {
+          clearTimeout(timer)
+          this.#waiting.delete(waiting)
+          resolve()
+        },
+      }
+      const timer = patientTimeout(waiting.done, timeout, undefined)
+      this.#waiting.add(waiting)
+    })
+  }
 
   #sequenceOf(position: string): number | undefined {
-    const [, epoch, sequence] = POSITION.exec(position) ?? []
-    return epoch === this.#epoch && Number(sequence) <= this.#sequence ? Number(sequence) : undefined
+    const [, node, , sequence] = POSITION.exec(position) ?? []
+    const isKnown = node === this.#context.origin && Number(sequence) <= this.#sequence
+    return isKnown ? Number(sequence) : undefined
   }
 
   async open(nats: NatsConnection): Promise<void> {
@@ -106,13 +136,17 @@ export class CoreFeed implements Feed {
       if (arrival === 'after-missing' && this.#isComplete) this.#begin()
     }
     this.#sequence += 1
+    if (origin?.node === this.#context.origin) this.#own = origin.number
     this.#context.deliver(envelope, this.#position)
     if (origin !== undefined) this.#returned(origin)
   }
 
-  /** An event came back to the node that has published it, so NATS has it and all before it. */
   #returned({ node, number }: Origin): void {
+    // An event came back to the node that has published it, so NATS has it and all before it.
     if (node === this.#context.origin) this.#takenUpTo(number)
+    for (const waiting of this.#waiting) {
+      if (waiting.node === node && waiting.number <= number) waiting.done()
+    }
   }
 
   #takenUpTo(number: number): void {
@@ -164,6 +198,7 @@ export class CoreFeed implements Feed {
 
   close(): void {
     clearInterval(this.#timer)
+    for (const { done } of this.#waiting) done()
     this.#unsubscribe()
   }
 

@@ -23,6 +23,9 @@ const CLOSE_MS = 2_000
 /** The largest message that NATS takes if nobody has set its `max_payload`, in bytes. */
 const MAX_PAYLOAD = 1_048_576
 
+/** The length of the name of a node's life: 72 random bits. */
+const ORIGIN_LENGTH = 12
+
 /** What a {@link NatsNode} is made with. */
 export interface NatsNodeSettings {
   /** Signs in place of the secret of presence. */
@@ -55,7 +58,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
   /** @throws CometError INVALID_OPTION for a namespace that cannot be part of a subject */
   constructor(handler: BrokerHandler, link: Link, { secret, makeFeed }: NatsNodeSettings) {
     this.#handler = handler
-    this.#origin = `${handler.id}.${newSecret().slice(0, 8)}`
+    this.#origin = newSecret().slice(0, ORIGIN_LENGTH)
     this.#subjects = subjectsOf(handler.namespace)
     this.#secrets = new Secrets(secret === undefined ? () => handler.secret() : async () => secret)
     this.#unreadable = new Unreadable((error) => handler.onError(error))

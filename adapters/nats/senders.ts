@@ -39,6 +39,11 @@ export class Senders {
     return isNext || isForgiven ? 'new' : 'after-missing'
   }
 
+  /** The highest number of a sender. Undefined when none of its events came. */
+  lastOf(node: string): number | undefined {
+    return this.#senders.get(node)?.last
+  }
+
   /** Takes it that events of every sender were lost, which this node has told already. */
   forgive(): void {
     for (const sender of this.#senders.values()) sender.isForgiven = true

@@ -77,10 +77,12 @@ export class StreamFeed implements Feed {
   /** The sequence of a position that is known to be of an event that this node has, or had. */
   #sequenceOf(position: string): number | undefined {
     const place = parsePosition(position)
-    if (place === undefined) return undefined
-    const { sequence, time } = place
-    const known = this.#times.get(sequence) ?? this.#verified.get(sequence)
-    return known === Number(time) ? sequence : undefined
+    return place !== undefined && this.#isKnown(place) ? place.sequence : undefined
+  }
+
+  #isKnown({ sequence, time }: StreamPlace): boolean {
+    const known = Number(time)
+    return this.#times.get(sequence) === known || this.#verified.get(sequence) === known
   }
 
   async reach(position: string, timeout: number): Promise<void> {
@@ -112,8 +114,9 @@ export class StreamFeed implements Feed {
   }
 
   /** Asks JetStream about an event that is older than what this node remembers. */
-  async #verify({ sequence, time }: StreamPlace): Promise<void> {
-    if (this.#times.get(sequence) !== undefined || this.#verified.has(sequence)) return
+  async #verify(place: StreamPlace): Promise<void> {
+    const { sequence, time } = place
+    if (this.#isKnown(place)) return
     if ((await this.#store.timeOf(sequence)) !== time) return
     this.#verified.set(sequence, Number(time))
     if (this.#verified.size <= MOST_VERIFIED) return

@@ -83,7 +83,7 @@ export class StreamStore {
   /** Uses a connection, and makes the stream if it does not exist. Rejects when JetStream is not there. */
   async open(nats: NatsConnection): Promise<StreamState> {
     const { jetstreamManager } = await import('@nats-io/jetstream')
-    this.#manager = await jetstreamManager(nats, { timeout: ANSWER_MS })
+    this.#manager = await explained(jetstreamManager(nats, { timeout: ANSWER_MS }))
     const { state, created, config } = await this.#infoOrCreate(this.#manager)
     this.#checkSubjects(config.subjects ?? [])
     const time = state.last_seq === 0 ? created : String(state.last_ts)
@@ -195,8 +195,20 @@ function covers(pattern: string, subject: string): boolean {
   return parts.length === tokens.length && parts.every((part, at) => part === '*' || part === tokens[at])
 }
 
+/** Says what to change where JetStream is off: for the server, or for the account of the connection. */
+async function explained<T>(manager: Promise<T>): Promise<T> {
+  try {
+    return await manager
+  } catch (cause) {
+    if (!/not enabled/.test((cause as Error).message)) throw cause
+    const message =
+      'JetStream is off. Start NATS with it (nats-server -js), or leave out option jetstream of NatsBroker.'
+    throw new CometError('INVALID_OPTION', message, { cause })
+  }
+}
+
 /** The code of an error of JetStream. */
-export function codeOf(error: unknown): number | undefined {
+function codeOf(error: unknown): number | undefined {
   const { code } = (error ?? {}) as { readonly code?: unknown }
   return typeof code === 'number' ? code : undefined
 }

@@ -16,9 +16,10 @@ export async function requestNode<T extends CommandType>(
   type: T,
   request: RequestOf<T>,
 ): Promise<AnswerOf<T>> {
-  const command = { type, request }
-  if (nodeId === node.id) return readAnswer(type, await node.handleCommand(command))
+  if (nodeId === node.id) return readAnswer(type, await node.handleCommand({ type, request }))
+  const { position: after } = node
   try {
+    const command = { type, request, after }
     return readAnswer(type, await node.controller.request(nodeId, command, node.options.commandTimeout))
   } catch (error) {
     debug('command %s to node %s failed: %j', type, nodeId, messageOf(error))
@@ -93,7 +94,7 @@ export async function tellAll<T extends CommandType>(
   type: T,
   request: RequestOf<T>,
 ): Promise<void> {
-  await node.controller.tell({ type, request })
+  await node.controller.tell({ type, request, after: node.position })
 }
 
 /** Gives an answer in place of the error that a session is gone: for the app that is no failure. */

@@ -77,13 +77,16 @@ async function successorOf(node: Node, sid: string): Promise<Session | undefined
 }
 
 /**
- * Carries out a command on this node.
+ * Carries out a command on this node, after the events that its sender had before it: the controller may be quicker than
+ * a broker of another product.
  *
  * @returns the answer; JSON
  * @throws CometError INTERNAL when the command is not known or malformed, or what its handler threw
  */
-export async function handleCommand(node: Node, { type, request }: Command): Promise<unknown> {
+export async function handleCommand(node: Node, { type, request, after }: Command): Promise<unknown> {
   if (!isCommandType(type)) throw new CometError('INTERNAL', `There is no command ${JSON.stringify(type)}.`)
+  if (typeof after === 'string' && node.broker.compare(after, node.position) === undefined)
+    await node.broker.reach(after, node.options.commandTimeout)
   return await run(node, type, request)
 }
 

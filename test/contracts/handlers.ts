@@ -14,6 +14,7 @@ export function brokerNode(id: string, namespace = 'test', settings: Partial<Bro
   const restored: Delivery[] = []
   const begun: string[] = []
   const statuses: boolean[] = []
+  const statusErrors: (Error | undefined)[] = []
   const errors: Error[] = []
   const node: BrokerHandler = {
     id,
@@ -26,10 +27,13 @@ export function brokerNode(id: string, namespace = 'test', settings: Partial<Bro
     deliver: (delivery) => got.push(delivery),
     secret: async () => `the secret of ${namespace}`,
     onError: (error) => errors.push(error),
-    onStatus: ({ up }) => statuses.push(up),
+    onStatus: ({ up, error }) => {
+      statuses.push(up)
+      statusErrors.push(error)
+    },
     ...settings,
   }
-  return { node, got, restored, begun, statuses, errors }
+  return { node, got, restored, begun, statuses, statusErrors, errors }
 }
 
 /** A node that presence tells of activity, and what it was told. */
