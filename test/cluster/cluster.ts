@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CometOptions } from '../../lib/index.ts'
 import { scaled, until } from '../support/inbox.ts'
+import { NatsServer } from '../support/nats-server.ts'
 import type { Random } from '../support/random.ts'
 import { RedisServer } from '../support/redis-server.ts'
 import { checkRecord } from './check-presence.ts'
@@ -12,29 +13,35 @@ import { type Crowd, onlineUsers } from './crowd.ts'
 import { NodeProcess, observed } from './node-handle.ts'
 import { type Observations, timeNow } from './observations.ts'
 import { readRecord } from './record.ts'
-import { RedisPath } from './redis-path.ts'
 import { RoundRobin } from './round-robin.ts'
+import { ServerPath } from './server-path.ts'
 
 export interface ClusterSettings {
   readonly nodes?: number
+  /** Whether JetStream carries the events, in place of Redis. Default: no. */
+  readonly jetstream?: boolean
   readonly options?: CometOptions
   /** In milliseconds. */
   readonly lease?: number
   readonly random: Random
 }
 
-/** A place for a node: the path to Redis stays when the node is started anew. */
+/** A place for a node: its paths stay when the node is started anew. */
 export interface Slot {
   readonly name: string
-  readonly path: RedisPath
+  /** To Redis. */
+  readonly path: ServerPath
+  /** To nats-server, where there is one. */
+  readonly natsPath: ServerPath | undefined
   node: NodeProcess
   /** How often a node was started here. */
   runs: number
 }
 
-/** Nodes in processes of their own, each with its own path to one Redis, behind a proxy that sends nobody to the same node twice. */
+/** Nodes in processes of their own, each with its own path to one Redis, and to one NATS if there is one, behind a proxy that sends nobody to the same node twice. */
 export class Cluster {
   readonly redis: RedisServer
+  readonly nats: NatsServer | undefined
   readonly proxy: RoundRobin
   readonly slots: readonly Slot[]
   /** When Redis lost data. */
@@ -47,10 +54,11 @@ export class Cluster {
   readonly #options: CometOptions
 
   private constructor(
-    parts: { redis: RedisServer; proxy: RoundRobin; slots: readonly Slot[] },
+    parts: Pick<Cluster, 'redis' | 'nats' | 'proxy' | 'slots'>,
     { lease, options }: { lease: number; options: CometOptions },
   ) {
     this.redis = parts.redis
+    this.nats = parts.nats
     this.proxy = parts.proxy
     this.slots = parts.slots
     this.lease = lease
@@ -60,22 +68,26 @@ export class Cluster {
   }
 
   static async start(test: Mocha.Context, settings: ClusterSettings): Promise<Cluster> {
-    const { nodes = 3, options = {}, lease = 1_500, random } = settings
+    const { nodes = 3, jetstream = false, options = {}, lease = 1_500, random } = settings
+    const nats = jetstream ? await NatsServer.start(test, { jetstream }) : undefined
     // What Redis has written survives its process, also where the disk has not got it.
     const redis = await RedisServer.start(test, { appendOnly: true, args: ['--appendfsync', 'no'] })
     try {
       const slots = await Promise.all(
         Array.from({ length: nodes }, async (_, index): Promise<Slot> => {
           const name = `node-${index}`
-          const path = await RedisPath.to(redis.port)
+          const path = await ServerPath.to(redis.port)
+          const natsPath = nats === undefined ? undefined : await ServerPath.to(nats.port)
           const library = random.chance(0.5) ? 'redis' : 'ioredis'
-          const node = await NodeProcess.start(name, { options, redis: path.port, library, lease })
-          return { name, path, node, runs: 1 }
+          const ports = { redis: path.port, nats: natsPath?.port }
+          const node = await NodeProcess.start(name, { options, ...ports, library, lease })
+          return { name, path, natsPath, node, runs: 1 }
         }),
       )
-      return new Cluster({ redis, slots, proxy: await RoundRobin.start() }, { lease, options })
+      return new Cluster({ redis, nats, slots, proxy: await RoundRobin.start() }, { lease, options })
     } catch (error) {
       await redis.stop()
+      await nats?.stop()
       throw error
     }
   }
@@ -87,10 +99,11 @@ export class Cluster {
 
   /** Starts a node where one was killed. */
   async restart(slot: Slot): Promise<void> {
-    const { name, path, node } = slot
+    const { name, path, natsPath, node } = slot
     const settings = {
       options: this.#options,
       redis: path.port,
+      nats: natsPath?.port,
       library: 'redis',
       lease: this.lease,
     } as const
@@ -171,11 +184,18 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
-    for (const { path } of this.slots) path.heal()
+    for (const { path, natsPath } of this.slots) {
+      path.heal()
+      natsPath?.heal()
+    }
     await Promise.all(this.nodes.map((node) => node.close()))
     this.proxy.close()
-    for (const { path } of this.slots) path.close()
+    for (const { path, natsPath } of this.slots) {
+      path.close()
+      natsPath?.close()
+    }
     await this.redis.stop()
+    await this.nats?.stop()
   }
 
   #route(): void {

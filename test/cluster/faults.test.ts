@@ -5,9 +5,11 @@ import { figure, isSoak, sampled } from '../support/tier.ts'
 import { Cluster } from './cluster.ts'
 import { Crowd } from './crowd.ts'
 import {
+  cutNats,
   cutPath,
   delayPath,
   type Fault,
+  killNats,
   killNode,
   killRedis,
   loseAll,
@@ -27,9 +29,11 @@ describe('A cluster on Redis', function () {
   let cluster: Cluster
   let crowd: Crowd
 
+  let jetstream = false
+
   const start = async (test: Mocha.Context) => {
     const options = { offlineGrace: GRACE_MS, heartbeatInterval: 200, commandTimeout: 2_000 }
-    cluster = await Cluster.start(test, { random, options })
+    cluster = await Cluster.start(test, { random, options, jetstream })
     const url = cluster.proxy.url
     crowd = new Crowd({ url, random, nodes: () => cluster.nodes, grace: GRACE_MS, patience: 1_200 })
   }
@@ -93,6 +97,32 @@ describe('A cluster on Redis', function () {
     })
     it('tells every page when Redis comes back without data', function () {
       return survives(this, loseAll, sampled(5, 1))
+    })
+  })
+  describe('whose events go by JetStream', () => {
+    before(function () {
+      jetstream = true
+      return start(this)
+    })
+    after(async () => {
+      jetstream = false
+      await stop()
+    })
+
+    it('bears that nats-server is killed', function () {
+      return survives(this, killNats, sampled(20, 1))
+    })
+    it('bears that a path to nats-server is cut, and answers are lost', function () {
+      return survives(this, cutNats, sampled(20, 1))
+    })
+    it('bears that a node is killed', function () {
+      return survives(this, killNode, sampled(10, 1))
+    })
+    it('bears that a node stands still', function () {
+      return survives(this, stopNode, sampled(5, 1))
+    })
+    it('bears that Redis is killed', function () {
+      return survives(this, killRedis, sampled(5, 1))
     })
   })
 })

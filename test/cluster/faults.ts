@@ -134,3 +134,24 @@ export const swallowAnswers: Fault = async ({ cluster, crowd, random }) => {
   path.heal()
   await sleep(500)
 }
+
+/** nats-server is killed, and started with all that its JetStream has. */
+export const killNats: Fault = async ({ cluster, crowd, random }) => {
+  await begin(crowd)
+  await cluster.nats?.kill()
+  await sleep(random.int(0, 1_500))
+  await cluster.nats?.restart()
+  await sleep(1_000)
+}
+
+/** One node's path to nats-server breaks, or its answers are lost first. */
+export const cutNats: Fault = async ({ cluster, crowd, random }) => {
+  await begin(crowd)
+  const { natsPath } = random.pick(cluster.slots)
+  if (random.chance(0.5)) natsPath?.swallow()
+  await sleep(random.int(0, 150))
+  natsPath?.cut()
+  await sleep(random.int(0, 1_500))
+  natsPath?.heal()
+  await sleep(500)
+}

@@ -1,13 +1,15 @@
 import type { CometOptions } from '../../lib/index.ts'
 import { ClusterNode, codeOf, type Task } from './cluster-node.ts'
 import type { Report } from './observations.ts'
-import { redisPorts } from './redis-ports.ts'
+import { connectPorts } from './ports.ts'
 
 /** What a node's process is told when it starts, as JSON. */
 export interface NodeSettings {
   readonly options: CometOptions
   /** The port of Redis, or of a proxy in front of it. */
   readonly redis: number
+  /** The port of nats-server, or of a proxy in front of it: then its JetStream carries the events. */
+  readonly nats?: number | undefined
   readonly library: 'redis' | 'ioredis'
   /** How long the node counts as alive without a sign of life, in milliseconds. */
   readonly lease: number
@@ -31,7 +33,7 @@ const say = (word: Word) => process.send?.(word)
 process.once('disconnect', () => process.exit())
 
 let reports: Report[] = []
-const node = new ClusterNode(await redisPorts(settings), settings.options, (report) => {
+const node = new ClusterNode(await connectPorts(settings), settings.options, (report) => {
   // One message a turn: a message for each event would cost more than the event.
   if (reports.length === 0) setImmediate(flush)
   reports.push(report)

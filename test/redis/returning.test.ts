@@ -6,7 +6,7 @@ import { redisCluster } from '../../adapters/redis/index.ts'
 import { Keys } from '../../adapters/redis/keys.ts'
 import { parseStep, stepsOf } from '../../adapters/redis/record.ts'
 import { type Comet, UserActivityEvent } from '../../lib/index.ts'
-import { RedisPath } from '../cluster/redis-path.ts'
+import { ServerPath } from '../cluster/server-path.ts'
 import { closeComets, makeComet } from '../support/comets.ts'
 import { PATIENCE_MS, scaled, until } from '../support/inbox.ts'
 import { MemoryTransport } from '../support/memory-transport.ts'
@@ -64,7 +64,7 @@ describe('Clients of a node that died, and of one that lags', function () {
   this.timeout(scaled(60_000))
   let server: RedisServer
   const apps: TestClient[] = []
-  const paths: RedisPath[] = []
+  const paths: ServerPath[] = []
 
   beforeEach(async function () {
     server = await RedisServer.start(this)
@@ -89,7 +89,7 @@ describe('Clients of a node that died, and of one that lags', function () {
   }
 
   async function join(library: string) {
-    const path = await RedisPath.to(server.port)
+    const path = await ServerPath.to(server.port)
     paths.push(path)
     const app = await (CLIENTS[library] as (typeof CLIENTS)[string])(path.port)
     apps.push(app)

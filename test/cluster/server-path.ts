@@ -9,26 +9,26 @@ type State =
   | 'broken'
   /** Nothing is read or forwarded, and nobody is told. */
   | 'silent'
-  /** What the node sends arrives, and what Redis answers is lost. */
+  /** What the node sends arrives, and what the server answers is lost. */
   | 'deaf'
 
-/** One node's path to Redis: a proxy that delays, cuts and heals. */
-export class RedisPath {
+/** One node's path to a server, such as Redis: a proxy that delays, cuts and heals. */
+export class ServerPath {
   /** How long everything takes in each direction, in milliseconds. */
   delay = 0
   readonly #server: Server
-  readonly #redis: number
+  readonly #port: number
   readonly #links = new Set<Link>()
   #state: State = 'open'
 
-  private constructor(server: Server, redis: number) {
+  private constructor(server: Server, port: number) {
     this.#server = server
-    this.#redis = redis
+    this.#port = port
   }
 
-  static async to(redis: number): Promise<RedisPath> {
+  static async to(port: number): Promise<ServerPath> {
     const server = createServer({ noDelay: true })
-    const path = new RedisPath(server, redis)
+    const path = new ServerPath(server, port)
     server.unref()
     server.on('connection', (near) => path.#accept(near))
     await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -49,7 +49,7 @@ export class RedisPath {
     this.#set('silent')
   }
 
-  /** Loses the answers of Redis from now on. Cut the path after it: what was lost is not sent again. */
+  /** Loses the answers of the server from now on. Cut the path after it: what was lost is not sent again. */
   swallow(): void {
     this.#set('deaf')
   }
@@ -77,7 +77,7 @@ export class RedisPath {
       reset(near)
       return
     }
-    const link = new Link(near, connect({ port: this.#redis, host: '127.0.0.1', noDelay: true }), this)
+    const link = new Link(near, connect({ port: this.#port, host: '127.0.0.1', noDelay: true }), this)
     link.set(this.#state)
     this.#links.add(link)
     near.once('close', () => this.#links.delete(link))
