@@ -9,6 +9,9 @@ import { Senders } from './senders.ts'
 /** How long this node waits for its own event to come back, in milliseconds. */
 const LONGEST_MS = 1_000
 
+/** How long NATS has to answer, in milliseconds. */
+const ANSWER_MS = 5_000
+
 /** The life of a node, the number of the last event of its own that it had, and how many events it was delivered. */
 const POSITION = /^([\w-]+)\.(\d{1,15})\.(\d{1,15})$/
 
@@ -38,6 +41,8 @@ export class CoreFeed implements Feed {
   #isComplete = false
   #subscriptions: readonly Subscription[] = []
   #isFlushing = false
+  /** On the clock of `performance.now()`. */
+  #flushedAt = 0
   /** The number of the latest event that NATS is, or will be, asked about. */
   #latest = 0
   #timer: NodeJS.Timeout | undefined
@@ -160,12 +165,16 @@ export class CoreFeed implements Feed {
 
   send(nats: NatsConnection, { number }: OutboxItem, messages: readonly NatsMessage[]): void {
     for (const { subject, payload } of messages) nats.publish(subject, payload)
-    if (this.#context.receives) this.#timer ??= setInterval(() => this.#onTimer(), LONGEST_MS).unref()
-    else this.#flush(number)
+    this.#timer ??= setInterval(() => this.#onTimer(), LONGEST_MS).unref()
+    if (!this.#context.receives) this.#flush(number)
   }
 
   /** Asks NATS about events that should have come back, and did not. */
   #onTimer(): void {
+    if (this.#isFlushing && performance.now() - this.#flushedAt > ANSWER_MS) {
+      this.#context.reopen(new Error('NATS does not answer.'))
+      return
+    }
     let [isIdle, latest] = [true, 0]
     for (const { number, sentAt } of this.#context.outbox.sent) {
       isIdle = false
@@ -183,6 +192,7 @@ export class CoreFeed implements Feed {
     this.#latest = latest
     if (this.#isFlushing || this.#nats === undefined) return
     this.#isFlushing = true
+    this.#flushedAt = performance.now()
     this.#nats.flush().then(
       () => {
         this.#isFlushing = false

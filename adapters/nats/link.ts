@@ -90,10 +90,11 @@ export class Link {
     const statuses = nats.status() as AsyncIterable<Status> & { stop?(): void }
     let isStopped = false
     const watch = async () => {
-      // It may be away already: then this is rejected, or answered once it is back.
+      if (nats.isClosed()) return onClosed()
+      // It may be away already.
       nats.flush().then(
         () => isStopped || this.#connected(nats),
-        () => {},
+        (error) => isStopped || this.#lose(error),
       )
       for await (const status of statuses) {
         if (isStopped) return

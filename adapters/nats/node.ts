@@ -52,6 +52,8 @@ export class NatsNode implements BrokerConnection, LinkUser {
   #nats: NatsConnection | undefined
   #maxPayload = MAX_PAYLOAD
   #isOpening = false
+  /** Counts what made it necessary to open the feed again: what began before is not worth anything then. */
+  #opening = 0
   #isClosed = false
   #closing: Promise<void> | undefined
 
@@ -163,6 +165,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
 
   onLost(error: Error): void {
     this.#nats = undefined
+    this.#opening += 1
     this.#outbox.pause()
     this.#activity.connected(undefined)
     this.#health.failed('connection', error)
@@ -178,31 +181,38 @@ export class NatsNode implements BrokerConnection, LinkUser {
   }
 
   #reopen(error: Error): void {
+    this.#opening += 1
     this.#outbox.pause()
     this.#health.failed('feed', error)
     this.#open()
   }
 
-  /** Opens the feed, and again until it works, for each connection. */
+  /** Opens the feed, and again until it works. */
   async #open(): Promise<void> {
     if (this.#isOpening) return
     this.#isOpening = true
     for (let nats = this.#nats; nats !== undefined && !this.#isClosed; nats = this.#nats) {
+      const opening = this.#opening
       try {
         await this.#secrets.known()
         await this.#feed.open(nats)
-        if (nats !== this.#nats) continue
-        this.#retry.reset()
-        this.#health.works('feed')
-        this.#outbox.open()
-        this.#ready.resolve()
-        break
+        if (opening === this.#opening) {
+          this.#onOpen()
+          break
+        }
       } catch (error) {
-        if (nats === this.#nats) this.#health.failed('feed', error)
-        await this.#retry.wait()
+        if (opening === this.#opening) this.#health.failed('feed', error)
       }
+      await this.#retry.wait()
     }
     this.#isOpening = false
+  }
+
+  #onOpen(): void {
+    this.#retry.reset()
+    this.#health.works('feed')
+    this.#outbox.open()
+    this.#ready.resolve()
   }
 
   #read(subject: string, payload: Uint8Array): Incoming | undefined {

@@ -9,7 +9,7 @@ import { Comet } from '../../lib/index.ts'
 import { brokerNode } from '../contracts/handlers.ts'
 import { PATIENCE_MS, scaled, until, within } from '../support/inbox.ts'
 import { closeNodes, joinNode, joinNodes, type NatsTestNode } from '../support/nats-nodes.ts'
-import { NatsServer } from '../support/nats-server.ts'
+import { connectNats, NatsServer } from '../support/nats-server.ts'
 import '../support/process-guard.ts'
 
 const SUBJECTS = subjectsOf('n')
@@ -175,15 +175,47 @@ describe('NatsBroker without JetStream', function () {
     }
   })
 
-  it('hears nothing of a server that does not answer, and catches up', async () => {
+  it('waits for a server that stands still, and tells it when that takes long', async () => {
     const [a, b] = (await joinNodes(server, ['a', 'b'])) as [NatsTestNode, NatsTestNode]
     server.pause()
-    const published = a.publish('1')
+    const short = a.publish('1')
     await sleep(300)
     server.resume()
-    await published
+    await short
     await until(() => b.texts().length === 1)
     assert.deepEqual([a.begun.length, b.begun.length], [1, 1])
+    server.pause()
+    const long = a.publish('2')
+    await until(() => a.statuses.length === 1, undefined, 4 * PATIENCE_MS)
+    server.resume()
+    await long
+    await until(() => a.statuses.length === 2 && b.texts().length === 2)
+    assert.deepEqual(
+      [a.texts(), b.texts()],
+      [
+        ['1', '2'],
+        ['1', '2'],
+      ],
+    )
+  })
+
+  it('takes a connection that is away, or closed, when it joins', async () => {
+    const nats = await connectNats(server)
+    await server.kill()
+    await until(() => nats.info === undefined)
+    const { node, statuses } = brokerNode('a', 'n')
+    const broker = new NatsBroker(nats).join(node)
+    await until(() => statuses.length === 1)
+    await server.restart()
+    await broker.ready
+    await until(() => statuses.length === 2)
+    await broker.close()
+    await nats.close()
+    const other = brokerNode('b', 'n')
+    const late = new NatsBroker(nats).join(other.node)
+    await until(() => other.statuses.length === 1)
+    assert.match(other.statusErrors[0]?.message ?? '', /was closed/)
+    await late.close()
   })
 })
 

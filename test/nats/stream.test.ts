@@ -151,6 +151,24 @@ describe('NatsBroker with JetStream: the stream', function () {
     })
   }
 
+  it('is complete for a node that was cut off when it had become empty, because all events were too old', async function () {
+    await start(this)
+    const options = { jetstream: true, handler: { history: { age: 1_000, bytes: 1_000 } } }
+    const [a, b] = (await joinNodes(server, ['a', 'b'], options)) as [NatsTestNode, NatsTestNode]
+    await publishTo([a, b], '1')
+    const messages = () => manage(async (manager) => (await manager.streams.info(STREAM)).state.messages)
+    await until(async () => (await messages()) === 0)
+    await a.nats.reconnect()
+    await until(() =>
+      a.nats.flush().then(
+        () => true,
+        () => false,
+      ),
+    )
+    await publishTo([a, b], '2')
+    assert.deepEqual([a.begun.length, b.begun.length], [1, 1])
+  })
+
   it('is made again when somebody deletes it, which is told as a gap', async function () {
     await start(this)
     const [a, b] = (await joinNodes(server, ['a', 'b'], { jetstream: true })) as [NatsTestNode, NatsTestNode]
