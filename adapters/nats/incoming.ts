@@ -1,6 +1,7 @@
 import { CometError } from '../../lib/errors.ts'
 import type { Envelope, Except, Receivers } from '../../lib/ports/broker.ts'
 import { parseEvent } from '../../lib/protocol/event.ts'
+import type { Message } from '../../lib/protocol/message.ts'
 import { checkId } from '../../lib/util/validate.ts'
 import { bodyOf, type GoMessage, memberOf, parseGoMessage } from './go-message.ts'
 import { decodeEvent } from './protobuf.ts'
@@ -86,11 +87,17 @@ function readSigned(text: string, message: GoMessage): Incoming {
   const envelope: Envelope = {
     to,
     ...(event === undefined ? {} : { event }),
-    data: event === undefined ? evt : (JSON.parse(evt) as { data: string }).data,
+    data: event === undefined ? evt : dataOf(evt),
     ...(except === undefined ? {} : { except }),
     ...(transient ? { transient } : {}),
   }
   return { envelope, origin: { node: from, number: n } }
+}
+
+/** Reads the data of a Message that a node has published. Its JSON has no member for an empty text. */
+function dataOf(message: string): string {
+  const { data = '' } = JSON.parse(message) as Message
+  return data
 }
 
 /** Reads an Event of a Go service. */

@@ -172,6 +172,10 @@ export class Outbox {
       this.#sentBytes += next.outgoing.bytes
       this.#send(next)
     }
+    this.#stopTimerIfEmpty()
+  }
+
+  #stopTimerIfEmpty(): void {
     if (this.#items > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
@@ -199,6 +203,7 @@ export class Outbox {
     this.#bytes -= item.outgoing.bytes
     this.#unsettled.delete(item)
     item.published.reject(error)
+    this.#stopTimerIfEmpty()
   }
 }
 

@@ -47,8 +47,9 @@ export class Outgoing {
     this.#rest = restOf(envelope, this.#bodies.length === 1)
     const [first = ''] = this.#bodies
     const header = Buffer.byteLength(JSON.stringify(this.#rest)) + HEADER_BYTES + this.#from.length
-    const fixed = stringifyGoMessage(this.subject, '', '').length
-    this.largest = fixed + header + first.length
+    const fixed = Buffer.byteLength(stringifyGoMessage(this.subject, '', ''))
+    const longest = this.#bodies.reduce((most, { length }) => Math.max(most, length), 0)
+    this.largest = fixed + Math.max(header + first.length, HEADER_BYTES + longest)
     this.bytes = this.#bodies.reduce((sum, body) => sum + fixed + HEADER_BYTES + body.length, header)
   }
 

@@ -9,6 +9,7 @@ export class Secrets {
   #current: string | undefined
   #signers: readonly Signer[] = []
   #timer: NodeJS.Timeout | undefined
+  #isClosed = false
 
   /** @param ask tells the current secret */
   constructor(ask: () => Promise<string>) {
@@ -19,6 +20,7 @@ export class Secrets {
   async known(): Promise<void> {
     if (this.#current !== undefined) return
     await this.#refresh()
+    if (this.#isClosed) return
     this.#timer ??= setInterval(() => {
       this.#refresh().catch(() => {})
     }, REFRESH_MS).unref()
@@ -49,6 +51,7 @@ export class Secrets {
 
   /** Asks no more. */
   close(): void {
+    this.#isClosed = true
     clearInterval(this.#timer)
   }
 }

@@ -31,6 +31,7 @@ export function subjectsOf(namespace: string): Subjects {
 
 /** Names the stream of JetStream that has the events of a namespace: another name for each. */
 export function streamOf(namespace: string): string {
-  const name = namespace.replace(/[^A-Za-z0-9-]/g, (character) => `_${character.charCodeAt(0).toString(16)}`)
+  // In UTF-8 the first byte tells how many there are, so that the digits are no part of what follows.
+  const name = namespace.replace(/[^A-Za-z0-9-]/gu, (letter) => `_${Buffer.from(letter).toString('hex')}`)
   return `comet-${name}`
 }

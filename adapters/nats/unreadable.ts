@@ -12,6 +12,7 @@ export class Unreadable {
   /** The number since the last report, by subject and problem. */
   readonly #counts = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
+  #isClosed = false
 
   constructor(onError: (error: Error) => void) {
     this.#onError = onError
@@ -19,6 +20,7 @@ export class Unreadable {
 
   /** Counts a message. @param problem one of few texts, such as `Body must be base64.` */
   count(subject: string, problem: string): void {
+    if (this.#isClosed) return
     const key = `on ${subject}: ${problem}`
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
     if (this.#timer === undefined) this.#report()
@@ -26,6 +28,7 @@ export class Unreadable {
 
   /** Reports nothing any more. */
   close(): void {
+    this.#isClosed = true
     clearTimeout(this.#timer)
     this.#counts.clear()
   }

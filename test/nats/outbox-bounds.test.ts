@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import FakeTimers from '@sinonjs/fake-timers'
+import type { Outgoing } from '../../adapters/nats/outgoing.ts'
+import { makeOutbox } from '../support/outbox.ts'
+
+const MIB = 1_048_576
+
+/** Lets promises settle. */
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('The bounds of an Outbox', () => {
+  it('are 10,000 events or 16 MiB while NATS is away', async () => {
+    const many = makeOutbox()
+    many.outbox.setUp(false)
+    many.publishMany(10_002)
+    const large = makeOutbox()
+    large.outbox.setUp(false)
+    large.publishMany(16, MIB)
+    large.publishMany(1, 1)
+    await turn()
+    assert.deepEqual(many.settled, ['10001 UNAVAILABLE', '10002 UNAVAILABLE'])
+    assert.deepEqual(large.settled, ['17 UNAVAILABLE'])
+    for (const { outbox } of [many, large]) outbox.close()
+  })
+
+  it('are 100,000 events or 64 MiB while it is there', async () => {
+    const many = makeOutbox()
+    many.publishMany(100_001)
+    const large = makeOutbox()
+    large.publishMany(64, MIB)
+    large.publishMany(1, 1)
+    await turn()
+    assert.deepEqual(many.settled, ['100001 UNAVAILABLE'])
+    assert.deepEqual(large.settled, ['65 UNAVAILABLE'])
+    for (const { outbox } of [many, large]) outbox.close()
+  })
+
+  it('give room for each event that was taken', async () => {
+    const { outbox, publish, publishMany, settled, on } = makeOutbox()
+    outbox.open()
+    publishMany(16, MIB)
+    outbox.setUp(false)
+    publish(1)
+    outbox.taken(on(1))
+    publish(MIB)
+    publish(1)
+    await turn()
+    assert.deepEqual(settled, ['17 UNAVAILABLE', '19 UNAVAILABLE'])
+    outbox.close()
+  })
+
+  it('reject the latest events when NATS goes away, but none that was sent, and leave no hole', async () => {
+    const { outbox, publishMany, settled, numbers, on } = makeOutbox()
+    outbox.open()
+    publishMany(20_000)
+    outbox.pause()
+    outbox.setUp(false)
+    await turn()
+    const rejected = settled.map((text) => Number.parseInt(text, 10)).sort((a, b) => a - b)
+    assert.deepEqual(
+      rejected,
+      Array.from({ length: 10_000 }, (_, at) => at + 10_001),
+    )
+    outbox.setUp(true)
+    numbers()
+    outbox.open()
+    for (let number = 1; number <= 10_000; number += 1) outbox.taken(on(number))
+    assert.deepEqual(
+      numbers(),
+      Array.from({ length: 10_000 }, (_, at) => at + 1),
+    )
+    outbox.close()
+  })
+
+  it('keep what was sent once, also when that alone is more than 16 MiB', async () => {
+    const { outbox, publishMany, settled, numbers } = makeOutbox()
+    outbox.open()
+    publishMany(1, 20 * MIB)
+    publishMany(1, 1)
+    outbox.pause()
+    outbox.setUp(false)
+    await turn()
+    assert.deepEqual(settled, ['2 UNAVAILABLE'])
+    outbox.setUp(true)
+    outbox.open()
+    assert.deepEqual(numbers(), [1, 1])
+    outbox.close()
+  })
+})
+
+describe('The patience of an Outbox', () => {
+  let clock: FakeTimers.Clock
+  beforeEach(() => {
+    clock = FakeTimers.install({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+  })
+  afterEach(() => clock.uninstall())
+
+  it('ends after 30 s for what was never sent, and never for what was', async () => {
+    const { outbox, publish, settled, numbers } = makeOutbox()
+    outbox.open()
+    publish()
+    outbox.pause()
+    publish()
+    clock.tick(10_000)
+    publish()
+    clock.tick(19_999)
+    await turn()
+    assert.deepEqual(settled, [])
+    clock.tick(2_000)
+    await turn()
+    assert.deepEqual(settled, ['2 UNAVAILABLE'])
+    clock.tick(1_000_000)
+    await turn()
+    assert.deepEqual(settled, ['2 UNAVAILABLE', '3 UNAVAILABLE'])
+    publish()
+    outbox.open()
+    // What was rejected has no number.
+    assert.deepEqual(numbers(), [1, 1, 2])
+  })
+
+  it('says that NATS could not be reached', async () => {
+    const { outbox } = makeOutbox()
+    const rejected = assert.rejects(outbox.publish({ bytes: 1 } as Outgoing), {
+      code: 'UNAVAILABLE',
+      message: 'NATS could not be reached within 30000 ms.',
+    })
+    clock.tick(31_000)
+    await rejected
+  })
+
+  it('needs a timer only while something waits', async () => {
+    const { outbox, publish, on } = makeOutbox()
+    assert.equal(clock.countTimers(), 0)
+    outbox.open()
+    publish()
+    assert.equal(clock.countTimers(), 1)
+    outbox.taken(on(1))
+    assert.equal(clock.countTimers(), 0)
+    outbox.pause()
+    publish()
+    publish()
+    clock.tick(32_000)
+    assert.equal(clock.countTimers(), 0)
+    publish()
+    outbox.close()
+    assert.equal(clock.countTimers(), 0)
+  })
+})
