@@ -1,9 +1,10 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node'
+import { atMost } from '../../lib/util/at-most.ts'
 import { patientTimeout } from '../../lib/util/patient-timeout.ts'
 import type { Feed, FeedContext } from './feed.ts'
 import type { Origin } from './incoming.ts'
-import type { OutboxItem } from './outbox.ts'
 import type { NatsMessage } from './outgoing.ts'
+import type { QueuedEvent } from './send-queue.ts'
 import { Senders } from './senders.ts'
 
 /** How long this node waits for its own event to come back, in milliseconds. */
@@ -68,9 +69,15 @@ export class CoreFeed implements Feed {
    * Waits until this node has what the other node had published by then. What it had heard from others is not known here.
    */
   async reach(position: string, timeout: number): Promise<void> {
-    const [, node = '', number] = POSITION.exec(position) ?? []
-    const last = this.#senders.lastOf(node)
-    if (number === undefined || last === undefined || last >= Number(number)) return
+    const [, node = '', number = '0'] = POSITION.exec(position) ?? []
+    const isBehind = () => (this.#senders.lastOf(node) ?? 0) < Number(number)
+    if (!isBehind()) return
+    // What this server of NATS had by now comes before the answer, also the first event of a node.
+    await atMost(
+      timeout,
+      this.#nats?.flush().catch(() => {}),
+    )
+    if (this.#senders.lastOf(node) === undefined || !isBehind()) return
     await new Promise<void>((resolve) => {
       const waiting: Waiting = {
         node,
@@ -155,15 +162,15 @@ export class CoreFeed implements Feed {
   }
 
   #takenUpTo(number: number): void {
-    const { outbox } = this.#context
-    for (const item of outbox.sent) {
+    const { queue } = this.#context
+    for (const item of queue.sent) {
       if (item.number > number) return
-      outbox.taken(item)
-      outbox.settle(item)
+      queue.taken(item)
+      queue.settle(item)
     }
   }
 
-  send(nats: NatsConnection, { number }: OutboxItem, messages: readonly NatsMessage[]): void {
+  send(nats: NatsConnection, { number }: QueuedEvent, messages: readonly NatsMessage[]): void {
     for (const { subject, payload } of messages) nats.publish(subject, payload)
     this.#timer ??= setInterval(() => this.#onTimer(), LONGEST_MS).unref()
     if (!this.#context.receives) this.#flush(number)
@@ -176,7 +183,7 @@ export class CoreFeed implements Feed {
       return
     }
     let [isIdle, latest] = [true, 0]
-    for (const { number, sentAt } of this.#context.outbox.sent) {
+    for (const { number, sentAt } of this.#context.queue.sent) {
       isIdle = false
       if (performance.now() - sentAt < LONGEST_MS) break
       latest = number

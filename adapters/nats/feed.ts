@@ -1,8 +1,8 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { BrokerConnection, Envelope } from '../../lib/ports/broker.ts'
 import type { Incoming } from './incoming.ts'
-import type { Outbox, OutboxItem } from './outbox.ts'
 import type { NatsMessage } from './outgoing.ts'
+import type { QueuedEvent, SendQueue } from './send-queue.ts'
 import type { Subjects } from './subjects.ts'
 
 /** What a feed uses of its node. */
@@ -14,7 +14,7 @@ export interface FeedContext {
   /** See BrokerHandler. */
   readonly history: { readonly age: number; readonly bytes: number }
   readonly subjects: Subjects
-  readonly outbox: Outbox
+  readonly queue: SendQueue
   /** Reads a message. @returns undefined when it is not for Comets, or cannot be read */
   read(subject: string, payload: Uint8Array): Incoming | undefined
   /** See BrokerHandler. Nothing is delivered to a node that has left. */
@@ -35,8 +35,8 @@ export interface Feed extends Pick<BrokerConnection, 'position' | 'compare' | 'r
    * @returns settles once events that are published from now on reach this node
    */
   open(nats: NatsConnection): Promise<void>
-  /** Sends an event. Later it calls `taken` or `refuse` of the outbox, and `settle`, unless the connection is lost. */
-  send(nats: NatsConnection, item: OutboxItem, messages: readonly NatsMessage[]): void
+  /** Sends an event. Later it calls `taken` or `refuse` of the queue, and `settle`, unless the connection is lost. */
+  send(nats: NatsConnection, item: QueuedEvent, messages: readonly NatsMessage[]): void
   /** Ends. Idempotent. */
   close(): void
 }

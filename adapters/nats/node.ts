@@ -11,9 +11,9 @@ import { ActivityTopic } from './activity-topic.ts'
 import type { Feed, FeedContext } from './feed.ts'
 import { type Incoming, IncomingReader } from './incoming.ts'
 import type { Link, LinkUser } from './link.ts'
-import { Outbox, type OutboxItem } from './outbox.ts'
 import { Outgoing } from './outgoing.ts'
 import { Secrets } from './secrets.ts'
+import { type QueuedEvent, SendQueue } from './send-queue.ts'
 import { type Subjects, subjectsOf } from './subjects.ts'
 import { Unreadable } from './unreadable.ts'
 
@@ -42,7 +42,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
   readonly #secrets: Secrets
   readonly #unreadable: Unreadable
   readonly #incoming: IncomingReader
-  readonly #outbox: Outbox
+  readonly #queue: SendQueue
   readonly #feed: Feed
   readonly #activity: ActivityTopic
   readonly #health: Health
@@ -67,9 +67,9 @@ export class NatsNode implements BrokerConnection, LinkUser {
     this.#incoming = new IncomingReader(this.#subjects, this.#secrets, (subject) =>
       this.#unreadable.count(subject, 'A header of Comet is not signed by this namespace, and was ignored.'),
     )
-    this.#outbox = new Outbox((item) => this.#send(item))
+    this.#queue = new SendQueue((item) => this.#send(item))
     this.#health = new Health((status) => {
-      this.#outbox.setUp(status.up)
+      this.#queue.setUp(status.up)
       handler.onStatus(status)
     })
     this.#activity = new ActivityTopic(this.#subjects.activity)
@@ -89,7 +89,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
       receives,
       history,
       subjects: this.#subjects,
-      outbox: this.#outbox,
+      queue: this.#queue,
       read: (subject, payload) => this.#read(subject, payload),
       begin: (position) => {
         if (!this.#isClosed) handler.begin(position)
@@ -125,11 +125,11 @@ export class NatsNode implements BrokerConnection, LinkUser {
     const sender = { origin: this.#origin, server: this.#handler.server }
     const outgoing = new Outgoing(envelope, this.#subjects, sender)
     this.#checkSize(outgoing)
-    await this.#outbox.publish(outgoing)
+    await this.#queue.publish(outgoing)
   }
 
   published(): Promise<void> | undefined {
-    return this.#outbox.settled()
+    return this.#queue.settled()
   }
 
   async activity(events: readonly UserActivityEvent[]): Promise<void> {
@@ -145,7 +145,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
     this.#isClosed = true
     if (this.#nats !== undefined && this.#health.isUp) await atMost(CLOSE_MS, this.published())
     this.#feed.close()
-    this.#outbox.close()
+    this.#queue.close()
     this.#activity.close()
     this.#secrets.close()
     this.#unreadable.close()
@@ -166,23 +166,23 @@ export class NatsNode implements BrokerConnection, LinkUser {
   onLost(error: Error): void {
     this.#nats = undefined
     this.#opening += 1
-    this.#outbox.pause()
+    this.#queue.pause()
     this.#activity.connected(undefined)
     this.#health.failed('connection', error)
   }
 
   onRefused(subject: string, cause: Error): void {
     this.#activity.refused(subject, cause)
-    for (const item of this.#outbox.sent) {
+    for (const item of this.#queue.sent) {
       if (item.outgoing.subject !== subject) continue
       const message = `The user of the connection to NATS may not publish on ${subject}. Allow it.`
-      this.#outbox.refuse(item, new CometError('UNAVAILABLE', message, { cause }))
+      this.#queue.refuse(item, new CometError('UNAVAILABLE', message, { cause }))
     }
   }
 
   #reopen(error: Error): void {
     this.#opening += 1
-    this.#outbox.pause()
+    this.#queue.pause()
     this.#health.failed('feed', error)
     this.#open()
   }
@@ -211,7 +211,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
   #onOpen(): void {
     this.#retry.reset()
     this.#health.works('feed')
-    this.#outbox.open()
+    this.#queue.open()
     this.#ready.resolve()
   }
 
@@ -225,15 +225,17 @@ export class NatsNode implements BrokerConnection, LinkUser {
     }
   }
 
-  #send(item: OutboxItem): void {
+  #send(item: QueuedEvent): void {
     const nats = this.#nats
     if (nats === undefined) return
     try {
       this.#checkSize(item.outgoing)
       this.#feed.send(nats, item, item.outgoing.messages(item.number, this.#secrets.signer))
     } catch (error) {
-      // The client throws when it is closed. That is told as a loss of the connection, too, after which all is sent again.
-      if (isCometError(error)) queueMicrotask(() => this.#outbox.refuse(item, error))
+      // That it is closed is told as a loss of the connection, too.
+      if (nats.isClosed()) return
+      // Not at once: the queue is sending.
+      queueMicrotask(() => this.#queue.refuse(item, refusedBy(error)))
     }
   }
 
@@ -245,6 +247,11 @@ export class NatsNode implements BrokerConnection, LinkUser {
       `NATS takes messages of at most ${this.#maxPayload} bytes (its max_payload), and this event makes one of ${largest}. Publish less at once, or raise max_payload.`,
     )
   }
+}
+
+function refusedBy(cause: unknown): CometError {
+  if (isCometError(cause)) return cause
+  return new CometError('UNAVAILABLE', 'NATS refused what was published.', { cause })
 }
 
 function closed(): CometError {

@@ -2,8 +2,8 @@ import type { NatsConnection } from '@nats-io/transport-node'
 import { Deferred } from '../../lib/util/deferred.ts'
 import { patientTimeout } from '../../lib/util/patient-timeout.ts'
 import type { Feed, FeedContext } from './feed.ts'
-import type { OutboxItem } from './outbox.ts'
 import type { NatsMessage } from './outgoing.ts'
+import type { QueuedEvent } from './send-queue.ts'
 import { Senders } from './senders.ts'
 import { formatPosition, parsePosition, type StreamPlace } from './stream-position.ts'
 import { StreamPublisher } from './stream-publisher.ts'
@@ -125,6 +125,8 @@ export class StreamFeed implements Feed {
   }
 
   async open(nats: NatsConnection): Promise<void> {
+    // Its cursor must not move on while the stream is asked where its end is.
+    this.#reader.stop()
     const { last } = await this.#store.open(nats)
     this.#publisher.open(nats)
     if (!this.#context.receives) return
@@ -198,7 +200,7 @@ export class StreamFeed implements Feed {
     else restore(envelope, position, Math.max(0, age))
   }
 
-  send(_nats: NatsConnection, item: OutboxItem, messages: readonly NatsMessage[]): void {
+  send(_nats: NatsConnection, item: QueuedEvent, messages: readonly NatsMessage[]): void {
     this.#publisher.send(item, messages)
   }
 

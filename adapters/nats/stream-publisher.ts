@@ -3,8 +3,8 @@ import { CometError } from '../../lib/errors.ts'
 import { Fifo } from '../../lib/util/fifo.ts'
 import type { FeedContext } from './feed.ts'
 import { inboxOf } from './inbox.ts'
-import type { OutboxItem } from './outbox.ts'
 import type { NatsMessage } from './outgoing.ts'
+import type { QueuedEvent } from './send-queue.ts'
 
 /** How long JetStream has to acknowledge an event before it is sent again, in milliseconds. */
 const ANSWER_MS = 5_000
@@ -28,7 +28,7 @@ interface Answer {
 
 /** The messages of an event that JetStream has acknowledged. */
 interface Acknowledged {
-  readonly item: OutboxItem
+  readonly item: QueuedEvent
   readonly parts: Set<number>
   readonly count: number
   /** The sequence of the first message, which is the one that Comets deliver. */
@@ -44,7 +44,7 @@ export class StreamPublisher {
   readonly #open = new Map<number, Acknowledged>()
   /** Events that JetStream has, and that have not come to this node, in the order of the stream. */
   readonly #awaited = new Fifo<{
-    readonly item: OutboxItem
+    readonly item: QueuedEvent
     readonly sequence: number
     readonly due: number
   }>()
@@ -74,7 +74,7 @@ export class StreamPublisher {
   }
 
   /** See Feed. */
-  send(item: OutboxItem, messages: readonly NatsMessage[]): void {
+  send(item: QueuedEvent, messages: readonly NatsMessage[]): void {
     const { number } = item
     if (!this.#open.has(number)) {
       this.#open.set(number, { item, parts: new Set(), count: messages.length, sequence: 0 })
@@ -120,10 +120,10 @@ export class StreamPublisher {
     if (at === 0) open.sequence = sequence
     if (open.parts.size < open.count) return
     const { item } = open
-    const { outbox, receives } = this.#context
+    const { queue, receives } = this.#context
     this.#open.delete(item.number)
-    outbox.taken(item)
-    if (!receives || open.sequence <= this.#cursor()) outbox.settle(item)
+    queue.taken(item)
+    if (!receives || open.sequence <= this.#cursor()) queue.settle(item)
     else this.#awaited.push({ item, sequence: open.sequence, due: performance.now() + DELIVERY_MS })
   }
 
@@ -138,13 +138,13 @@ export class StreamPublisher {
       return
     }
     this.#open.delete(item.number)
-    this.#context.outbox.refuse(item, error)
+    this.#context.queue.refuse(item, error)
   }
 
   #onTimer(): void {
     const now = performance.now()
     this.#settle(({ due }) => due <= now)
-    const [oldest] = this.#context.outbox.sent
+    const [oldest] = this.#context.queue.sent
     if (oldest !== undefined && now - oldest.sentAt > ANSWER_MS) {
       this.#context.reopen(new Error(`JetStream did not acknowledge an event within ${ANSWER_MS} ms.`))
     }
@@ -153,7 +153,7 @@ export class StreamPublisher {
   #settle(isDone: (awaited: { readonly sequence: number; readonly due: number }) => boolean): void {
     for (let next = this.#awaited.first; next !== undefined && isDone(next); next = this.#awaited.first) {
       this.#awaited.shift()
-      this.#context.outbox.settle(next.item)
+      this.#context.queue.settle(next.item)
     }
   }
 }

@@ -8,6 +8,8 @@ import { connectNats, type NatsServer } from './nats-server.ts'
 export interface NatsTestNode extends Omit<ReturnType<typeof brokerNode>, 'node'> {
   readonly nats: NatsConnection
   readonly broker: BrokerConnection
+  /** The data of events, and `begin`, in the order in which it was told. */
+  readonly log: string[]
   publish(data: string, more?: Partial<Envelope>): Promise<void>
   texts(): string[]
 }
@@ -27,11 +29,23 @@ export async function joinNode(
 ): Promise<NatsTestNode> {
   const nats = await connectNats(server, connection)
   const { node: told, ...rest } = brokerNode(id, 'n', handler)
-  const broker = new NatsBroker(nats, options).join(told)
+  const log: string[] = []
+  const broker = new NatsBroker(nats, options).join({
+    ...told,
+    begin: (position) => {
+      log.push('begin')
+      told.begin(position)
+    },
+    deliver: (delivery) => {
+      log.push(delivery.data)
+      told.deliver(delivery)
+    },
+  })
   const node: NatsTestNode = {
     ...rest,
     nats,
     broker,
+    log,
     publish: (data, more) => broker.publish({ to: {}, data, ...more }),
     texts: () => rest.got.map(({ data }) => data),
   }

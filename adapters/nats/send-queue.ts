@@ -16,7 +16,7 @@ const LIMIT = { items: 100_000, bytes: 64 * 1_048_576 } as const
 const WINDOW = { items: 1_024, bytes: 4 * 1_048_576 } as const
 
 /** An event that waits for NATS, or is on its way. */
-export class OutboxItem {
+export class QueuedEvent {
   readonly outgoing: Outgoing
   /** Settles its `publish`. */
   readonly published = new Deferred<void>()
@@ -42,16 +42,16 @@ export class OutboxItem {
  *               └───────── sent again ───────┘ when the connection was lost
  * ```
  */
-export class Outbox {
-  readonly #send: (item: OutboxItem) => void
+export class SendQueue {
+  readonly #send: (item: QueuedEvent) => void
   /** What has never been sent. */
-  #waiting = new Fifo<OutboxItem>()
+  #waiting = new Fifo<QueuedEvent>()
   /** What was on its way when the connection was lost. It goes before what waits. */
-  #again = new Fifo<OutboxItem>()
+  #again = new Fifo<QueuedEvent>()
   /** What is on its way, in the order of its numbers. */
-  readonly #sent = new Set<OutboxItem>()
+  readonly #sent = new Set<QueuedEvent>()
   /** Those whose `publish` has not settled. */
-  readonly #unsettled = new Set<OutboxItem>()
+  readonly #unsettled = new Set<QueuedEvent>()
   #items = 0
   #bytes = 0
   #sentBytes = 0
@@ -62,12 +62,12 @@ export class Outbox {
   #timer: NodeJS.Timeout | undefined
 
   /** @param send sends an event that has a number. Must not throw */
-  constructor(send: (item: OutboxItem) => void) {
+  constructor(send: (item: QueuedEvent) => void) {
     this.#send = send
   }
 
   /** What is on its way, in order. */
-  get sent(): Iterable<OutboxItem> {
+  get sent(): Iterable<QueuedEvent> {
     return this.#sent
   }
 
@@ -77,7 +77,7 @@ export class Outbox {
     const limit = this.#isUp ? LIMIT : OUTAGE_LIMIT
     if (this.#isClosed) return Promise.reject(closed())
     if (this.#items >= limit.items || this.#bytes + bytes > limit.bytes) return Promise.reject(queueIsFull())
-    const item = new OutboxItem(outgoing)
+    const item = new QueuedEvent(outgoing)
     this.#waiting.push(item)
     this.#unsettled.add(item)
     this.#items += 1
@@ -103,7 +103,7 @@ export class Outbox {
   /** Sends nothing until {@link open}. What was on its way will be sent again, before what waits. */
   pause(): void {
     this.#isOpen = false
-    const again = new Fifo<OutboxItem>()
+    const again = new Fifo<QueuedEvent>()
     for (const item of this.#sent) again.push(item)
     for (const item of drain(this.#again)) again.push(item)
     this.#again = again
@@ -128,7 +128,7 @@ export class Outbox {
   }
 
   /** NATS has an event: it is not sent again. Idempotent. @returns false when it was not on its way */
-  taken(item: OutboxItem): boolean {
+  taken(item: QueuedEvent): boolean {
     if (!this.#sent.delete(item)) return false
     const { bytes } = item.outgoing
     this.#sentBytes -= bytes
@@ -139,13 +139,13 @@ export class Outbox {
   }
 
   /** The event was delivered to this node, or it does not wait for that any more. Idempotent. */
-  settle(item: OutboxItem): void {
+  settle(item: QueuedEvent): void {
     this.#unsettled.delete(item)
     item.published.resolve()
   }
 
   /** NATS refused an event that was on its way. */
-  refuse(item: OutboxItem, error: CometError): void {
+  refuse(item: QueuedEvent, error: CometError): void {
     if (!this.taken(item)) return
     this.#unsettled.delete(item)
     item.published.reject(error)
@@ -181,24 +181,24 @@ export class Outbox {
     this.#timer = undefined
   }
 
-  get #next(): OutboxItem | undefined {
+  get #next(): QueuedEvent | undefined {
     return this.#again.first ?? this.#waiting.first
   }
 
-  #mayGo({ outgoing }: OutboxItem): boolean {
+  #mayGo({ outgoing }: QueuedEvent): boolean {
     if (!this.#isOpen || this.#sent.size >= WINDOW.items) return false
     return this.#sent.size === 0 || this.#sentBytes + outgoing.bytes <= WINDOW.bytes
   }
 
   /** Rejects what has never been sent, as long as it fits. */
-  #rejectWaiting(isMeant: (item: OutboxItem) => boolean, error: CometError): void {
+  #rejectWaiting(isMeant: (item: QueuedEvent) => boolean, error: CometError): void {
     for (let next = this.#waiting.first; next !== undefined && isMeant(next); next = this.#waiting.first) {
       this.#waiting.shift()
       this.#end(next, error)
     }
   }
 
-  #end(item: OutboxItem, error: CometError): void {
+  #end(item: QueuedEvent, error: CometError): void {
     this.#items -= 1
     this.#bytes -= item.outgoing.bytes
     this.#unsettled.delete(item)
@@ -211,7 +211,7 @@ function* drain<T>(queue: Fifo<T>): Iterable<T> {
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) yield next
 }
 
-function isOld({ since }: OutboxItem): boolean {
+function isOld({ since }: QueuedEvent): boolean {
   return performance.now() - since > LONGEST_MS
 }
 

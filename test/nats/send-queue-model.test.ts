@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import FakeTimers from '@sinonjs/fake-timers'
 import fc from 'fast-check'
-import { Outbox, type OutboxItem } from '../../adapters/nats/outbox.ts'
 import type { Outgoing } from '../../adapters/nats/outgoing.ts'
+import { type QueuedEvent, SendQueue } from '../../adapters/nats/send-queue.ts'
 import { CometError } from '../../lib/errors.ts'
 import { runs } from '../support/tier.ts'
 
@@ -16,7 +16,7 @@ interface Entry {
   readonly since: number
 }
 
-/** What an outbox should have, in plain lists. */
+/** What a queue should have, in plain lists. */
 class Model {
   waiting: Entry[] = []
   again: Entry[] = []
@@ -57,25 +57,25 @@ class Model {
 
 /** What is tested, and what it has told. */
 class Real {
-  readonly sends: OutboxItem[] = []
-  readonly items: OutboxItem[] = []
+  readonly sends: QueuedEvent[] = []
+  readonly items: QueuedEvent[] = []
   readonly outgoing: Outgoing[] = []
   readonly rejected = new Map<number, string>()
   readonly resolved = new Set<number>()
-  readonly outbox = new Outbox((item) => this.sends.push(item))
+  readonly queue = new SendQueue((item) => this.sends.push(item))
   readonly clock: FakeTimers.Clock
 
   constructor(clock: FakeTimers.Clock) {
     this.clock = clock
   }
 
-  idOf({ outgoing }: OutboxItem): number {
+  idOf({ outgoing }: QueuedEvent): number {
     return this.outgoing.indexOf(outgoing)
   }
 
   /** The item of an event that is on its way. */
-  item(id: number): OutboxItem {
-    const found = Array.from(this.outbox.sent).find((item) => this.idOf(item) === id)
+  item(id: number): QueuedEvent {
+    const found = Array.from(this.queue.sent).find((item) => this.idOf(item) === id)
     assert.ok(found)
     return found
   }
@@ -103,13 +103,13 @@ function compare(model: Model, real: Real): void {
     model.sends.map((id) => [id, model.first.indexOf(id) + 1]),
   )
   assert.deepEqual(
-    Array.from(real.outbox.sent, (item) => real.idOf(item)),
+    Array.from(real.queue.sent, (item) => real.idOf(item)),
     model.onItsWay.map(({ id }) => id),
   )
   assert.deepEqual(new Map([...real.rejected].sort()), new Map([...model.rejected].sort()))
   assert.deepEqual([...real.resolved].sort(), [...model.resolved].sort())
   const isSettled = model.rejected.size + model.resolved.size === model.count
-  assert.equal(real.outbox.settled() === undefined, isSettled)
+  assert.equal(real.queue.settled() === undefined, isSettled)
 }
 
 const publish = (bytes: number) =>
@@ -118,7 +118,7 @@ const publish = (bytes: number) =>
     model.count += 1
     const outgoing = { bytes } as Outgoing
     real.outgoing.push(outgoing)
-    real.outbox.publish(outgoing).then(
+    real.queue.publish(outgoing).then(
       () => real.resolved.add(id),
       ({ code }) => real.rejected.set(id, code),
     )
@@ -130,20 +130,20 @@ const publish = (bytes: number) =>
   })
 
 const open = step('open', (model, real) => {
-  real.outbox.open()
+  real.queue.open()
   model.isOpen = true
   model.pump()
 })
 
 const pause = step('pause', (model, real) => {
-  real.outbox.pause()
+  real.queue.pause()
   model.isOpen = false
   model.again.unshift(...model.onItsWay.splice(0))
 })
 
 const setUp = (isUp: boolean) =>
   step(`setUp(${isUp})`, (model, real) => {
-    real.outbox.setUp(isUp)
+    real.queue.setUp(isUp)
     model.isUp = isUp
     while (!isUp && model.bytes > OUTAGE_LIMIT && model.waiting.length > 0) {
       model.reject(model.waiting.splice(-1), 'UNAVAILABLE')
@@ -157,17 +157,17 @@ const answer = (what: 'taken' | 'refuse' | 'settle', which: number) =>
     if (entry === undefined) return
     const item = real.item(entry.id)
     if (what === 'settle') {
-      real.outbox.settle(item)
+      real.queue.settle(item)
       model.resolved.add(entry.id)
       return
     }
-    if (what === 'taken') assert.equal(real.outbox.taken(item), true)
-    else real.outbox.refuse(item, new CometError('EVENT_TOO_LARGE'))
+    if (what === 'taken') assert.equal(real.queue.taken(item), true)
+    else real.queue.refuse(item, new CometError('EVENT_TOO_LARGE'))
     model.onItsWay.splice(model.onItsWay.indexOf(entry), 1)
     if (what === 'refuse') model.reject([entry], 'EVENT_TOO_LARGE')
     else {
       // Delivered at the same time, as far as it was not before: nothing is left to settle it.
-      real.outbox.settle(item)
+      real.queue.settle(item)
       model.resolved.add(entry.id)
     }
     model.pump()
@@ -183,7 +183,7 @@ const wait = (ms: number) =>
   })
 
 const close = step('close', (model, real) => {
-  real.outbox.close()
+  real.queue.close()
   model.isOpen = false
   model.isClosed = true
   const left = [...model.onItsWay.splice(0), ...model.again.splice(0), ...model.waiting.splice(0)]
@@ -209,7 +209,7 @@ const steps = [
   fc.nat({ max: 30 }).map((at) => (at === 0 ? close : open)),
 ]
 
-describe('Outbox under random operations', () => {
+describe('SendQueue under random operations', () => {
   it('has, sends and settles what plain lists do', async () => {
     await fc.assert(
       fc.asyncProperty(fc.commands(steps, { maxCommands: 80, size: 'max' }), async (commands) => {
@@ -217,7 +217,7 @@ describe('Outbox under random operations', () => {
         try {
           const real = new Real(clock)
           await fc.asyncModelRun(() => ({ model: new Model(), real }), commands)
-          real.outbox.close()
+          real.queue.close()
           assert.equal(clock.countTimers(), 0)
         } finally {
           clock.uninstall()
