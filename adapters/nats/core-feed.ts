@@ -1,4 +1,4 @@
-import type { NatsConnection, Subscription } from '@nats-io/transport-node'
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { atMost } from '../../lib/util/at-most.ts'
 import { patientTimeout } from '../../lib/util/patient-timeout.ts'
 import type { Feed, FeedContext } from './feed.ts'
@@ -36,10 +36,10 @@ export class CoreFeed implements Feed {
   /** The number of the last event of its own that was delivered to this node. */
   #own = 0
   #nats: NatsConnection | undefined
-  /** Whether NATS has been reached once. Until then this node does not count, and is told nothing. */
+  /** Whether NATS was reached once. */
   #isReady = false
-  /** Whether all has come since {@link FeedContext.begin}, as far as this node knows. */
-  #isComplete = false
+  /** What comes before {@link FeedContext.begin} is told, while this is being opened. */
+  #held: Msg[] | undefined = []
   #subscriptions: readonly Subscription[] = []
   #isFlushing = false
   /** On the clock of `performance.now()`. */
@@ -101,7 +101,7 @@ export class CoreFeed implements Feed {
 
   async open(nats: NatsConnection): Promise<void> {
     this.#nats = nats
-    this.#isComplete = false
+    this.#held ??= []
     if (this.#context.receives && this.#subscriptions.some((subscription) => subscription.isClosed())) {
       this.#unsubscribe()
     }
@@ -115,12 +115,18 @@ export class CoreFeed implements Feed {
     if (closed !== undefined) throw new Error(`NATS ended the subscription of ${closed.getSubject()}.`)
     this.#isReady = true
     this.#senders.forgive()
+    const held = this.#held
+    this.#held = undefined
     if (this.#context.receives) this.#begin()
+    for (const { subject, data } of held) this.#take(subject, data)
+  }
+
+  lost(): void {
+    this.#held = []
   }
 
   /** Begins at a new position: what was published between the last event and the next may be lost. */
   #begin(): void {
-    this.#isComplete = true
     this.#sequence += 1
     this.#context.begin(this.#position)
   }
@@ -129,14 +135,15 @@ export class CoreFeed implements Feed {
     return nats.subscribe(subject, {
       callback: (error, message) => {
         if (error) this.#context.reopen(error)
-        else this.#take(message.subject, message.data)
+        else if (this.#held === undefined) this.#take(message.subject, message.data)
+        else this.#held.push(message)
       },
     })
   }
 
   #take(subject: string, payload: Uint8Array): void {
     const incoming = this.#context.read(subject, payload)
-    if (incoming === undefined || !this.#isReady) return
+    if (incoming === undefined) return
     const { envelope, origin } = incoming
     if (origin !== undefined) {
       const arrival = this.#senders.note(origin.node, origin.number)
@@ -144,8 +151,8 @@ export class CoreFeed implements Feed {
         this.#returned(origin)
         return
       }
-      // NATS keeps the order of a sender, so what is missing will not come. An outage tells it when it is over.
-      if (arrival === 'after-missing' && this.#isComplete) this.#begin()
+      // NATS keeps the order of a sender, so what is missing will not come.
+      if (arrival === 'after-missing') this.#begin()
     }
     this.#sequence += 1
     if (origin?.node === this.#context.origin) this.#own = origin.number

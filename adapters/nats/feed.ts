@@ -35,6 +35,8 @@ export interface Feed extends Pick<BrokerConnection, 'position' | 'compare' | 'r
    * @returns settles once events that are published from now on reach this node
    */
   open(nats: NatsConnection): Promise<void>
+  /** The connection is lost. {@link open} is called when it is back. */
+  lost(): void
   /** Sends an event. Later it calls `taken` or `refuse` of the queue, and `settle`, unless the connection is lost. */
   send(nats: NatsConnection, item: QueuedEvent, messages: readonly NatsMessage[]): void
   /** Ends. Idempotent. */

@@ -166,6 +166,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
   onLost(error: Error): void {
     this.#nats = undefined
     this.#opening += 1
+    this.#feed.lost()
     this.#queue.pause()
     this.#activity.connected(undefined)
     this.#health.failed('connection', error)

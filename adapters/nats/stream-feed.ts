@@ -200,6 +200,10 @@ export class StreamFeed implements Feed {
     else restore(envelope, position, Math.max(0, age))
   }
 
+  lost(): void {
+    this.#reader.stop()
+  }
+
   send(_nats: NatsConnection, item: QueuedEvent, messages: readonly NatsMessage[]): void {
     this.#publisher.send(item, messages)
   }
