@@ -16,7 +16,7 @@ const APPS = ['express4-cjs', 'express5-esm', 'koa2-cjs', 'koa3-esm', 'http2-esm
 const FILES = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
 const FOLDERS = [
   /^dist\/[\w-]+(\.d)?\.[cm][jt]s$/,
-  /^docs\/.+\.(md|png|svg)$/,
+  /^docs\/.+\.(md|png|svg|proto)$/,
   /^examples\/(?!.*(node_modules|dist|\.next)\/)(?!.*package-lock).+\.(md|html|css|c?js|tsx?|json)$/,
 ]
 /** The scripts that npm runs, or warns about, where the package is installed. */

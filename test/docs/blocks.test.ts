@@ -82,6 +82,7 @@ describe('A code block', () => {
   const only = (text: string) => blocksOf('page.md', text)[0] as Block
   const wrong: Record<string, string> = {
     json: '{ a: 1 }',
+    go: 'func main() { f(")"}',
     nginx: 'location / {\n  proxy_pass http://a\n}',
     html: '<ul><li></ul></div>',
     sh: 'if true',

@@ -1,6 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openEventSource } from '../support/clients.ts'
 import { Cuttable } from '../support/cuttable.ts'
 import { Example } from '../support/example.ts'
 import { is, type Listener, listenTo, namesOf, type Received, textsOf } from '../support/listener.ts'
@@ -91,6 +93,47 @@ describe('Examples', () => {
       if (name === 'chat') testMore()
     })
   }
+
+  describe('go-micro', () => {
+    beforeEach(async function () {
+      requireProgram(this, 'nats-server', 'apt-get install nats-server')
+      example = await Example.start('go-micro')
+    })
+
+    /** What the program that stands for a Go service has heard, without the times. */
+    const heard = () =>
+      Array.from(example.output.out.matchAll(/^Go service heard: (.+) \(\d{19}\)$/gm), ([, what]) => what)
+
+    it('serves its page', async () => {
+      await servesPage('Go Micro')
+    })
+
+    it('brings events of Go services to pages, and tells the services of users, also at the end', async () => {
+      const page = openEventSource(`${example.url}/comet?uid=u1&rid=r1`)
+      try {
+        const { sid } = JSON.parse((await page.next('comet.ready')).data)
+        const expected = ['ONLINE u1', 'ENTER_ROOM u1 r1']
+        for (const event of [
+          'hi',
+          'from v5, to the room',
+          '{"server":"io.goeasy.cli.pub","event":"demo","data":"\\u003cb\\u003e","time":1700000000123456789}',
+        ]) {
+          const headers = { 'Content-Type': 'application/json' }
+          const packet = { method: 'POST', headers, body: '{"type":"HB"}' }
+          equal((await fetch(`${example.url}/comet/${sid}?uid=u1`, packet)).status, 204)
+          expected.push('HEARD u1')
+          equal((await page.next('message')).data, event)
+          // HEARD goes into the record once a second.
+          await sleep(1_100)
+        }
+        equal(await example.stop(), 0)
+        deepEqual(heard(), [...expected, 'LEAVE_ROOM u1 r1', 'OFFLINE u1'])
+        equal(example.output.err, '')
+      } finally {
+        page.close()
+      }
+    })
+  })
 
   const come = (name: string, room = 'lobby') => listen(`/comet?${new URLSearchParams({ name, rid: room })}`)
   const say = (who: Listener, text: unknown, room = 'lobby') => send(who, { room, text })

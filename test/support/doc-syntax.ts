@@ -8,6 +8,7 @@ const CHECKS: Readonly<Record<string, (code: string) => string | undefined>> = {
   '': () => undefined,
   text: () => undefined,
   http: () => undefined,
+  go: checkGo,
   json: checkJson,
   nginx: checkNginx,
   html: checkHtml,
@@ -32,6 +33,16 @@ function checkJson(code: string): string | undefined {
   } catch (error) {
     return String(error)
   }
+}
+
+/** Brackets pair, outside of strings. Only a Go compiler knows more. */
+function checkGo(code: string): string | undefined {
+  const open: string[] = []
+  for (const [sign] of code.replace(/"(\\.|[^"\\])*"|\/\/.*/g, '').matchAll(/[([{}\])]/g)) {
+    if ('([{'.includes(sign)) open.push(sign)
+    else if (open.pop() !== { ')': '(', ']': '[', '}': '{' }[sign]) return `${sign} closes another bracket`
+  }
+  return open.length === 0 ? undefined : `${open[0]} has no end`
 }
 
 /** Each line of a configuration opens a block, closes one, or ends with a semicolon; and the blocks pair. */
