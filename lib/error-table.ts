@@ -31,7 +31,10 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The method is not allowed here.' },
   NOT_ACCEPTABLE: { status: 406, meaning: 'The client does not accept text/event-stream.' },
   BODY_TIMEOUT: { status: 408, meaning: 'The request body did not arrive in time.' },
-  EVENT_TOO_LARGE: { status: 413, meaning: 'The event is larger than maxEventBytes.' },
+  EVENT_TOO_LARGE: {
+    status: 413,
+    meaning: 'The event is larger than maxEventBytes, or than the broker takes.',
+  },
   PACKET_TOO_LARGE: { status: 413, meaning: 'The packet is larger than maxPacketBytes.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: 'A packet must be sent as application/json.' },
   TOO_MANY_SESSIONS: { status: 429, meaning: 'The user has maxSessionsPerUser sessions already.' },

@@ -346,7 +346,7 @@ function resolvePorts({ broker, presence, controller }: CometOptions) {
 function checkPort<Port extends object>(name: string, port: Port | undefined): Port {
   if (port === undefined) {
     throw invalid(
-      `This broker brings no ${name}: give the option ${name}, one that spans the nodes that share the broker. ` +
+      `This broker brings no ${name}: give the option ${name}, one that spans the nodes that share the broker, such as that of redisCluster. ` +
         'A private one would call users offline who are on another node.',
     )
   }

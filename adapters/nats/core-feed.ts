@@ -112,7 +112,7 @@ export class CoreFeed implements Feed {
     // The client subscribes again by itself. The answer shows that NATS has done it.
     await nats.flush()
     const closed = this.#subscriptions.find((subscription) => subscription.isClosed())
-    if (closed !== undefined) throw new Error(`NATS ended the subscription of ${closed.getSubject()}.`)
+    if (closed !== undefined) throw refusedSubscription(closed.getSubject())
     this.#isReady = true
     this.#senders.forgive()
     const held = this.#held
@@ -230,4 +230,10 @@ export class CoreFeed implements Feed {
     for (const subscription of this.#subscriptions) if (!subscription.isClosed()) subscription.unsubscribe()
     this.#subscriptions = []
   }
+}
+
+function refusedSubscription(subject: string): Error {
+  return new Error(
+    `NATS ended the subscription of ${subject}. Let the user of the connection subscribe to it.`,
+  )
 }

@@ -5,7 +5,7 @@ import type { Message } from '../../lib/protocol/message.ts'
 import { checkId } from '../../lib/util/validate.ts'
 import { bodyOf, type GoMessage, memberOf, parseGoMessage } from './go-message.ts'
 import { decodeEvent } from './protobuf.ts'
-import type { Signer } from './signature.ts'
+import type { SignedHeader, Signer } from './signature.ts'
 import type { Subjects } from './subjects.ts'
 
 /** Who has published an event. */
@@ -21,6 +21,8 @@ export interface Incoming {
   readonly envelope: Envelope
   /** Undefined for an event of a Go service. */
   readonly origin?: Origin
+  /** Whether a header of Comet was ignored, because no node of this namespace has signed it. */
+  readonly isForged?: boolean
 }
 
 /** What a signed header says. A later version may say more. */
@@ -35,6 +37,8 @@ interface SignedText {
 
 /** Ids may have any length here: the options of a node limit those of its users only. */
 const MOST_ID_BYTES = 1_048_576
+
+const HEADERS: readonly SignedHeader[] = ['Comet-Envelope', 'Comet-Skip']
 
 /** Reads what Go services and Comets publish. */
 export class IncomingReader {
@@ -63,14 +67,11 @@ export class IncomingReader {
       throw new CometError('INVALID_FIELD', 'No node of this namespace has signed it.')
     }
     if (this.#signedText(message, 'Comet-Skip', subject) !== undefined) return undefined
-    return { envelope: readUnsigned(message) }
+    const isForged = HEADERS.some((name) => message.header(name) !== undefined)
+    return { envelope: readUnsigned(message), ...(isForged ? { isForged } : {}) }
   }
 
-  #signedText(
-    { header, body }: GoMessage,
-    name: 'Comet-Envelope' | 'Comet-Skip',
-    subject: string,
-  ): string | undefined {
+  #signedText({ header, body }: GoMessage, name: SignedHeader, subject: string): string | undefined {
     const value = header(name)
     if (value === undefined) return undefined
     const text = this.#secrets.verify(name, subject, value, body)

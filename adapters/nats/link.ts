@@ -18,6 +18,9 @@ export interface LinkUser {
   onRefused(subject: string, error: Error): void
 }
 
+/** How long NATS has to greet, in milliseconds: one that is killed meanwhile may never do so. */
+const DIAL_MS = 5_000
+
 /** The options of an app's connection, which the client's class has and its interface does not. */
 type WithOptions = NatsConnection & { readonly options?: ConnectionOptions }
 
@@ -62,7 +65,7 @@ export class Link {
     const run = async () => {
       while (!isStopped) {
         try {
-          opened = await connect({ name: 'comet-sse', ...source, maxReconnectAttempts: -1 })
+          opened = await connect({ name: 'comet-sse', timeout: DIAL_MS, ...source, maxReconnectAttempts: -1 })
           if (isStopped) break
           retry.reset()
           const stop = this.#watch(opened, () => {})

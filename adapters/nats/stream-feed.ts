@@ -190,7 +190,10 @@ export class StreamFeed implements Feed {
     // A stream that the app has made may have others, too.
     if (subject !== subjects.events && subject !== subjects.sessions) return
     const incoming = read(subject, payload)
-    if (incoming === undefined) return
+    const isOurs = incoming === undefined ? subject === subjects.sessions : incoming.isForged === true
+    // Signed by a secret that is lost: nobody knows any more for whom it was. What is live may be forged, this is told.
+    if (isOurs && !this.#isReady) this.#begin(place)
+    if (incoming === undefined || (isOurs && !this.#isReady)) return
     const { envelope, origin } = incoming
     // JetStream knows what was published twice for some minutes only.
     if (origin !== undefined && this.#senders.note(origin.node, origin.number) === 'again') return

@@ -1,4 +1,4 @@
-import { CometError } from '../../lib/errors.ts'
+import { asAppError, CometError } from '../../lib/errors.ts'
 
 /** How long after a report the next one may come, in milliseconds. */
 const PAUSE_MS = 60_000
@@ -39,8 +39,7 @@ export class Unreadable {
     const lines = Array.from(this.#counts, ([key, count]) => `${count} ${key}`)
     this.#counts.clear()
     this.#timer = setTimeout(() => this.#report(), PAUSE_MS).unref()
-    this.#onError(
-      new CometError('INVALID_FIELD', `Messages of NATS could not be read as they are. ${lines.join(' ')}`),
-    )
+    const message = `Messages of NATS could not be read as they are. ${lines.join(' ')}`
+    this.#onError(asAppError(new CometError('INVALID_FIELD', message)) as CometError)
   }
 }

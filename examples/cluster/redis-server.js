@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -25,6 +26,7 @@ export async function startRedis() {
   // Detached, so that Ctrl+C ends it after the chats and not with them.
   const server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
   server.on('error', (error) => {
+    rmSync(folder, { recursive: true, force: true })
     console.error(`redis-server does not start (${error.message}). Install it, or set REDIS_URL.`)
     process.exit(1)
   })

@@ -7,6 +7,7 @@ import { Namespaces } from './namespaces.ts'
 import { PresenceState } from './presence-state.ts'
 import type { Changes } from './presence-step.ts'
 import { memberOf, type PresentUser } from './present.ts'
+import { RecordQueue, type TakeRecord } from './record-queue.ts'
 
 /** How long the last node that leaves waits for those who take the record, in milliseconds. */
 const GIVING_MS = 2_000
@@ -68,7 +69,8 @@ export class MemoryPresence implements Presence {
         if (Array.from(this.#nodes.of(namespace)).length > 0) return
         for (const session of state.sessions.values()) state.remove(session, report)
         this.#clusters.delete(namespace)
-        await atMost(GIVING_MS, cluster.given)
+        await atMost(GIVING_MS, cluster.record.given)
+        cluster.record.stop()
       },
     }
   }
@@ -89,11 +91,24 @@ class Cluster {
   /** What listeners change while others are told: all are told of it after that, in one order. */
   readonly #queue = new Fifo<() => void>()
   #isTelling = false
-  /** Settles when the record so far was given to those outside. */
-  #given: Promise<void> | undefined
+
+  readonly record = new RecordQueue(() => this.#taker())
+  /** Of the node that has told of activity last. */
+  #lastTaker: TakeRecord | undefined
 
   constructor(nodes: () => Iterable<PresenceHandler>) {
     this.#nodes = nodes
+  }
+
+  #taker(): TakeRecord | undefined {
+    for (const { onRecord } of this.#nodes()) if (onRecord !== undefined) return onRecord
+    // The last node has left already when it tells who went offline with it.
+    return this.#lastTaker
+  }
+
+  #give({ onRecord }: PresenceHandler, events: readonly UserActivityEvent[]): void {
+    this.#lastTaker = onRecord ?? this.#lastTaker
+    this.record.add(events)
   }
 
   /** Tells those who want to hear of changes that a node has caused. */
@@ -115,19 +130,6 @@ class Cluster {
       this.#tellCluster(events)
       this.#give(node, events)
     })
-  }
-
-  get given(): Promise<void> | undefined {
-    return this.#given
-  }
-
-  /** Gives events to those outside, by the node that caused them if it can, else by another one. */
-  #give(node: PresenceHandler, events: readonly UserActivityEvent[]): void {
-    let { onRecord } = node
-    for (const other of this.#nodes()) onRecord ??= other.onRecord
-    if (onRecord === undefined) return
-    const take = onRecord
-    this.#given = (this.#given ?? Promise.resolve()).then(() => take(events)).catch(() => {})
   }
 
   watch(rid: string, node: PresenceHandler): () => void {

@@ -172,11 +172,15 @@ export class Node implements SessionContext {
   #recordTaker(): PresenceHandler['onRecord'] {
     const { broker, ports } = this
     if (broker.activity === undefined) return undefined
+    let hasFailed = false
     return async (events) => {
       try {
         await broker.activity?.(events)
+        hasFailed = false
       } catch (error) {
-        ports.reportFailure('broker', error)
+        // They are given again and again. Once is enough to hear why.
+        if (!hasFailed) ports.reportFailure('broker', error)
+        hasFailed = true
         throw error
       }
     }

@@ -261,6 +261,23 @@ describe('NatsBroker with JetStream: the stream', function () {
     assert.deepEqual([a.begun.length, a.errors.length], [1, 0])
   })
 
+  it('is complete only from where a node can tell who has signed the events', async function () {
+    await start(this)
+    const [a] = (await joinNodes(server, ['a'], { jetstream: true })) as [NatsTestNode]
+    await a.publish('1')
+    await a.publish('2', { except: { uids: ['x'] } })
+    const second = a.broker.position()
+    await a.publish('3', { to: { sids: ['s'] } })
+    const third = a.broker.position()
+    await closeNodes()
+    const secrets = { handler: { secret: async () => 'another one, since presence lost its data' } }
+    const [b] = (await joinNodes(server, ['b'], { jetstream: true, ...secrets })) as [NatsTestNode]
+    assert.deepEqual([b.restored, b.begun.at(-1), b.broker.position()], [[], third, third])
+    assert.equal(b.broker.compare(second as string, third as string), undefined)
+    await publishTo([b], '4')
+    assert.equal(b.errors.length, 1)
+  })
+
   it('is refused when it does not have the subjects', async function () {
     await start(this)
     await manage((manager) => manager.streams.add({ name: 'MINE', subjects: ['n.service.*', 'other.>'] }))

@@ -134,6 +134,7 @@ export function connectNats(
   return connect({
     servers: url,
     maxReconnectAttempts: -1,
+    timeout: 2_000,
     reconnectTimeWait: 100,
     reconnectJitter: 20,
     ...options,

@@ -229,7 +229,7 @@ describe('CometOptions.broker, presence and controller', () => {
       name: 'CometError',
       code: 'INVALID_OPTION',
       message:
-        'This broker brings no presence: give the option presence, one that spans the nodes that share the broker. ' +
+        'This broker brings no presence: give the option presence, one that spans the nodes that share the broker, such as that of redisCluster. ' +
         'A private one would call users offline who are on another node.',
     })
   })
