@@ -110,7 +110,11 @@ describe('nats-server that is killed, and started again, under load', function (
 
   it('loses and doubles nothing that JetStream has acknowledged, and tells no gap', async function () {
     server = await NatsServer.start(this, { jetstream: true })
-    const nodes = await joinNodes(server, ['a', 'b', 'c'], { jetstream: true })
+    const nodes = await joinNodes(server, ['a', 'b', 'c'], {
+      jetstream: true,
+      // A node may be away for long while others go on.
+      handler: { history: { age: 600_000, bytes: 100_000_000 } },
+    })
     const loads = await killOften(nodes.slice(0, 2))
     const count = loads.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0)
     await until(() => nodes.every(({ got }) => got.length >= count), 'delivered', 2 * PATIENCE_MS)
