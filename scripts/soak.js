@@ -57,6 +57,11 @@ const PARTS = {
     files: 'test/cluster/**/*.test.ts',
     minutes: 110,
   },
+  nats: {
+    about: 'nats-server that is killed 40 times, and away for a minute; 100,000 random messages of protobuf',
+    files: 'test/nats/*.test.ts',
+    minutes: 30,
+  },
   properties: {
     about: 'the unit tests, with twenty times as many random inputs',
     files: 'test/unit/**/*.test.ts',

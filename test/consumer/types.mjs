@@ -7,7 +7,7 @@ import { compilers } from './compilers.mjs'
 const run = promisify(execFile)
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-for (const project of ['types', 'types/koa', 'types/protocol']) {
+for (const project of ['types', 'types/koa', 'types/nats', 'types/protocol']) {
   for (const exact of ['true', 'false']) {
     const flags = ['-p', project, '--exactOptionalPropertyTypes', exact]
     await Promise.all(compilers.map((compiler) => compile(compiler, flags)))
