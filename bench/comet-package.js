@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
  *   '.': typeof import('comet-sse'),
  *   './express': typeof import('comet-sse/express'),
  *   './koa': typeof import('comet-sse/koa'),
+ *   './nats': typeof import('comet-sse/nats'),
  *   './redis': typeof import('comet-sse/redis'),
  * }} Modules
  */

@@ -9,7 +9,7 @@ export class Peer {
    * @param {URL} file
    * @param {{ execArgv?: string[], env?: Record<string, string> }} [options] `env` is added to this process's
    */
-  constructor(file, { execArgv = [], env = {} } = {}) {
+  constructor(file, { execArgv = process.execArgv, env = {} } = {}) {
     const stdio = /** @type {const} */ (['ignore', 'inherit', 'inherit', 'ipc'])
     this.#child = fork(file, { execArgv, env: { ...process.env, ...env }, stdio: [...stdio] })
   }
@@ -58,14 +58,17 @@ export class Peer {
 }
 
 /**
- * Runs tasks for the parent process. To be called in the child process.
+ * Runs tasks for the parent process. To be called in the child process. Without a task `end` the process exits by itself
+ * at the end, so that Node writes a profile where one is asked for: `node --cpu-prof bench/cluster/broker.js`.
  *
  * @param {Record<string, (request: any) => unknown>} tasks
  */
 export function serve(tasks) {
+  /** @type {typeof tasks} */
+  const all = { end: () => process.exit(), ...tasks }
   process.on('message', async (/** @type {any} */ { call, name, request }) => {
     try {
-      process.send?.({ call, answer: await tasks[name]?.(request) })
+      process.send?.({ call, answer: await all[name]?.(request) })
     } catch (error) {
       process.send?.({ call, error: String(error instanceof Error ? error.stack : error) })
     }

@@ -14,6 +14,13 @@ export function medianOf(values) {
   return (lower + upper) / 2
 }
 
+/** @param {readonly number[]} values @param {number} digits @returns the median and, of several, the lowest and the highest */
+export function spreadText(values, digits) {
+  const median = medianOf(values).toFixed(digits)
+  if (values.length < 2) return median
+  return `${median} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`
+}
+
 /**
  * The tightest symmetric sign interval for the median that has at least 95 % coverage: from the k-th smallest to the
  * k-th largest value. It assumes nothing about how the values are distributed. The median lies outside when fewer than

@@ -1,7 +1,6 @@
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
-import { importComet } from '../comet-package.js'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { serve } from '../peer.js'
+import { brokers } from './brokers.js'
 
 /** The size of an event's data, in bytes. */
 const DATA_BYTES = 150
@@ -14,8 +13,15 @@ const MOST_UNSETTLED = 20_000
 /** The time between two turns of publishing, in milliseconds. */
 const TURN_MS = 5
 
-/** @type {import('comet-sse/redis').RedisCluster} */
-let cluster
+/** How often a reader looks whether all has come, in milliseconds. */
+const LOOK_MS = 5
+
+/** How long a reader waits for another event, in milliseconds. */
+const PATIENCE_MS = 10_000
+
+/** The most faults that are told. */
+const MOST_FAULTS = 5
+
 /** @type {import('comet-sse').BrokerConnection} */
 let broker
 /** The number of the next event. */
@@ -24,10 +30,8 @@ let next = 0
 let faults = []
 /** Milliseconds. @type {number[]} */
 let latencies = []
-/** Sends XADD. @type {(args: string[]) => Promise<unknown>} */
+/** @type {import('./brokers.js').StartedBroker['append']} */
 let append
-/** Called when an event was delivered. */
-let onDelivered = () => {}
 
 /** Microseconds on a clock that all processes share. */
 function now() {
@@ -46,32 +50,26 @@ function deliver({ data }) {
   if (number !== next) faults.push(`event ${number} in place of ${next}`)
   next = number + 1
   latencies.push((now() - Number(data.slice(16, 31))) / 1_000)
-  onDelivered()
 }
 
 serve({
-  /** @param {{ redisPort: number, library: 'redis' | 'ioredis', id: string, receives: boolean }} request */
-  async start({ redisPort, library, id, receives }) {
-    const { redisCluster } = await importComet('./redis')
-    const [host, port] = ['127.0.0.1', redisPort]
-    if (library === 'redis') {
-      const client = await createClient({ socket: { host, port } }).connect()
-      append = (args) => client.sendCommand(['XADD', ...args])
-      cluster = redisCluster(client)
-    } else {
-      const client = new Redis({ host, port })
-      append = (args) => client.call('XADD', args)
-      cluster = redisCluster(client)
-    }
-    broker = cluster.broker.join({
+  /** @param {{ contender: string, ports: import('./servers.js').Ports, id: string, receives: boolean }} request */
+  async start({ contender, ports, id, receives }) {
+    const started = await brokers[contender]?.start(ports)
+    if (started === undefined) throw new Error(`There is no contender ${contender}.`)
+    append = started.append
+    broker = started.broker.join({
       id,
       receives,
       deliver,
       namespace: 'bench',
+      server: id,
       history: { age: 60_000, bytes: 16_777_216 },
       begin() {},
       restore() {},
       onStatus() {},
+      onError: (error) => faults.push(error.message),
+      secret: async () => 'the secret of the bench',
     })
     await broker.ready
   },
@@ -80,6 +78,7 @@ serve({
    * Publishes events with the numbers from `from` on. Without a rate: as many as there is room for.
    *
    * @param {{ from: number, count: number, rate?: number }} plan
+   * @returns the seconds until the last one was acknowledged
    */
   async publish({ from, count, rate = Number.POSITIVE_INFINITY }) {
     const start = performance.now()
@@ -105,19 +104,13 @@ serve({
     }
     await broker.published()
     if (failure !== undefined) throw failure
+    return (performance.now() - start) / 1_000
   },
 
-  /**
-   * Appends entries without a broker, one for each event, to compare with. 500 are on their way at a time.
-   *
-   * @param {{ count: number }} plan
-   */
+  /** Publishes without a broker, to compare with: 500 texts at a time. @param {{ count: number }} plan */
   async append({ count }) {
     for (let sent = 0; sent < count; sent += 500) {
-      const some = Array.from({ length: 500 }, (_, index) =>
-        append(['bench', 'MAXLEN', '~', '10000', '*', 'd', textOf(sent + index)]),
-      )
-      await Promise.all(some)
+      await append(Array.from({ length: 500 }, (_, index) => textOf(sent + index)))
     }
   },
 
@@ -125,15 +118,18 @@ serve({
   async take({ upTo }) {
     latencies = []
     faults = []
-    await new Promise((resolve) => {
-      onDelivered = () => {
-        if (next >= upTo) resolve(0)
+    let [last, since] = [next, performance.now()]
+    while (next < upTo) {
+      await sleep(LOOK_MS)
+      if (next > last) [last, since] = [next, performance.now()]
+      else if (performance.now() - since > PATIENCE_MS) {
+        faults.push(`event ${next} did not come`)
+        next = upTo
       }
-    })
-    onDelivered = () => {}
+    }
     const sorted = Float64Array.from(latencies).sort()
     const at = (/** @type {number} */ share) => sorted[Math.floor(sorted.length * share)]
-    return { faults: faults.slice(0, 5), p50: at(0.5), p99: at(0.99) }
+    return { faults: faults.slice(0, MOST_FAULTS), p50: at(0.5), p99: at(0.99) }
   },
 
   /** Microseconds of processor time since the start of the process. */

@@ -23,9 +23,9 @@ function textOf(number) {
 }
 
 serve({
-  /** @param {{ contender: string, kind: 'users' | 'rooms', redisPort: number }} request */
-  async start({ contender, kind, redisPort }) {
-    node = await contenders[contender]?.start(kind, redisPort)
+  /** @param {{ contender: string, kind: 'users' | 'rooms', ports: import('./servers.js').Ports }} request */
+  async start({ contender, kind, ports }) {
+    node = await contenders[contender]?.start(kind, ports)
     return node?.port
   },
 
@@ -63,11 +63,6 @@ serve({
     }
     if (failure !== undefined) throw failure
     return (performance.now() - start) / 1_000
-  },
-
-  /** Ends the process by itself, so that a profile is written where one is asked for. */
-  end() {
-    process.exit()
   },
 
   /** Microseconds of processor time since the start of the process. */

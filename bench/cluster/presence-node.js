@@ -1,6 +1,6 @@
-import { Redis } from 'ioredis'
 import { importComet } from '../comet-package.js'
 import { serve } from '../peer.js'
+import { connectRedis } from './clients.js'
 
 /** @type {import('comet-sse').PresenceConnection} */
 let presence
@@ -39,14 +39,14 @@ async function each({ from, count, batch }, act) {
   }
 }
 
-/** @type {Redis} */
+/** @type {ReturnType<typeof connectRedis>} */
 let client
 
 serve({
   /** @param {{ redisPort: number, id: string, lease: number, grace: number }} request */
   async start({ redisPort, id, lease, grace }) {
     const { redisCluster } = await importComet('./redis')
-    client = new Redis({ port: redisPort, host: '127.0.0.1' })
+    client = connectRedis(redisPort)
     presence = redisCluster(client, { lease }).presence.join({
       id,
       grace,

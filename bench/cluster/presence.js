@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { importComet } from '../comet-package.js'
 import { Peer } from '../peer.js'
 import { progress } from '../progress.js'
-import { medianOf } from '../statistics.js'
+import { medianOf, spreadText } from '../statistics.js'
 import { startRedis } from './redis-server.js'
 
 const { UserActivityEvent } = await importComet('.')
@@ -44,10 +44,7 @@ for (let round = 1; round <= rounds; round += 1) {
 }
 progress()
 for (const [name, all] of Object.entries(figures)) {
-  const shown = (/** @type {number} */ value) => value.toFixed(value < 100 ? 1 : 0)
-  console.log(
-    `${name.padEnd(58)} ${shown(medianOf(all))} (${shown(Math.min(...all))}–${shown(Math.max(...all))})`,
-  )
+  console.log(`${name.padEnd(58)} ${spreadText(all, medianOf(all) < 100 ? 1 : 0)}`)
 }
 
 /** @typedef {Awaited<ReturnType<typeof startRedis>>} RedisProcess */

@@ -1,32 +1,22 @@
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Redis } from 'ioredis'
+import { startProgram } from '../programs.js'
+import { connectRedis } from './clients.js'
 
-/** Starts a Redis of its own, on a free port and in a folder that is removed at the end. */
+/** Starts a Redis that writes nothing to disk. */
 export async function startRedis() {
-  const port = await freePort()
-  const folder = mkdtempSync(join(tmpdir(), 'comet-bench-'))
-  const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' }
-  const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] })
-  await new Promise((resolve, reject) => {
-    let text = ''
-    server.once('error', reject)
-    server.stdout.on('data', (piece) => {
-      text += piece
-      if (text.includes('Ready to accept connections')) resolve(0)
-    })
+  const server = await startProgram('redis-server', {
+    args: (port, folder) => {
+      const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' }
+      return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
+    },
+    ready: 'Ready to accept connections',
   })
-  const client = new Redis({ port, host: '127.0.0.1' })
+  const client = connectRedis(server.port)
   /** @param {string} section @param {string} key */
   const figure = async (section, key) =>
     Number(new RegExp(`^${key}:([\\d.]+)`, 'm').exec(await client.info(section))?.[1])
   return {
-    port,
-    /** Microseconds of processor time. */
+    port: server.port,
+    /** Microseconds of processor time, more exactly than the operating system tells it. */
     cpu: async () => ((await figure('cpu', 'used_cpu_sys')) + (await figure('cpu', 'used_cpu_user'))) * 1e6,
     /** Bytes. */
     memory: () => figure('memory', 'used_memory'),
@@ -34,21 +24,7 @@ export async function startRedis() {
     memoryOf: async (key) => Number(await client.call('MEMORY', 'USAGE', key, 'SAMPLES', '0')),
     async stop() {
       client.disconnect()
-      const gone = new Promise((resolve) => server.once('exit', resolve))
-      server.kill()
-      await gone
-      rmSync(folder, { recursive: true, force: true })
+      await server.stop()
     },
   }
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
-      probe.close(() => resolve(port))
-    })
-  })
 }

@@ -1,18 +1,19 @@
 /**
- * Measures Comets on Redis beside Socket.IO with its two Redis adapters: `node bench/cluster/run.js [--quick]`.
+ * Measures Comets on Redis, NATS and JetStream beside Socket.IO with its two Redis adapters: `node bench/cluster/run.js
+ * [users-1k …] [--rounds 5] [--contenders comet,comet-nats] [--quick]`. With NATS, presence and commands are on Redis.
  *
- * Two processes, one Redis, 300 clients, half of them on each process, and each process publishes to half of the
- * targets: so half of the events are for clients of the other process. Every client must get every event that is for it,
- * once and in order. The contenders take turns.
+ * Two processes, one Redis and one NATS, 300 clients, half of them on each process, and each process publishes to half of
+ * the targets: so half of the events are for clients of the other process. Every client must get every event that is for
+ * it, once and in order. The contenders take turns.
  */
 
 import { parseArgs } from 'node:util'
 import { ROOM_SIZE } from '../contenders/http.js'
 import { Peer } from '../peer.js'
 import { progress } from '../progress.js'
-import { medianOf } from '../statistics.js'
+import { spreadText } from '../statistics.js'
 import { contenders } from './contenders.js'
-import { startRedis } from './redis-server.js'
+import { pick, startServers } from './servers.js'
 
 const CLIENTS = 300
 const NODES = 2
@@ -69,18 +70,18 @@ const { values, positionals } = parseArgs({
   },
 })
 const works = positionals.length > 0 ? positionals : Object.keys(WORKS)
-const names = values.contenders?.split(',') ?? Object.keys(contenders)
+const picked = pick(contenders, values.contenders)
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
 
 for (const name of works) {
   const work = WORKS[name]
   if (work === undefined) throw new Error(`There is no work ${name}: ${Object.keys(WORKS).join(', ')}.`)
   /** @type {Record<string, Figures[]>} */
-  const results = Object.fromEntries(names.map((contender) => [contender, []]))
+  const results = Object.fromEntries(picked.map(([contender]) => [contender, []]))
   for (let round = 1; round <= rounds; round += 1) {
-    for (const contender of names) {
+    for (const [contender, settings] of picked) {
       progress(`${work.title}, round ${round} of ${rounds}, ${contender}`)
-      results[contender]?.push(await measure(contender, work))
+      results[contender]?.push(await measure(contender, settings, work))
     }
   }
   progress()
@@ -90,7 +91,7 @@ for (const name of works) {
 /**
  * @typedef {object} Figures
  * @property {number} perCpu events published per second of processor time of all nodes
- * @property {number} redis microseconds of Redis's processor time an event
+ * @property {number} servers microseconds of processor time an event, of Redis and NATS
  * @property {number} p50 milliseconds
  * @property {number} p99 milliseconds
  * @property {number} rate events published a second
@@ -99,18 +100,17 @@ for (const name of works) {
 
 /**
  * @param {string} contender
+ * @param {import('./contenders.js').ClusterContender} settings of the contender
  * @param {{ kind: 'users' | 'rooms', targets: number, rate: number, seconds: number }} work
  * @returns {Promise<Figures>}
  */
-async function measure(contender, { kind, targets, rate, seconds }) {
-  const redis = await startRedis()
+async function measure(contender, { client, servers: used }, { kind, targets, rate, seconds }) {
+  const servers = await startServers(used)
   const nodes = Array.from({ length: NODES }, () => new Peer(new URL('node.js', import.meta.url)))
   const load = new Peer(new URL('../load.js', import.meta.url))
   try {
-    const ports = await Promise.all(
-      nodes.map((node) => node.ask('start', { contender, kind, redisPort: redis.port })),
-    )
-    const { client } = /** @type {import('./contenders.js').ClusterContender} */ (contenders[contender])
+    const request = { contender, kind, ports: servers.ports }
+    const ports = await Promise.all(nodes.map((node) => node.ask('start', request)))
     for (const [index, port] of ports.entries()) {
       const count = CLIENTS / NODES
       await load.ask('open', { contender: client, kind, port, count, from: index * count })
@@ -129,14 +129,14 @@ async function measure(contender, { kind, targets, rate, seconds }) {
       return { counts: await load.ask('counts'), time: Math.max(...times) }
     }
     await publish(0)
-    const before = [await Promise.all(nodes.map((node) => node.ask('cpu'))), await redis.cpu()]
+    const before = [await Promise.all(nodes.map((node) => node.ask('cpu'))), await servers.cpu()]
     const { counts, time } = await publish(each)
-    const after = [await Promise.all(nodes.map((node) => node.ask('cpu'))), await redis.cpu()]
+    const after = [await Promise.all(nodes.map((node) => node.ask('cpu'))), await servers.cpu()]
     const events = each * targets
     const cpu = sum(after[0]) - sum(before[0])
     return {
       perCpu: events / (cpu / 1e6),
-      redis: (Number(after[1]) - Number(before[1])) / events,
+      servers: (Number(after[1]) - Number(before[1])) / events,
       p50: counts.latency.p50,
       p99: counts.latency.p99,
       rate: events / time,
@@ -144,7 +144,7 @@ async function measure(contender, { kind, targets, rate, seconds }) {
     }
   } finally {
     await Promise.all([...nodes, load].map((peer) => peer.end()))
-    await redis.stop()
+    await servers.stop()
   }
 }
 
@@ -157,25 +157,23 @@ function sum(values) {
 function print(title, results) {
   console.log(`\n${title}`)
   /** @param {Figures[]} runs @param {keyof Omit<Figures, 'faults'>} key @param {number} digits */
-  const shown = (runs, key, digits) => {
-    const sorted = runs.map((run) => run[key]).sort((a, b) => a - b)
-    const text = (/** @type {number | undefined} */ value) => (value ?? Number.NaN).toFixed(digits)
-    return `${text(medianOf(sorted))} (${text(sorted[0])}–${text(sorted.at(-1))})`
-  }
+  const shown = (runs, key, digits) =>
+    spreadText(
+      runs.map((run) => run[key]),
+      digits,
+    )
   const base = results.comet
   for (const [name, runs] of Object.entries(results)) {
     const parts = [
       `${shown(runs, 'perCpu', 0)} events/cpu-s`,
-      `Redis ${shown(runs, 'redis', 2)} µs`,
+      `servers ${shown(runs, 'servers', 2)} µs`,
       `p50 ${shown(runs, 'p50', 1)} ms`,
       `p99 ${shown(runs, 'p99', 1)} ms`,
       `${shown(runs, 'rate', 0)} events/s`,
     ]
     if (base !== undefined && base !== runs) {
       const ratios = runs.map((run, round) => (base[round]?.perCpu ?? Number.NaN) / run.perCpu)
-      parts.push(
-        `Comet ÷ it ${medianOf(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`,
-      )
+      parts.push(`Comet ÷ it ${spreadText(ratios, 2)}`)
     }
     console.log(`  ${(contenders[name]?.title ?? name).padEnd(34)} ${parts.join(' · ')}`)
     const faults = new Set(runs.flatMap((run) => run.faults))

@@ -1,17 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cpuOf, freePort } from '../programs.js'
 import { ROOM_SIZE } from './http.js'
 
 /** @typedef {import('../types.js').Contender} Contender */
 
 const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
-
-/** The unit of processor times in /proc: `getconf CLK_TCK`, which is 100 on Linux. */
-const TICKS_A_SECOND = 100
 
 /** @param {number} port @param {string} folder */
 const configuration = (port, folder) => `
@@ -34,16 +31,6 @@ http {
   }
 }
 `
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
-      probe.close(() => resolve(port))
-    })
-  })
-}
 
 /** @type {Contender} */
 const nginx = {
@@ -78,11 +65,8 @@ const nginx = {
       port,
       publish: (text, target = undefined) => post(text, target ?? 'world'),
       usage() {
-        // Fields 14 and 15 are user and system time (proc(5)). The name of field 2 may have spaces, so count after it.
-        const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-        const ticks = Number(fields[11]) + Number(fields[12])
         const pages = Number(readFileSync(`/proc/${child.pid}/statm`, 'utf8').split(' ')[1])
-        return { cpu: (ticks * 1e6) / TICKS_A_SECOND, rss: pages * 4_096, heap: 0 }
+        return { cpu: cpuOf(child.pid), rss: pages * 4_096, heap: 0 }
       },
       close() {
         child.kill('SIGKILL')
