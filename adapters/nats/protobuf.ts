@@ -110,7 +110,7 @@ function encode<Name extends string>(
       // An empty text and 0 are the defaults, which proto3 leaves out.
       if (text === '') continue
       const length = Buffer.byteLength(text)
-      const head = [(number << 3) | LENGTH, ...varint(BigInt(length))]
+      const head = [(number << 3) | LENGTH, ...smallVarint(length)]
       parts.push(head, { text, length })
       size += head.length + length
     } else {
@@ -128,6 +128,15 @@ function encode<Name extends string>(
     else for (const byte of part) buffer[at++] = byte
   }
   return buffer
+}
+
+/** Writes a length. */
+function smallVarint(value: number): number[] {
+  const bytes: number[] = []
+  let rest = value
+  for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128)
+  bytes.push(rest)
+  return bytes
 }
 
 function varint(value: bigint): number[] {

@@ -134,7 +134,8 @@ export class SendQueue {
     this.#sentBytes -= bytes
     this.#items -= 1
     this.#bytes -= bytes
-    this.#pump()
+    // Many at a time go out in one write.
+    if (this.#sent.size <= WINDOW.items / 2) this.#pump()
     return true
   }
 

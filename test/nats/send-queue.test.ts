@@ -51,14 +51,19 @@ describe('SendQueue', () => {
     assert.equal(queue.settled(), undefined)
   })
 
-  it('has at most 1,024 events on their way, and sends one more for each that is taken', () => {
+  it('has at most 1,024 events on their way, and sends more when half of them are taken, or when more come', () => {
     const { queue, publishMany, numbers, on } = makeSendQueue()
     queue.open()
     publishMany(2_000)
     assert.equal(numbers().length, 1_024)
-    queue.taken(on(500))
-    queue.taken(on(1))
-    assert.deepEqual(numbers(), [1_025, 1_026])
+    for (let number = 1; number <= 511; number += 1) queue.taken(on(number))
+    assert.deepEqual(numbers(), [])
+    queue.taken(on(1_024))
+    assert.equal(numbers().length, 512)
+    queue.taken(on(1_025))
+    assert.deepEqual(numbers(), [])
+    publishMany(1)
+    assert.deepEqual(numbers(), [1_537])
   })
 
   it('has at most 4 MiB on their way, or one event that is larger', () => {
@@ -156,8 +161,8 @@ describe('SendQueue', () => {
     publishMany(1_025)
     queue.settle(on(1))
     queue.taken(on(1))
-    numbers()
     publish()
+    numbers()
     queue.close()
     queue.close()
     queue.open()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { Signer } from '../../adapters/nats/signature.ts'
 
@@ -9,7 +9,7 @@ const signed = signer.sign('Comet-Envelope', 'subject', TEXT, 'Qm9keQ==')
 
 describe('Signer', () => {
   it('puts 132 bits of HMAC-SHA-256 over header, subject, text and body before the text', () => {
-    const hmac = createHmac('sha256', 'secret of the namespace')
+    const hmac = createHmac('sha256', createHash('sha256').update('secret of the namespace').digest('hex'))
     const signature = hmac
       .update(`Comet-Envelope\nsubject\n${TEXT}\nQm9keQ==`)
       .digest('base64url')
