@@ -233,8 +233,7 @@ export class CoreFeed implements Feed {
   }
 }
 
-function refusedSubscription(subject: string): Error {
-  return new Error(
-    `NATS ended the subscription of ${subject}. Let the user of the connection subscribe to it.`,
-  )
+function refusedSubscription(subject: string, cause?: Error): Error {
+  const message = `NATS ended the subscription of ${subject}. Let the user of the connection subscribe to it.`
+  return new Error(message, { cause })
 }
