@@ -21,6 +21,7 @@ import { Flusher } from '../stream/flusher.ts'
 import { clock } from '../util/clock.ts'
 import { ConnectBatcher } from '../util/connect-batcher.ts'
 import { TokenBuckets } from '../util/token-buckets.ts'
+import { CommandOrder } from './command-order.ts'
 import { Disconnections } from './disconnections.ts'
 import { PortStates } from './port-states.ts'
 import { Postponed } from './postponed.ts'
@@ -83,6 +84,7 @@ export class Node implements SessionContext {
   readonly liveness: Liveness
   readonly uplinkStates: UplinkStates
   readonly disconnections = new Disconnections()
+  readonly commandOrder = new CommandOrder()
   readonly postponed = new Postponed()
   /** The calls of `publishAll` that have not ended. */
   readonly runs = new Set<EventRun>()

@@ -2,6 +2,7 @@ import { debug } from '../diagnostics.ts'
 import { CometError, isCometError } from '../errors.ts'
 import { issuerOf } from '../ids.ts'
 import type { Node } from '../node/node.ts'
+import type { Command } from '../ports/controller.ts'
 import { messageOf } from '../util/is-error.ts'
 import { type AnswerOf, COMMANDS, type CommandType, type RequestOf } from './cluster-commands.ts'
 
@@ -17,14 +18,18 @@ export async function requestNode<T extends CommandType>(
   request: RequestOf<T>,
 ): Promise<AnswerOf<T>> {
   if (nodeId === node.id) return readAnswer(type, await node.handleCommand({ type, request }))
-  const { position: after } = node
   try {
-    const command = { type, request, after }
+    const command = commandOf(node, type, request)
     return readAnswer(type, await node.controller.request(nodeId, command, node.options.commandTimeout))
   } catch (error) {
     debug('command %s to node %s failed: %j', type, nodeId, messageOf(error))
     throw error
   }
+}
+
+/** Makes a command, which says what this node has been delivered: it is carried out after that. */
+function commandOf<T extends CommandType>(node: Node, type: T, request: RequestOf<T>): Command {
+  return { type, request, from: node.id, after: node.position }
 }
 
 /** The number of nodes that are asked for a session, one after the other, while it moves from node to node. */
@@ -94,7 +99,7 @@ export async function tellAll<T extends CommandType>(
   type: T,
   request: RequestOf<T>,
 ): Promise<void> {
-  await node.controller.tell({ type, request, after: node.position })
+  await node.controller.tell(commandOf(node, type, request))
 }
 
 /** Gives an answer in place of the error that a session is gone: for the app that is no failure. */

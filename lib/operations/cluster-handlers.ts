@@ -77,16 +77,18 @@ async function successorOf(node: Node, sid: string): Promise<Session | undefined
 }
 
 /**
- * Carries out a command on this node, after the events that its sender had before it: the controller may be quicker than
- * a broker of another product.
+ * Carries out a command on this node, after the events that its sender had before it.
  *
  * @returns the answer; JSON
  * @throws CometError INTERNAL when the command is not known or malformed, or what its handler threw
  */
-export async function handleCommand(node: Node, { type, request, after }: Command): Promise<unknown> {
+export async function handleCommand(node: Node, { type, request, from, after }: Command): Promise<unknown> {
   if (!isCommandType(type)) throw new CometError('INTERNAL', `There is no command ${JSON.stringify(type)}.`)
-  if (typeof after === 'string' && node.broker.compare(after, node.position) === undefined)
-    await node.broker.reach(after, node.options.commandTimeout)
+  const { broker, position, options } = node
+  const hasCome = typeof after !== 'string' || broker.compare(after, position) !== undefined
+  const reach = hasCome ? undefined : () => broker.reach(after, options.commandTimeout)
+  const turn = node.commandOrder.turnOf(String(from), reach)
+  if (turn !== undefined) await turn
   return await run(node, type, request)
 }
 

@@ -178,10 +178,12 @@ describe('Comets on NatsBroker and redisCluster', function () {
         nats.publish(`${NAMESPACE}.service.comet`, '{"Header":{},"Body":null}')
         await until(() => alice.published.length === 1 && bob.published.length === 1)
         assert.deepEqual(alice.published, [''])
+        await nats.flush()
         heard.length = 0
         await two.publish({ sid: alice.control('ready')?.sid as string, evt: 'for one' })
         await until(() => alice.published.length === 2)
         assert.deepEqual(bob.published, [''])
+        await nats.flush()
         assert.deepEqual(heard, [`${NAMESPACE}.comet.session`])
       })
 
