@@ -65,12 +65,13 @@ export class StreamReader {
 
   #onMessage({ subject, data, reply = '', headers }: Msg): void {
     this.#silent = 0
-    if (headers !== undefined && data.length === 0 && headers.code >= CONTROL) {
-      this.#onControl(reply, headers)
+    // What is in the stream may have any headers, also those of JetStream itself. Its reply subject tells it apart.
+    const place = placeOf(reply)
+    if (place === undefined) {
+      if (headers !== undefined && data.length === 0 && headers.code >= CONTROL)
+        this.#onControl(reply, headers)
       return
     }
-    const place = placeOf(reply)
-    if (place === undefined) return
     if (place.delivered !== this.#delivered + 1) {
       this.#break(new Error('JetStream left out what it should have delivered.'))
       return
