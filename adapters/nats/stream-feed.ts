@@ -8,7 +8,7 @@ import { Senders } from './senders.ts'
 import { formatPosition, parsePosition, type StreamPlace } from './stream-position.ts'
 import { StreamPublisher } from './stream-publisher.ts'
 import { StreamReader } from './stream-reader.ts'
-import { type StreamOptions, StreamStore } from './stream-store.ts'
+import { type StreamOptions, type StreamState, StreamStore } from './stream-store.ts'
 import { StreamTimes } from './stream-times.ts'
 
 /** The most positions that are remembered of those that are too old for {@link StreamTimes}. */
@@ -127,20 +127,22 @@ export class StreamFeed implements Feed {
   async open(nats: NatsConnection): Promise<void> {
     // Its cursor must not move on while the stream is asked where its end is.
     this.#reader.stop()
-    const { last } = await this.#store.open(nats)
+    const state = await this.#store.open(nats)
     this.#publisher.open(nats)
     if (!this.#context.receives) return
     if (this.#isReady && this.#cursor !== undefined) {
-      if (!(await this.#hasStill(this.#cursor, last))) this.#begin(last)
+      if (!(await this.#hasStill(this.#cursor, state))) this.#begin(state.last)
       await this.#reader.start(nats, { sequence: this.#cursor.sequence + 1 })
       return
     }
-    await this.#restore(nats, last)
+    await this.#restore(nats, state.last)
     this.#isReady = true
   }
 
   /** Tells whether the stream still has the event that this node had last, and so all that came after it. */
-  async #hasStill(cursor: StreamPlace, last: StreamPlace): Promise<boolean> {
+  async #hasStill(cursor: StreamPlace, { last, start }: StreamState): Promise<boolean> {
+    // There is no event with the number 0, and JetStream refuses to be asked about it.
+    if (cursor.sequence === 0) return cursor.time === start.time
     if (cursor.sequence === last.sequence) return cursor.time === last.time
     return cursor.sequence < last.sequence && (await this.#store.timeOf(cursor.sequence)) === cursor.time
   }

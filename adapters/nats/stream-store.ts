@@ -64,6 +64,8 @@ export interface StoreSettings extends StreamOptions {
 export interface StreamState {
   /** The last event that was put into it, also when it is there no more. */
   readonly last: StreamPlace
+  /** Where it was before its first event. */
+  readonly start: StreamPlace
 }
 
 /** Where a consumer begins. */
@@ -86,8 +88,9 @@ export class StreamStore {
     this.#manager = await explained(jetstreamManager(nats, { timeout: ANSWER_MS }))
     const { state, created, config } = await this.#infoOrCreate(this.#manager)
     this.#checkSubjects(config.subjects ?? [])
-    const time = state.last_seq === 0 ? created : String(state.last_ts)
-    return { last: { sequence: state.last_seq, time: nanosecondsOf(time) } }
+    const start = { sequence: 0, time: nanosecondsOf(created) }
+    if (state.last_seq === 0) return { last: start, start }
+    return { last: { sequence: state.last_seq, time: nanosecondsOf(String(state.last_ts)) }, start }
   }
 
   /** The sequence of the last event. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { headers } from '@nats-io/transport-node'
+import { ServerPath } from '../cluster/server-path.ts'
 import { scaled, until } from '../support/inbox.ts'
 import { closeNodes, joinNode, joinNodes, type NatsTestNode } from '../support/nats-nodes.ts'
 import { connectNats, NatsServer } from '../support/nats-server.ts'
@@ -33,4 +34,18 @@ describe('NatsBroker with JetStream: at the edges of the stream', function () {
       )
     })
   }
+
+  it('is complete for a node that was cut off before the first event', async () => {
+    const [a, b] = (await joinNodes(server, ['a', 'b'], { jetstream: true })) as [NatsTestNode, NatsTestNode]
+    const path = await ServerPath.to(server.port)
+    const c = await joinNode({ url: `nats://127.0.0.1:${path.port}` }, 'c', { jetstream: true })
+    await c.broker.ready
+    path.cut()
+    await a.publish('first')
+    await a.publish('second')
+    path.heal()
+    await until(() => c.texts().length === 2)
+    assert.deepEqual([b.log, c.log], Array(2).fill(['begin', 'first', 'second']))
+    path.close()
+  })
 })
