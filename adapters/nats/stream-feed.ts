@@ -207,6 +207,8 @@ export class StreamFeed implements Feed {
 
   lost(): void {
     this.#reader.stop()
+    // What is left will not come: it is read again, from the first one on.
+    this.#restoring?.done.reject(new Error('The connection to NATS is lost.'))
   }
 
   send(_nats: NatsConnection, item: QueuedEvent, messages: readonly NatsMessage[]): void {

@@ -48,4 +48,32 @@ describe('NatsBroker with JetStream: at the edges of the stream', function () {
     assert.deepEqual([b.log, c.log], Array(2).fill(['begin', 'first', 'second']))
     path.close()
   })
+
+  /** Lets a node join that restores many events. @param act called once when it has some of them */
+  async function joinLate(act: (node: NatsTestNode) => void): Promise<NatsTestNode> {
+    const [a] = (await joinNodes(server, ['a'], { jetstream: true })) as [NatsTestNode]
+    await Promise.all(Array.from({ length: 20_000 }, (_, at) => a.publish(`${at}`)))
+    let count = 0
+    const b: NatsTestNode = await joinNode(server, 'b', {
+      jetstream: true,
+      handler: {
+        restore: () => {
+          count += 1
+          if (count === 100) act(b)
+        },
+      },
+    })
+    let isReady = false
+    b.broker.ready.then(() => {
+      isReady = true
+    })
+    await until(() => isReady, 'the node to be ready')
+    return b
+  }
+
+  it('is restored from its beginning when the connection is lost meanwhile', async () => {
+    const b = await joinLate(({ nats }) => nats.reconnect())
+    await b.publish('live')
+    assert.deepEqual([b.begun.length, b.texts(), b.broker.position()?.split('.')[0]], [2, ['live'], '20001'])
+  })
 })
