@@ -58,6 +58,8 @@ export class StreamFeed implements Feed {
     this.#publisher = new StreamPublisher(context, () => this.#cursor?.sequence ?? 0)
     this.#reader = new StreamReader(this.#store, {
       take: (place, subject, payload) => this.#take(place, subject, payload),
+      // What was to be restored, and did not come, has been removed from the stream meanwhile.
+      onIdle: () => this.#restoring?.done.resolve(),
       onBroken: (error) => {
         this.#restoring?.done.reject(error)
         context.reopen(error)
@@ -155,9 +157,9 @@ export class StreamFeed implements Feed {
     this.#senders = new Senders()
     try {
       const count = await this.#reader.start(nats, { age: this.#context.history.age })
-      if (count === 0 && this.#cursor === undefined) this.#begin(last)
       restoring.count = count
       if (restoring.came < count) await restoring.done.promise
+      if (this.#cursor === undefined) this.#begin(last)
     } finally {
       this.#restoring = undefined
     }

@@ -13,6 +13,8 @@ const CONTROL = 100
 export interface StreamConsumer {
   /** Takes what is in the stream, in its order. */
   take(place: StreamPlace, subject: string, payload: Uint8Array): void
+  /** There is nothing more in the stream for now. Not told at once. */
+  onIdle(): void
   /** Nothing comes any more, or not all: begin again after what was taken last. */
   onBroken(error: Error): void
 }
@@ -91,9 +93,9 @@ export class StreamReader {
       return
     }
     // It asks whether this node has come so far: until the answer it may wait with more.
-    for (const question of [reply, headers.get('Nats-Consumer-Stalled')]) {
-      if (question !== '') this.#nats?.publish(question)
-    }
+    const questions = [reply, headers.get('Nats-Consumer-Stalled')].filter((question) => question !== '')
+    for (const question of questions) this.#nats?.publish(question)
+    if (last !== '' && questions.length === 0) this.#consumer.onIdle()
   }
 
   #onTimer(): void {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { jetstreamManager } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
 import { ServerPath } from '../cluster/server-path.ts'
-import { scaled, until } from '../support/inbox.ts'
+import { PATIENCE_MS, scaled, until, within } from '../support/inbox.ts'
 import { closeNodes, joinNode, joinNodes, type NatsTestNode } from '../support/nats-nodes.ts'
 import { connectNats, NatsServer } from '../support/nats-server.ts'
 import '../support/process-guard.ts'
@@ -63,11 +64,7 @@ describe('NatsBroker with JetStream: at the edges of the stream', function () {
         },
       },
     })
-    let isReady = false
-    b.broker.ready.then(() => {
-      isReady = true
-    })
-    await until(() => isReady, 'the node to be ready')
+    await within(b.broker.ready, 'To be ready', 4 * PATIENCE_MS)
     return b
   }
 
@@ -75,5 +72,14 @@ describe('NatsBroker with JetStream: at the edges of the stream', function () {
     const b = await joinLate(({ nats }) => nats.reconnect())
     await b.publish('live')
     assert.deepEqual([b.begun.length, b.texts(), b.broker.position()?.split('.')[0]], [2, ['live'], '20001'])
+  })
+
+  it('is restored as far as it was read when the rest is removed meanwhile', async () => {
+    const nats = await connectNats(server)
+    const { streams } = await jetstreamManager(nats)
+    const b = await joinLate(() => streams.purge('comet-n'))
+    await nats.close()
+    await b.publish('live')
+    assert.deepEqual(b.log, ['begin', 'begin', 'live'])
   })
 })
