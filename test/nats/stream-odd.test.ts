@@ -82,4 +82,13 @@ describe('NatsBroker with JetStream: at the edges of the stream', function () {
     await b.publish('live')
     assert.deepEqual(b.log, ['begin', 'begin', 'live'])
   })
+
+  for (const age of [1, 99.5, Number.MAX_SAFE_INTEGER]) {
+    it(`is made for a history of ${age} ms`, async () => {
+      const node = await joinNode(server, 'a', { jetstream: true, handler: { history: { age, bytes: 1 } } })
+      await within(node.broker.ready, 'To be ready')
+      await node.publish('x')
+      assert.deepEqual(node.texts(), ['x'])
+    })
+  }
 })
