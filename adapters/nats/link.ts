@@ -65,7 +65,9 @@ export class Link {
     const run = async () => {
       while (!isStopped) {
         try {
-          opened = await connect({ name: 'comet-sse', timeout: DIAL_MS, ...source, maxReconnectAttempts: -1 })
+          // With waitOnFirstConnect the client would try for ever, and could not be stopped.
+          const always = { maxReconnectAttempts: -1, waitOnFirstConnect: false }
+          opened = await connect({ name: 'comet-sse', timeout: DIAL_MS, ...source, ...always })
           if (isStopped) break
           retry.reset()
           const stop = this.#watch(opened, () => {})

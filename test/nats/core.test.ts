@@ -10,6 +10,7 @@ import { brokerNode } from '../contracts/handlers.ts'
 import { PATIENCE_MS, scaled, until, within } from '../support/inbox.ts'
 import { closeNodes, joinNode, joinNodes, type NatsTestNode } from '../support/nats-nodes.ts'
 import { connectNats, NatsServer } from '../support/nats-server.ts'
+import { freePort } from '../support/nginx.ts'
 import '../support/process-guard.ts'
 
 const SUBJECTS = subjectsOf('n')
@@ -149,6 +150,14 @@ describe('NatsBroker without JetStream', function () {
     await a.broker.close()
     assert.ok(performance.now() - start < scaled(500))
     await assert.rejects(published, { code: 'SHUTTING_DOWN' })
+  })
+
+  it('closes at once also with options of connect that make the client wait', async () => {
+    const broker = new NatsBroker({ servers: `127.0.0.1:${await freePort()}`, waitOnFirstConnect: true })
+    const connection = broker.join(brokerNode('a').node)
+    connection.ready.catch(() => {})
+    await sleep(100)
+    await within(connection.close(), 'close')
   })
 
   it('tells that a connection of the app was closed', async () => {
