@@ -73,9 +73,10 @@ export class Link {
           const stop = this.#watch(opened, () => {})
           const error = await opened.closed()
           stop()
-          this.#lose(error ?? new Error('The connection to NATS was closed.'))
+          throw error ?? new Error('The connection to NATS was closed.')
         } catch (error) {
-          this.#lose(error as Error)
+          // There may be new users meanwhile, with a connection of their own.
+          if (!isStopped) this.#lose(error as Error)
         }
         await retry.wait()
       }
