@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
+import { NatsBroker } from '../../adapters/nats/index.ts'
+import { OUTAGE_MS } from '../../lib/ports/health.ts'
 import { ServerPath } from '../cluster/server-path.ts'
+import { brokerNode } from '../contracts/handlers.ts'
 import { PATIENCE_MS, scaled, until, within } from '../support/inbox.ts'
 import { closeNodes, joinNode, joinNodes, type NatsTestNode } from '../support/nats-nodes.ts'
 import { connectNats, NatsServer } from '../support/nats-server.ts'
@@ -91,4 +95,18 @@ describe('NatsBroker with JetStream: at the edges of the stream', function () {
       assert.deepEqual(node.texts(), ['x'])
     })
   }
+
+  it('tells no status of a node that was closed while it was opened', async () => {
+    const told: boolean[][] = []
+    for (let milliseconds = 0; milliseconds < 24; milliseconds += 1) {
+      const { node, statuses } = brokerNode('a', 'n')
+      const connection = new NatsBroker(server.url, { jetstream: true }).join(node)
+      connection.ready.catch(() => {})
+      await sleep(milliseconds / 2)
+      await connection.close()
+      told.push(statuses)
+    }
+    await sleep(OUTAGE_MS + 100)
+    assert.deepEqual(told.flat(), [])
+  })
 })
