@@ -139,10 +139,15 @@ function isConnection(source: NatsConnection | NodeConnectionOptions): source is
 }
 
 function checkSource(source: NatsConnection | NodeConnectionOptions): void {
-  if (typeof source !== 'object' || source === null || 'then' in source) {
+  if (typeof source !== 'object' || source === null || 'then' in source || Array.isArray(source)) {
     throw invalid(
       'NatsBroker takes a connection of @nats-io/transport-node, an address such as nats://127.0.0.1:4222, or options of its function connect. A connection must be awaited.',
     )
+  }
+  for (const name of ['jetstream', 'secret']) {
+    if (name in source && !isConnection(source)) {
+      throw invalid(`Option ${name} is one of the broker: new NatsBroker(source, { ${name}: … }).`)
+    }
   }
   const { options } = source as WithOptions
   if ((isConnection(source) ? options : source)?.noEcho === true) {
