@@ -47,6 +47,8 @@ export class StreamFeed implements Feed {
   readonly #waiting = new Set<Waiting>()
   /** The last event that was delivered to this node, or where it began. */
   #cursor: StreamPlace | undefined
+  /** Where it began the last time. The time that it has of that may be the one of the next event. */
+  #start = 0
   /** While events from before this node are restored. */
   #restoring: Restoring | undefined
   #isReady = false
@@ -119,6 +121,8 @@ export class StreamFeed implements Feed {
   async #verify(place: StreamPlace): Promise<void> {
     const { sequence, time } = place
     if (this.#isKnown(place)) return
+    // JetStream would send all of the event. This node remembers its time, so the position is of another one.
+    if (sequence > this.#start && this.#times.get(sequence) !== undefined) return
     if ((await this.#store.timeOf(sequence)) !== time) return
     this.#verified.set(sequence, Number(time))
     if (this.#verified.size <= MOST_VERIFIED) return
@@ -168,6 +172,7 @@ export class StreamFeed implements Feed {
   /** Begins at a place: what was before it is not complete. */
   #begin(place: StreamPlace): void {
     this.#cursor = place
+    this.#start = place.sequence
     this.#verified.clear()
     this.#times.reset(place.sequence, Number(place.time))
     this.#context.begin(formatPosition(place))

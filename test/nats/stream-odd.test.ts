@@ -109,4 +109,13 @@ describe('NatsBroker with JetStream: at the edges of the stream', function () {
     await sleep(OUTAGE_MS + 100)
     assert.deepEqual(told.flat(), [])
   })
+
+  it('is not read again for positions that clients make up of the numbers of recent events', async () => {
+    const [a] = (await joinNodes(server, ['a'], { jetstream: true })) as [NatsTestNode]
+    await a.publish('x'.repeat(500_000))
+    await a.publish('last')
+    const before = a.nats.stats().inBytes
+    await Promise.all(Array.from({ length: 20 }, (_, at) => a.broker.reach(`1.${at}`, PATIENCE_MS)))
+    assert.ok(a.nats.stats().inBytes - before < 500_000)
+  })
 })
