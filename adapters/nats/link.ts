@@ -65,15 +65,18 @@ export class Link {
     const run = async () => {
       while (!isStopped) {
         try {
-          opened = await connect({ name: 'comet-sse', timeout: DIAL_MS, ...source, maxReconnectAttempts: -1 })
+          // With waitOnFirstConnect the client would try for ever, and could not be stopped.
+          const always = { maxReconnectAttempts: -1, waitOnFirstConnect: false }
+          opened = await connect({ name: 'comet-sse', timeout: DIAL_MS, ...source, ...always })
           if (isStopped) break
           retry.reset()
           const stop = this.#watch(opened, () => {})
           const error = await opened.closed()
           stop()
-          this.#lose(error ?? new Error('The connection to NATS was closed.'))
+          throw error ?? new Error('The connection to NATS was closed.')
         } catch (error) {
-          this.#lose(error as Error)
+          // There may be new users meanwhile, with a connection of their own.
+          if (!isStopped) this.#lose(error as Error)
         }
         await retry.wait()
       }
@@ -136,10 +139,15 @@ function isConnection(source: NatsConnection | NodeConnectionOptions): source is
 }
 
 function checkSource(source: NatsConnection | NodeConnectionOptions): void {
-  if (typeof source !== 'object' || source === null || 'then' in source) {
+  if (typeof source !== 'object' || source === null || 'then' in source || Array.isArray(source)) {
     throw invalid(
       'NatsBroker takes a connection of @nats-io/transport-node, an address such as nats://127.0.0.1:4222, or options of its function connect. A connection must be awaited.',
     )
+  }
+  for (const name of ['jetstream', 'secret']) {
+    if (name in source && !isConnection(source)) {
+      throw invalid(`Option ${name} is one of the broker: new NatsBroker(source, { ${name}: … }).`)
+    }
   }
   const { options } = source as WithOptions
   if ((isConnection(source) ? options : source)?.noEcho === true) {

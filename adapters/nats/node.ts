@@ -202,7 +202,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
           break
         }
       } catch (error) {
-        if (opening === this.#opening) this.#health.failed('feed', error)
+        if (opening === this.#opening && !this.#isClosed) this.#health.failed('feed', error)
       }
       await this.#retry.wait()
     }

@@ -8,7 +8,7 @@ import { Senders } from './senders.ts'
 import { formatPosition, parsePosition, type StreamPlace } from './stream-position.ts'
 import { StreamPublisher } from './stream-publisher.ts'
 import { StreamReader } from './stream-reader.ts'
-import { type StreamOptions, StreamStore } from './stream-store.ts'
+import { type StreamOptions, type StreamState, StreamStore } from './stream-store.ts'
 import { StreamTimes } from './stream-times.ts'
 
 /** The most positions that are remembered of those that are too old for {@link StreamTimes}. */
@@ -47,6 +47,8 @@ export class StreamFeed implements Feed {
   readonly #waiting = new Set<Waiting>()
   /** The last event that was delivered to this node, or where it began. */
   #cursor: StreamPlace | undefined
+  /** Where it began the last time. The time that it has of that may be the one of the next event. */
+  #start = 0
   /** While events from before this node are restored. */
   #restoring: Restoring | undefined
   #isReady = false
@@ -58,6 +60,8 @@ export class StreamFeed implements Feed {
     this.#publisher = new StreamPublisher(context, () => this.#cursor?.sequence ?? 0)
     this.#reader = new StreamReader(this.#store, {
       take: (place, subject, payload) => this.#take(place, subject, payload),
+      // What was to be restored, and did not come, has been removed from the stream meanwhile.
+      onIdle: () => this.#restoring?.done.resolve(),
       onBroken: (error) => {
         this.#restoring?.done.reject(error)
         context.reopen(error)
@@ -117,6 +121,8 @@ export class StreamFeed implements Feed {
   async #verify(place: StreamPlace): Promise<void> {
     const { sequence, time } = place
     if (this.#isKnown(place)) return
+    // JetStream would send all of the event. This node remembers its time, so the position is of another one.
+    if (sequence > this.#start && this.#times.get(sequence) !== undefined) return
     if ((await this.#store.timeOf(sequence)) !== time) return
     this.#verified.set(sequence, Number(time))
     if (this.#verified.size <= MOST_VERIFIED) return
@@ -127,20 +133,22 @@ export class StreamFeed implements Feed {
   async open(nats: NatsConnection): Promise<void> {
     // Its cursor must not move on while the stream is asked where its end is.
     this.#reader.stop()
-    const { last } = await this.#store.open(nats)
+    const state = await this.#store.open(nats)
     this.#publisher.open(nats)
     if (!this.#context.receives) return
     if (this.#isReady && this.#cursor !== undefined) {
-      if (!(await this.#hasStill(this.#cursor, last))) this.#begin(last)
+      if (!(await this.#hasStill(this.#cursor, state))) this.#begin(state.last)
       await this.#reader.start(nats, { sequence: this.#cursor.sequence + 1 })
       return
     }
-    await this.#restore(nats, last)
+    await this.#restore(nats, state.last)
     this.#isReady = true
   }
 
   /** Tells whether the stream still has the event that this node had last, and so all that came after it. */
-  async #hasStill(cursor: StreamPlace, last: StreamPlace): Promise<boolean> {
+  async #hasStill(cursor: StreamPlace, { last, start }: StreamState): Promise<boolean> {
+    // There is no event with the number 0, and JetStream refuses to be asked about it.
+    if (cursor.sequence === 0) return cursor.time === start.time
     if (cursor.sequence === last.sequence) return cursor.time === last.time
     return cursor.sequence < last.sequence && (await this.#store.timeOf(cursor.sequence)) === cursor.time
   }
@@ -153,9 +161,9 @@ export class StreamFeed implements Feed {
     this.#senders = new Senders()
     try {
       const count = await this.#reader.start(nats, { age: this.#context.history.age })
-      if (count === 0 && this.#cursor === undefined) this.#begin(last)
       restoring.count = count
       if (restoring.came < count) await restoring.done.promise
+      if (this.#cursor === undefined) this.#begin(last)
     } finally {
       this.#restoring = undefined
     }
@@ -164,6 +172,7 @@ export class StreamFeed implements Feed {
   /** Begins at a place: what was before it is not complete. */
   #begin(place: StreamPlace): void {
     this.#cursor = place
+    this.#start = place.sequence
     this.#verified.clear()
     this.#times.reset(place.sequence, Number(place.time))
     this.#context.begin(formatPosition(place))
@@ -205,6 +214,8 @@ export class StreamFeed implements Feed {
 
   lost(): void {
     this.#reader.stop()
+    // What is left will not come: it is read again, from the first one on.
+    this.#restoring?.done.reject(new Error('The connection to NATS is lost.'))
   }
 
   send(_nats: NatsConnection, item: QueuedEvent, messages: readonly NatsMessage[]): void {

@@ -145,11 +145,18 @@ export class StreamPublisher {
 
   #onTimer(): void {
     const now = performance.now()
+    this.#forget()
     this.#settle(({ due }) => due <= now)
     const [oldest] = this.#context.queue.sent
     if (oldest !== undefined && now - oldest.sentAt > ANSWER_MS) {
       this.#context.reopen(new Error(`JetStream did not acknowledge an event within ${ANSWER_MS} ms.`))
     }
+  }
+
+  /** Forgets what is not on its way: NATS has refused it, or it will be sent again with all of its messages. */
+  #forget(): void {
+    const sent = new Set(this.#context.queue.sent)
+    for (const [number, { item }] of this.#open) if (!sent.has(item)) this.#open.delete(number)
   }
 
   #settle(isDone: (awaited: { readonly sequence: number; readonly due: number }) => boolean): void {

@@ -13,6 +13,8 @@ const CONTROL = 100
 export interface StreamConsumer {
   /** Takes what is in the stream, in its order. */
   take(place: StreamPlace, subject: string, payload: Uint8Array): void
+  /** There is nothing more in the stream for now. Not told at once. */
+  onIdle(): void
   /** Nothing comes any more, or not all: begin again after what was taken last. */
   onBroken(error: Error): void
 }
@@ -66,14 +68,13 @@ export class StreamReader {
   #onMessage(message: Msg): void {
     const { subject, data, reply = '' } = message
     this.#silent = 0
-    // The client decodes headers when they are asked for, and events have some, too.
-    const headers = data.length === 0 ? message.headers : undefined
-    if (headers !== undefined && headers.code >= CONTROL) {
-      this.#onControl(reply, headers)
+    // What is in the stream may have any headers, also those of JetStream itself. Its reply subject tells it apart.
+    const place = placeOf(reply)
+    if (place === undefined) {
+      const headers = data.length === 0 ? message.headers : undefined
+      if (headers !== undefined && headers.code >= CONTROL) this.#onControl(reply, headers)
       return
     }
-    const place = placeOf(reply)
-    if (place === undefined) return
     if (place.delivered !== this.#delivered + 1) {
       this.#break(new Error('JetStream left out what it should have delivered.'))
       return
@@ -93,9 +94,9 @@ export class StreamReader {
       return
     }
     // It asks whether this node has come so far: until the answer it may wait with more.
-    for (const question of [reply, headers.get('Nats-Consumer-Stalled')]) {
-      if (question !== '') this.#nats?.publish(question)
-    }
+    const questions = [reply, headers.get('Nats-Consumer-Stalled')].filter((question) => question !== '')
+    for (const question of questions) this.#nats?.publish(question)
+    if (last !== '' && questions.length === 0) this.#consumer.onIdle()
   }
 
   #onTimer(): void {

@@ -15,6 +15,9 @@ const DUPLICATES_MS = 120_000
 /** How many bytes an event may take in the stream for each that it takes in the history: JSON, base64 and headers. */
 const BYTES_FACTOR = 2
 
+/** The least and the most time that JetStream can be told to keep events, in milliseconds. The most is 285 years. */
+const [LEAST_AGE_MS, MOST_AGE_MS] = [100, 9_000_000_000_000]
+
 /** How often JetStream says that it is there, in milliseconds. */
 export const HEARTBEAT_MS = 2_000
 
@@ -64,6 +67,8 @@ export interface StoreSettings extends StreamOptions {
 export interface StreamState {
   /** The last event that was put into it, also when it is there no more. */
   readonly last: StreamPlace
+  /** Where it was before its first event. */
+  readonly start: StreamPlace
 }
 
 /** Where a consumer begins. */
@@ -86,8 +91,9 @@ export class StreamStore {
     this.#manager = await explained(jetstreamManager(nats, { timeout: ANSWER_MS }))
     const { state, created, config } = await this.#infoOrCreate(this.#manager)
     this.#checkSubjects(config.subjects ?? [])
-    const time = state.last_seq === 0 ? created : String(state.last_ts)
-    return { last: { sequence: state.last_seq, time: nanosecondsOf(time) } }
+    const start = { sequence: 0, time: nanosecondsOf(created) }
+    if (state.last_seq === 0) return { last: start, start }
+    return { last: { sequence: state.last_seq, time: nanosecondsOf(String(state.last_ts)) }, start }
   }
 
   /** The sequence of the last event. */
@@ -112,7 +118,7 @@ export class StreamStore {
         ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: start.sequence }
         : {
             deliver_policy: DeliverPolicy.StartTime,
-            opt_start_time: new Date(Date.now() - start.age).toISOString(),
+            opt_start_time: new Date(Math.max(0, Date.now() - start.age)).toISOString(),
           }
     const { num_pending } = await manager.consumers.add(this.name, {
       ...from,
@@ -161,7 +167,7 @@ export class StreamStore {
   async #config(): Promise<Partial<StreamConfig> & { name: string; max_age: number; max_bytes: number }> {
     const { DiscardPolicy, RetentionPolicy, StorageType } = await import('@nats-io/jetstream')
     const { history, subjects, storage = 'file', replicas = 1 } = this.#settings
-    const age = Math.max(1, Math.ceil(history.age))
+    const age = Math.min(Math.max(LEAST_AGE_MS, Math.ceil(history.age)), MOST_AGE_MS)
     return {
       name: this.name,
       description: DESCRIPTION,

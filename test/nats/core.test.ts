@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect as connectSocket, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { NatsBroker } from '../../adapters/nats/index.ts'
@@ -10,6 +12,7 @@ import { brokerNode } from '../contracts/handlers.ts'
 import { PATIENCE_MS, scaled, until, within } from '../support/inbox.ts'
 import { closeNodes, joinNode, joinNodes, type NatsTestNode } from '../support/nats-nodes.ts'
 import { connectNats, NatsServer } from '../support/nats-server.ts'
+import { freePort } from '../support/nginx.ts'
 import '../support/process-guard.ts'
 
 const SUBJECTS = subjectsOf('n')
@@ -149,6 +152,41 @@ describe('NatsBroker without JetStream', function () {
     await a.broker.close()
     assert.ok(performance.now() - start < scaled(500))
     await assert.rejects(published, { code: 'SHUTTING_DOWN' })
+  })
+
+  it('closes at once also with options of connect that make the client wait', async () => {
+    const broker = new NatsBroker({ servers: `127.0.0.1:${await freePort()}`, waitOnFirstConnect: true })
+    const connection = broker.join(brokerNode('a').node)
+    connection.ready.catch(() => {})
+    await sleep(100)
+    await within(connection.close(), 'close')
+  })
+
+  it('may be used again before the connection of its last node has ended', async () => {
+    // The first connection is never greeted, and fails much later.
+    const accepted: Socket[] = []
+    const proxy = createServer((near) => {
+      if (accepted.push(near) === 1) return
+      const far = connectSocket(server.port, '127.0.0.1')
+      for (const socket of [near, far]) socket.on('error', () => {})
+      near.pipe(far).pipe(near)
+    })
+    await once(proxy.listen(0, '127.0.0.1'), 'listening')
+    const { port } = proxy.address() as AddressInfo
+    const broker = new NatsBroker({ servers: `127.0.0.1:${port}`, timeout: 1_000 })
+    const first = broker.join(brokerNode('a').node)
+    first.ready.catch(() => {})
+    await until(() => accepted.length === 1)
+    const closed = first.close()
+    const { node, got, begun } = brokerNode('b')
+    const second = broker.join(node)
+    await second.ready
+    await closed
+    await within(second.publish({ to: {}, data: 'x' }), 'publish')
+    assert.deepEqual([got.length, begun.length], [1, 1])
+    await second.close()
+    for (const socket of accepted) socket.destroy()
+    proxy.close()
   })
 
   it('tells that a connection of the app was closed', async () => {

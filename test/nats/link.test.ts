@@ -10,6 +10,7 @@ function connection(options?: object): NatsConnection {
 
 const CONNECTION =
   /^NatsBroker takes a connection of @nats-io\/transport-node, an address .*, or options of its function connect\. A connection must be awaited\.$/
+const OF_BROKER = /^Option (jetstream|secret) is one of the broker: new NatsBroker\(source, \{ \1: … \}\)\.$/
 const NO_ECHO = /must not have the option noEcho: a Comet hears its own events, too\.$/
 const GIVES_UP =
   /gives up after some tries to reconnect\. Open it with maxReconnectAttempts: -1, and without reconnect: false\.$/
@@ -37,6 +38,9 @@ describe('Link', () => {
     ['nothing', undefined, CONNECTION],
     ['null', null, CONNECTION],
     ['a number', 4222, CONNECTION],
+    ['a list of addresses', ['nats://127.0.0.1:4222'], CONNECTION],
+    ['an option of the broker among those of connect', { servers: 'a', jetstream: true }, OF_BROKER],
+    ['the secret of the broker among the options of connect', { servers: 'a', secret: 'x' }, OF_BROKER],
     ['a function', () => {}, CONNECTION],
     ['a connection that was not awaited', Promise.resolve(connection()), CONNECTION],
     ['a connection with noEcho', connection({ maxReconnectAttempts: -1, noEcho: true }), NO_ECHO],

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { queryObjects } from 'node:v8'
 import { NatsBroker } from '../../adapters/nats/index.ts'
+import { Outgoing } from '../../adapters/nats/outgoing.ts'
 import { UserActivityEvent } from '../../lib/index.ts'
 import { brokerContract } from '../contracts/broker.ts'
 import { scaled, until } from '../support/inbox.ts'
-import { closeNodes, joinNode } from '../support/nats-nodes.ts'
+import { closeNodes, joinNode, joinNodes, type NatsTestNode } from '../support/nats-nodes.ts'
 import { connectNats, NatsServer } from '../support/nats-server.ts'
 import '../support/process-guard.ts'
 
@@ -19,6 +21,8 @@ authorization {
     { user: stream, password: secret, permissions: {
       publish: [${EVENTS}, "*.topic.user-activity", "$JS.API.>", "$JS.FC.>"], subscribe: [${INBOX}] } }
     { user: mute, password: secret, permissions: { publish: ["nothing"], subscribe: [${EVENTS}] } }
+    { user: reader, password: secret, permissions: {
+      publish: ["$JS.API.>", "$JS.FC.>"], subscribe: [${INBOX}] } }
     { user: deaf, password: secret, permissions: { publish: [${EVENTS}], subscribe: ["nothing"] } }
   ]
 }`
@@ -63,6 +67,16 @@ describe('NatsBroker as a user with few rights', function () {
       code: 'UNAVAILABLE',
       message: 'The user of the connection to NATS may not publish on n.topic.user-activity. Allow it.',
     })
+  })
+
+  it('forgets what was refused, also with JetStream', async () => {
+    const options = { jetstream: true, connection: login('reader') }
+    const [a] = (await joinNodes(server, ['a'], options)) as [NatsTestNode]
+    const refused = Array.from({ length: 2_000 }, () =>
+      assert.rejects(a.publish('x'), { code: 'UNAVAILABLE' }),
+    )
+    await Promise.all(refused)
+    await until(() => queryObjects(Outgoing, { format: 'count' }) < 100, 'forgotten')
   })
 
   it('is away while it may not subscribe, and says what to allow', async () => {
