@@ -26,6 +26,10 @@ export interface NatsBrokerOptions {
   readonly secret?: string
 }
 
+/** What JetStream takes as the name of a stream. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a name must not have them.
+const STREAM_NAME = /^[^\s.*>/\\\u0000-\u001f\u007f]+$/
+
 /** The shortest secret, in characters. */
 const LEAST_SECRET = 16
 
@@ -86,14 +90,12 @@ function checkBrokerOptions(options: NatsBrokerOptions): NatsBrokerOptions {
   if (storage !== undefined && storage !== 'file' && storage !== 'memory') {
     throw invalid("Option jetstream.storage must be 'file' or 'memory'.")
   }
-  if (
-    replicas !== undefined &&
-    !(Number.isInteger(replicas) && Number(replicas) >= 1 && Number(replicas) <= 5)
-  ) {
-    throw invalid(`Option jetstream.replicas must be a whole number from 1 to 5, not ${kindOf(replicas)}.`)
+  if (replicas !== undefined && replicas !== 1 && replicas !== 3 && replicas !== 5) {
+    const found = typeof replicas === 'number' ? replicas : kindOf(replicas)
+    throw invalid(`Option jetstream.replicas must be 1, 3 or 5, not ${found}.`)
   }
-  if (stream !== undefined && (typeof stream !== 'string' || !/^[^\s.*>/\\]+$/.test(stream))) {
-    throw invalid('Option jetstream.stream must be a name without spaces and . * > / \\')
+  if (stream !== undefined && (typeof stream !== 'string' || !STREAM_NAME.test(stream))) {
+    throw invalid('Option jetstream.stream must be a name without spaces, control characters and . * > / \\')
   }
   return options
 }

@@ -18,8 +18,11 @@ export interface LinkUser {
   onRefused(subject: string, error: Error): void
 }
 
-/** How long NATS has to greet, in milliseconds: one that is killed meanwhile may never do so. */
-const DIAL_MS = 5_000
+/**
+ * Of a connection that is opened here. One that is half open is noticed after two pings, and a server that was killed
+ * while it was dialed may never greet. Times are in milliseconds.
+ */
+const DEFAULTS = { name: 'comet-sse', timeout: 5_000, pingInterval: 10_000 } as const
 
 /** The options of an app's connection, which the client's class has and its interface does not. */
 type WithOptions = NatsConnection & { readonly options?: ConnectionOptions }
@@ -38,7 +41,8 @@ export class Link {
 
   /** @throws CometError INVALID_OPTION for a connection that does not fit */
   constructor(source: NatsSource) {
-    this.#source = typeof source === 'string' ? { servers: source } : source
+    this.#source =
+      typeof source === 'string' && source !== '' ? { servers: source } : (source as NatsConnection)
     checkSource(this.#source)
   }
 
@@ -67,7 +71,7 @@ export class Link {
         try {
           // With waitOnFirstConnect the client would try for ever, and could not be stopped.
           const always = { maxReconnectAttempts: -1, waitOnFirstConnect: false }
-          opened = await connect({ name: 'comet-sse', timeout: DIAL_MS, ...source, ...always })
+          opened = await connect({ ...DEFAULTS, ...source, ...always })
           if (isStopped) break
           retry.reset()
           const stop = this.#watch(opened, () => {})

@@ -11,9 +11,9 @@ import { ActivityTopic } from './activity-topic.ts'
 import type { Feed, FeedContext } from './feed.ts'
 import { type Incoming, IncomingReader } from './incoming.ts'
 import type { Link, LinkUser } from './link.ts'
-import { Outgoing } from './outgoing.ts'
+import { leastBytesOf, Outgoing } from './outgoing.ts'
 import { Secrets } from './secrets.ts'
-import { type QueuedEvent, SendQueue } from './send-queue.ts'
+import { MOST_BYTES, type QueuedEvent, SendQueue } from './send-queue.ts'
 import { type Subjects, subjectsOf } from './subjects.ts'
 import { Unreadable } from './unreadable.ts'
 
@@ -122,9 +122,14 @@ export class NatsNode implements BrokerConnection, LinkUser {
 
   async publish(envelope: Envelope): Promise<void> {
     if (this.#isClosed) throw closed()
+    // Before it is encoded for each target, which may take seconds.
+    const least = leastBytesOf(envelope)
+    if (least.largest > this.#maxPayload) throw this.#tooLarge(least.largest)
+    if (least.all > MOST_BYTES) throw tooManyTargets(least.all)
     const sender = { origin: this.#origin, server: this.#handler.server }
     const outgoing = new Outgoing(envelope, this.#subjects, sender)
     this.#checkSize(outgoing)
+    if (outgoing.bytes > MOST_BYTES) throw tooManyTargets(outgoing.bytes)
     await this.#queue.publish(outgoing)
   }
 
@@ -158,6 +163,7 @@ export class NatsNode implements BrokerConnection, LinkUser {
   onConnected(nats: NatsConnection): void {
     this.#nats = nats
     this.#maxPayload = nats.info?.max_payload ?? this.#maxPayload
+    this.#retry.reset()
     this.#health.works('connection')
     this.#activity.connected(nats)
     this.#open()
@@ -185,13 +191,15 @@ export class NatsNode implements BrokerConnection, LinkUser {
     this.#opening += 1
     this.#queue.pause()
     this.#health.failed('feed', error)
-    this.#open()
+    this.#open(true)
   }
 
-  /** Opens the feed, and again until it works. */
-  async #open(): Promise<void> {
+  /** Opens the feed, and again until it works. @param isAgain whether the same connection had a feed that worked */
+  async #open(isAgain = false): Promise<void> {
     if (this.#isOpening) return
     this.#isOpening = true
+    // What fails each time as soon as it is open must not keep NATS and this node busy.
+    if (isAgain) await this.#retry.wait()
     for (let nats = this.#nats; nats !== undefined && !this.#isClosed; nats = this.#nats) {
       const opening = this.#opening
       try {
@@ -210,7 +218,6 @@ export class NatsNode implements BrokerConnection, LinkUser {
   }
 
   #onOpen(): void {
-    this.#retry.reset()
     this.#health.works('feed')
     this.#queue.open()
     this.#ready.resolve()
@@ -241,13 +248,22 @@ export class NatsNode implements BrokerConnection, LinkUser {
   }
 
   #checkSize({ largest }: Outgoing): void {
-    const most = this.#maxPayload - this.#feed.reserve
-    if (largest <= most) return
-    throw new CometError(
+    if (largest > this.#maxPayload - this.#feed.reserve) throw this.#tooLarge(largest)
+  }
+
+  #tooLarge(bytes: number): CometError {
+    return new CometError(
       'EVENT_TOO_LARGE',
-      `NATS takes messages of at most ${this.#maxPayload} bytes (its max_payload), and this event makes one of ${largest}. Publish less at once, or raise max_payload.`,
+      `NATS takes messages of at most ${this.#maxPayload} bytes (its max_payload), and this event makes one of ${bytes}. Publish less at once, or raise max_payload.`,
     )
   }
+}
+
+function tooManyTargets(bytes: number): CometError {
+  return new CometError(
+    'EVENT_TOO_LARGE',
+    `This event makes messages of ${bytes} bytes for all of its targets, and at most ${MOST_BYTES} may wait for NATS. Publish it to fewer at once.`,
+  )
 }
 
 function refusedBy(cause: unknown): CometError {

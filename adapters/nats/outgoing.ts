@@ -86,3 +86,9 @@ function restOf({ to, event, except, transient }: Envelope, isSaid: boolean): st
   const json = JSON.stringify(rest)
   return json === '{}' ? '' : `,${json.slice(1, -1)}`
 }
+
+/** The bytes that the messages of an envelope have at least, without encoding them: its data in base64 for each target. */
+export function leastBytesOf({ to, data }: Envelope): { readonly largest: number; readonly all: number } {
+  const largest = Math.floor((Buffer.byteLength(data) * 4) / 3)
+  return { largest, all: largest * ((to.uids ?? to.rids)?.length ?? 1) }
+}

@@ -12,6 +12,9 @@ const OUTAGE_LIMIT = { items: 10_000, bytes: 16 * 1_048_576 } as const
 /** The most that waits while it can: what is published in one loop must not be lost for want of room. */
 const LIMIT = { items: 100_000, bytes: 64 * 1_048_576 } as const
 
+/** The most bytes that one event may have, with all of its messages. */
+export const MOST_BYTES = OUTAGE_LIMIT.bytes
+
 /** The most that is on its way at a time: all of it is sent again after an outage. */
 const WINDOW = { items: 1_024, bytes: 4 * 1_048_576 } as const
 

@@ -11,6 +11,8 @@ interface Sender {
   missing: Set<number> | undefined
   /** Whether the next number may be any higher one. */
   isForgiven: boolean
+  /** When its last event came: the number of events of all senders so far. */
+  seen: number
 }
 
 /** What the number of an event tells: it is `new`; it came before; or it is new, and others before it did not come. */
@@ -22,10 +24,13 @@ export type Arrival = 'new' | 'again' | 'after-missing'
  */
 export class Senders {
   readonly #senders = new Map<string, Sender>()
+  #events = 0
 
   /** Notes that an event came. */
   note(node: string, number: number): Arrival {
+    this.#events += 1
     const sender = this.#senders.get(node)
+    if (sender !== undefined) sender.seen = this.#events
     if (sender === undefined) {
       this.#add(node, number)
       return 'new'
@@ -50,10 +55,11 @@ export class Senders {
   }
 
   #add(node: string, last: number): void {
-    this.#senders.set(node, { last, missing: undefined, isForgiven: false })
+    this.#senders.set(node, { last, missing: undefined, isForgiven: false, seen: this.#events })
     if (this.#senders.size <= MOST_SENDERS) return
-    const [oldest = ''] = this.#senders.keys()
-    this.#senders.delete(oldest)
+    let [silent, longest] = ['', this.#events]
+    for (const [other, { seen }] of this.#senders) if (seen < longest) [silent, longest] = [other, seen]
+    this.#senders.delete(silent)
   }
 }
 

@@ -123,7 +123,9 @@ export class StreamFeed implements Feed {
     if (this.#isKnown(place)) return
     // JetStream would send all of the event. This node remembers its time, so the position is of another one.
     if (sequence > this.#start && this.#times.get(sequence) !== undefined) return
-    if ((await this.#store.timeOf(sequence)) !== time) return
+    // A page that came while the stream was empty has its beginning as position.
+    const actual = sequence === 0 ? this.#store.startTime : await this.#store.timeOf(sequence)
+    if (actual !== time) return
     this.#verified.set(sequence, Number(time))
     if (this.#verified.size <= MOST_VERIFIED) return
     const [oldest = 0] = this.#verified.keys()

@@ -79,6 +79,7 @@ export class StreamStore {
   readonly name: string
   readonly #settings: StoreSettings
   #manager: JetStreamManager | undefined
+  #startTime = ''
 
   constructor(settings: StoreSettings) {
     this.#settings = settings
@@ -92,8 +93,14 @@ export class StreamStore {
     const { state, created, config } = await this.#infoOrCreate(this.#manager)
     this.#checkSubjects(config.subjects ?? [])
     const start = { sequence: 0, time: nanosecondsOf(created) }
+    this.#startTime = start.time
     if (state.last_seq === 0) return { last: start, start }
     return { last: { sequence: state.last_seq, time: nanosecondsOf(String(state.last_ts)) }, start }
+  }
+
+  /** When the stream was made, as in {@link StreamPlace}. */
+  get startTime(): string {
+    return this.#startTime
   }
 
   /** The sequence of the last event. */

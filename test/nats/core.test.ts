@@ -111,6 +111,19 @@ describe('NatsBroker without JetStream', function () {
     await until(() => b.texts().at(-1) === 'after')
   })
 
+  it('refuses at once what is too large for all of its targets', async () => {
+    const [a] = (await joinNodes(server, ['a'])) as [NatsTestNode]
+    const uids = Array.from({ length: 1_000 }, (_, at) => `user ${at}`)
+    const start = performance.now()
+    await assert.rejects(a.publish('x'.repeat(600_000), { to: { uids } }), {
+      code: 'EVENT_TOO_LARGE',
+      message:
+        /^This event makes messages of 800000000 bytes for all of its targets, .* Publish it to fewer at once\.$/,
+    })
+    assert.ok(performance.now() - start < scaled(100))
+    await a.publish('x', { to: { uids } })
+  })
+
   it('reports what cannot be read, once for many, and goes on', async () => {
     const [a] = (await joinNodes(server, ['a'])) as [NatsTestNode]
     for (let count = 0; count < 100; count += 1) a.nats.publish(SUBJECTS.events, `no JSON ${count}`)

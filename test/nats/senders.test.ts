@@ -66,12 +66,14 @@ describe('Senders', () => {
     assert.deepEqual(noted([first + 1, first + 2, 10_000_000_000_003], senders), ['again', 'new', 'new'])
   })
 
-  it('remember 4,096 senders', () => {
+  it('remember 4,096 senders, and forget the one that was silent for longest', () => {
     const senders = new Senders()
-    for (let node = 0; node <= 4_096; node += 1) senders.note(`n${node}`, 5)
-    assert.equal(senders.note('n1', 5), 'again')
+    for (let node = 0; node < 4_096; node += 1) senders.note(`n${node}`, 5)
+    assert.equal(senders.note('n0', 6), 'new')
+    senders.note('n4096', 5)
+    assert.equal(senders.note('n0', 6), 'again')
     assert.equal(senders.note('n4096', 5), 'again')
-    assert.equal(senders.note('n0', 5), 'new')
+    assert.equal(senders.note('n2', 5), 'again')
     assert.equal(senders.note('n1', 5), 'new')
   })
 

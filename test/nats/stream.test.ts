@@ -91,6 +91,16 @@ describe('NatsBroker with JetStream: the stream', function () {
     assert.deepEqual(b.texts(), ['3'])
   })
 
+  it('knows on each node the position of a page that came when the stream was empty', async function () {
+    await start(this)
+    const [a] = (await joinNodes(server, ['a'], { jetstream: true })) as [NatsTestNode]
+    const empty = a.broker.position() as string
+    await publishTo([a], '1', '2')
+    const [b] = (await joinNodes(server, ['b'], { jetstream: true })) as [NatsTestNode]
+    await b.broker.reach(empty, PATIENCE_MS)
+    assert.ok((b.broker.compare(empty, b.broker.position() as string) ?? 0) < 0)
+  })
+
   it('knows positions that are older than all that a node has read', async function () {
     await start(this)
     const [a] = (await joinNodes(server, ['a'], { jetstream: true })) as [NatsTestNode]
