@@ -46,8 +46,8 @@ export class Signer {
   #signature(header: SignedHeader, subject: string, text: string, body: string): string {
     // The first two have no line ends, and the text is JSON without any, so the parts cannot be cut in another way.
     const signed = `${header}\n${subject}\n${text}\n${body}`
-    // HMAC (RFC 2104, section 2). To make an object of Hmac takes longer than both hashes: 5.0 µs and 2.3 µs in all.
-    hash('sha256', this.#inner + signed, 'buffer').copy(this.#outer, BLOCK)
+    // HMAC (RFC 2104, section 2), without an object of Hmac, which takes twice as long: 3.9 µs in place of 2.1 µs.
+    this.#outer.write(hash('sha256', this.#inner + signed, 'latin1'), BLOCK, 'latin1')
     return hash('sha256', this.#outer, 'base64url').slice(0, LENGTH)
   }
 }
