@@ -47,7 +47,7 @@ export class Signer {
     // The first two have no line ends, and the text is JSON without any, so the parts cannot be cut in another way.
     const signed = `${header}\n${subject}\n${text}\n${body}`
     // HMAC (RFC 2104, section 2), without an object of Hmac, which takes twice as long: 3.9 µs in place of 2.1 µs.
-    this.#outer.write(hash('sha256', this.#inner + signed, 'latin1'), BLOCK, 'latin1')
+    this.#outer.write(hash('sha256', this.#inner + signed, 'binary'), BLOCK, 'latin1')
     return hash('sha256', this.#outer, 'base64url').slice(0, LENGTH)
   }
 }
