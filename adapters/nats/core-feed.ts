@@ -1,6 +1,6 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { atMost } from '../../lib/util/at-most.ts'
-import { patientTimeout } from '../../lib/util/patient-timeout.ts'
+import { Waiters } from '../../lib/util/waiters.ts'
 import type { Feed, FeedContext } from './feed.ts'
 import type { Origin } from './incoming.ts'
 import type { NatsMessage } from './outgoing.ts'
@@ -16,13 +16,6 @@ const ANSWER_MS = 5_000
 /** The life of a node, the number of the last event of its own that it had, and how many events it was delivered. */
 const POSITION = /^([\w-]+)\.(\d{1,15})\.(\d{1,15})$/
 
-/** Who waits for the events that another node had published. */
-interface Waiting {
-  readonly node: string
-  readonly number: number
-  readonly done: () => void
-}
-
 /**
  * Events by subjects alone. NATS keeps nothing, and each node has an order of its own: its positions are the node's, and
  * what is published while it is not connected is lost to it, which it tells as a gap.
@@ -31,7 +24,8 @@ export class CoreFeed implements Feed {
   readonly reserve = 0
   readonly #context: FeedContext
   readonly #senders = new Senders()
-  readonly #waiting = new Set<Waiting>()
+  /** Who waits for what another node had published. */
+  readonly #waiters = new Waiters<Origin>()
   #sequence = 0
   /** The number of the last event of its own that was delivered to this node. */
   #own = 0
@@ -78,19 +72,7 @@ export class CoreFeed implements Feed {
       this.#nats?.flush().catch(() => {}),
     )
     if (this.#senders.lastOf(node) === undefined || !isBehind()) return
-    await new Promise<void>((resolve) => {
-      const waiting: Waiting = {
-        node,
-        number: Number(number),
-        done: () => {
-          clearTimeout(timer)
-          this.#waiting.delete(waiting)
-          resolve()
-        },
-      }
-      const timer = patientTimeout(waiting.done, timeout, undefined)
-      this.#waiting.add(waiting)
-    })
+    await this.#waiters.wait({ node, number: Number(number) }, timeout)
   }
 
   #sequenceOf(position: string): number | undefined {
@@ -163,9 +145,7 @@ export class CoreFeed implements Feed {
   #returned({ node, number }: Origin): void {
     // An event came back to the node that has published it, so NATS has it and all before it.
     if (node === this.#context.origin) this.#takenUpTo(number)
-    for (const waiting of this.#waiting) {
-      if (waiting.node === node && waiting.number <= number) waiting.done()
-    }
+    this.#waiters.end((waited) => waited.node === node && waited.number <= number)
   }
 
   #takenUpTo(number: number): void {
@@ -223,7 +203,7 @@ export class CoreFeed implements Feed {
 
   close(): void {
     clearInterval(this.#timer)
-    for (const { done } of this.#waiting) done()
+    this.#waiters.end(() => true)
     this.#unsubscribe()
   }
 

@@ -1,5 +1,6 @@
-import { CometError, callOfApp } from '../../lib/errors.ts'
+import { type CometError, callOfApp } from '../../lib/errors.ts'
 import type { Event } from '../../lib/protocol/event.ts'
+import { checkInt64, invalid } from '../../lib/protocol/json.ts'
 import type { Message } from '../../lib/protocol/message.ts'
 import { UserActivityEvent } from '../../lib/protocol/user-activity-event.ts'
 import { kindOf } from '../../lib/util/kind-of.ts'
@@ -14,9 +15,6 @@ const FIXED32 = 5
 
 /** The most groups within each other. Nobody writes groups, and a reader must not run out of stack. */
 const MOST_GROUPS = 100
-
-const INT64_MIN = -(2n ** 63n)
-const INT64_MAX = 2n ** 63n - 1n
 
 /** The type of a field: a text; or an integer, as bigint or (of an enum) as number. */
 type FieldType = 'string' | 'int64' | 'enum'
@@ -152,12 +150,6 @@ function checkString(name: string, value: unknown): string {
   throw invalid(name, `must be a string, not ${kindOf(value)}`)
 }
 
-function checkInt64(name: string, value: unknown): bigint {
-  if (typeof value !== 'bigint') throw invalid(name, `must be a bigint, not ${kindOf(value)}`)
-  if (value < INT64_MIN || value > INT64_MAX) throw invalid(name, `is out of the range of int64: ${value}`)
-  return value
-}
-
 function checkEnum(name: string, value: unknown): bigint {
   if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 2 ** 31 - 1)
     return BigInt(Number(value))
@@ -269,8 +261,4 @@ class FieldReader {
 
 function cutOff(what: string): CometError {
   return invalid(what, 'is cut off')
-}
-
-function invalid(name: string, problem: string): CometError {
-  return new CometError('INVALID_FIELD', `${name} ${problem}`)
 }

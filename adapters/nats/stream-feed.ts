@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { Deferred } from '../../lib/util/deferred.ts'
 import { patientTimeout } from '../../lib/util/patient-timeout.ts'
+import { Waiters } from '../../lib/util/waiters.ts'
 import type { Feed, FeedContext } from './feed.ts'
 import type { NatsMessage } from './outgoing.ts'
 import type { QueuedEvent } from './send-queue.ts'
@@ -15,12 +16,6 @@ import { StreamTimes } from './stream-times.ts'
 const MOST_VERIFIED = 1_024
 
 const NS_PER_MS = 1_000_000
-
-/** Who waits until this node has come to a sequence. */
-interface Waiting {
-  readonly sequence: number
-  readonly done: () => void
-}
 
 /** How far the events are from before this node. */
 interface Restoring {
@@ -44,7 +39,8 @@ export class StreamFeed implements Feed {
   readonly #times = new StreamTimes()
   /** The times of older events, which JetStream has confirmed. */
   readonly #verified = new Map<number, number>()
-  readonly #waiting = new Set<Waiting>()
+  /** Who waits until this node has come to a sequence. */
+  readonly #waiters = new Waiters<number>()
   /** The last event that was delivered to this node, or where it began. */
   #cursor: StreamPlace | undefined
   /** Where it began the last time. The time that it has of that may be the one of the next event. */
@@ -103,18 +99,7 @@ export class StreamFeed implements Feed {
   async #comeTo({ sequence }: StreamPlace, timeout: number): Promise<void> {
     const last = await this.#store.lastSequence()
     if (sequence > last || sequence <= (this.#cursor?.sequence ?? 0)) return
-    await new Promise<void>((resolve) => {
-      const waiting: Waiting = {
-        sequence,
-        done: () => {
-          clearTimeout(timer)
-          this.#waiting.delete(waiting)
-          resolve()
-        },
-      }
-      const timer = patientTimeout(waiting.done, timeout, undefined)
-      this.#waiting.add(waiting)
-    })
+    await this.#waiters.wait(sequence, timeout)
   }
 
   /** Asks JetStream about an event that is older than what this node remembers. */
@@ -189,7 +174,7 @@ export class StreamFeed implements Feed {
     this.#times.add(Number(time))
     this.#pass(subject, payload, place)
     this.#publisher.cameTo(sequence)
-    for (const waiting of this.#waiting) if (waiting.sequence <= sequence) waiting.done()
+    this.#waiters.end((waited) => waited <= sequence)
     const restoring = this.#restoring
     if (restoring === undefined) return
     restoring.came += 1
@@ -227,6 +212,6 @@ export class StreamFeed implements Feed {
   close(): void {
     this.#reader.stop()
     this.#publisher.close()
-    for (const { done } of this.#waiting) done()
+    this.#waiters.end(() => true)
   }
 }

@@ -1,6 +1,6 @@
 import { CometError } from '../../lib/errors.ts'
 import type { Broker, BrokerConnection, BrokerHandler, Envelope } from '../../lib/ports/broker.ts'
-import { patientTimeout } from '../../lib/util/patient-timeout.ts'
+import { Waiters } from '../../lib/util/waiters.ts'
 import { withDeadline } from './connection.ts'
 import type { RedisNode } from './node.ts'
 import { WHERE } from './order-scripts.ts'
@@ -34,16 +34,11 @@ export class RedisBroker implements Broker {
   }
 }
 
-interface Waiting {
-  readonly place: Place
-  readonly done: () => void
-}
-
 /** What a node's connection to the broker does. */
 class NodeBroker implements BrokerConnection {
   readonly #node: RedisNode
   readonly #leave: () => Promise<void>
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiters = new Waiters<Place>()
   #isClosed = false
 
   constructor(node: RedisNode, handler: BrokerHandler) {
@@ -71,21 +66,11 @@ class NodeBroker implements BrokerConnection {
   async reach(position: string, timeout: number): Promise<void> {
     const place = parsePosition(position)
     if (place === undefined || !this.#node.receives || this.#isClosed || this.#isPast(place)) return
-    await new Promise<void>((resolve) => {
-      const waiting: Waiting = {
-        place,
-        done: () => {
-          clearTimeout(timer)
-          this.#waiting.delete(waiting)
-          resolve()
-        },
-      }
-      const timer = patientTimeout(waiting.done, timeout, undefined)
-      this.#waiting.add(waiting)
-      this.#isThere(place, timeout).then((isThere) => {
-        if (!isThere) waiting.done()
-      })
+    const reached = this.#waiters.wait(place, timeout)
+    this.#isThere(place, timeout).then((isThere) => {
+      if (!isThere) this.#waiters.end((waited) => waited === place)
     })
+    await reached
   }
 
   publish(envelope: Envelope): Promise<void> {
@@ -101,7 +86,7 @@ class NodeBroker implements BrokerConnection {
     if (!this.#isClosed) {
       this.#isClosed = true
       this.#node.eventHandler = undefined
-      for (const { done } of this.#waiting) done()
+      this.#waiters.end(() => true)
       const settled = this.#node.isReady && this.#node.health.isUp ? this.published() : undefined
       if (settled !== undefined) await withDeadline(settled, CLOSE_MS, '').catch(() => {})
     }
@@ -133,8 +118,6 @@ class NodeBroker implements BrokerConnection {
   }
 
   #onProgress(cursor: Place): void {
-    for (const { place, done } of this.#waiting) {
-      if (cursor.epoch === place.epoch && comparePlaces(place, cursor) <= 0) done()
-    }
+    this.#waiters.end((place) => cursor.epoch === place.epoch && comparePlaces(place, cursor) <= 0)
   }
 }
