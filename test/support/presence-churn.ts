@@ -219,7 +219,10 @@ export class PresenceChurn {
     const caller = pick(this.#nodes, this.#turn)
     // Nodes that have none but clients that presence does not know end them, too, but are not asked how many.
     const asked = new Set([caller])
-    for (const { anonymous, pending, node } of disconnected) if (!anonymous && !pending) asked.add(node)
+    for (const { anonymous, pending, transport, node, uid } of this.#clients) {
+      if (!anonymous && !pending && !transport.closed && this.#isOf(target, uid, transport.sid))
+        asked.add(node)
+    }
     const counted = disconnected.filter(({ node }) => 'sid' in target || asked.has(node))
     assert.equal(await caller.disconnect(target), counted.length)
     for (const { uid, transport, pending } of disconnected) {
@@ -227,6 +230,12 @@ export class PresenceChurn {
       assert.deepEqual(transport.control('close')?.code, 'DISCONNECTED')
       if (!pending) this.#model.remove(uid, transport.sid)
     }
+  }
+
+  /** Tells whether presence names the node of a session for a target: for a room, each node of a user that is in it. */
+  #isOf(target: { uid: string } | { sid: string } | { rid: string }, uid: string, sid: string): boolean {
+    if ('sid' in target) return sid === target.sid
+    return 'uid' in target ? uid === target.uid : this.#model.state().get(uid)?.has(target.rid) === true
   }
 
   /** Lets time pass, deadline by deadline, so that each is compared by itself. */
