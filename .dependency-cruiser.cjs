@@ -62,6 +62,21 @@ module.exports = {
       to: { pathNot: ['^lib/', '^node_modules/eventemitter3/'], dependencyTypesNot: ['core'] },
     },
     {
+      name: 'client-stands-apart',
+      comment:
+        'The client runs in browsers: it imports itself and the protocol, nothing of Node and no package.',
+      severity: 'error',
+      from: { path: '^client/' },
+      to: { pathNot: ['^client/', '^lib/protocol/'] },
+    },
+    {
+      name: 'nobody-imports-the-client',
+      comment: 'An adapter does not know the client. Nor does lib, which stands alone.',
+      severity: 'error',
+      from: { path: '^adapters/' },
+      to: { path: '^client/' },
+    },
+    {
       name: 'adapters-stand-apart',
       comment: 'An adapter imports lib and what it adapts to, never another adapter.',
       severity: 'error',

@@ -14,24 +14,49 @@ const optionalTypes: Rolldown.Plugin = {
   },
 }
 
-export default defineConfig({
-  entry: {
-    index: 'lib/index.ts',
-    express: 'adapters/express.ts',
-    koa: 'adapters/koa.ts',
-    node: 'adapters/node.ts',
-    redis: 'adapters/redis/index.ts',
-    nats: 'adapters/nats/index.ts',
-    protocol: 'lib/protocol/index.ts',
-  },
-  format: ['esm', 'cjs'],
-  platform: 'node',
-  target: 'node20.19',
+const common = {
   dts: true,
-  clean: true,
-  outputOptions: { plugins: [optionalTypes] },
   logLevel: 'warn',
   failOnWarn: true,
   // CommonJS is offered on purpose, and a busy machine is no fault.
   checks: { legacyCjs: false, pluginTimings: false },
-})
+} as const
+
+/** The client is one file, which shares nothing with the others. */
+const client = { ...common, platform: 'neutral', target: 'es2022', clean: false } as const
+
+export default defineConfig([
+  {
+    ...common,
+    entry: {
+      index: 'lib/index.ts',
+      express: 'adapters/express.ts',
+      koa: 'adapters/koa.ts',
+      node: 'adapters/node.ts',
+      redis: 'adapters/redis/index.ts',
+      nats: 'adapters/nats/index.ts',
+      protocol: 'lib/protocol/index.ts',
+    },
+    format: ['esm', 'cjs'],
+    platform: 'node',
+    target: 'node20.19',
+    clean: true,
+    outputOptions: { plugins: [optionalTypes] },
+  },
+  {
+    ...client,
+    entry: { client: 'client/index.ts' },
+    format: ['esm', 'cjs'],
+    tsconfig: 'client/tsconfig.json',
+    outExtensions: ({ format }) =>
+      format === 'cjs' ? { js: '.cjs', dts: '.d.cts' } : { js: '.mjs', dts: '.d.mts' },
+  },
+  {
+    ...client,
+    entry: { 'client.min': 'client/index.ts' },
+    format: 'esm',
+    dts: false,
+    minify: true,
+    outExtensions: () => ({ js: '.js' }),
+  },
+])

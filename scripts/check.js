@@ -21,9 +21,14 @@ const STEPS = {
   types: [
     // The examples are compiled against dist.
     [process.execPath, 'scripts/build.js'],
-    ...['.', 'lib/protocol', 'examples', 'bench'].map((project) => [process.execPath, tsc, '-p', project]),
+    ...['.', 'lib/protocol', 'client', 'examples', 'bench'].map((project) => [
+      process.execPath,
+      tsc,
+      '-p',
+      project,
+    ]),
   ],
-  imports: [[bin('depcruise'), 'lib', 'adapters']],
+  imports: [[bin('depcruise'), 'lib', 'adapters', 'client']],
   lint: [[bin('biome'), 'check', '--error-on-warnings']],
 }
 

@@ -24,7 +24,12 @@ const CONFIGURATION = ['.dependency-cruiser.cjs', 'tsconfig.json'] as const
 async function violationsIn(folder: string): Promise<string[]> {
   const [rules, tsConfig] = CONFIGURATION.map((name) => join(folder, name)) as [string, string]
   const options = { ...(await extractDepcruiseOptions(rules)), baseDir: folder }
-  const { output } = await cruise(['lib', 'adapters'], options, {}, { tsConfig: extractTSConfig(tsConfig) })
+  const { output } = await cruise(
+    ['lib', 'adapters', 'client'],
+    options,
+    {},
+    { tsConfig: extractTSConfig(tsConfig) },
+  )
   return describeAll((output as ICruiseResult).summary.violations)
 }
 
@@ -42,7 +47,12 @@ describe('the direction of dependencies', function () {
     const folder = await mkdtemp(join(tmpdir(), 'comet-house-'))
     folders.push(folder)
     const packages = ['eventemitter3', 'express', 'koa'].map((name) => [`node_modules/${name}/index.js`, ''])
-    const all: Record<string, string> = { 'adapters/koa.ts': '', ...Object.fromEntries(packages), ...files }
+    const all: Record<string, string> = {
+      'adapters/koa.ts': '',
+      'client/index.ts': '',
+      ...Object.fromEntries(packages),
+      ...files,
+    }
     for (const [path, text] of Object.entries(all)) {
       await mkdir(dirname(join(folder, path)), { recursive: true })
       await writeFile(join(folder, path), text)
@@ -58,7 +68,7 @@ describe('the direction of dependencies', function () {
   it('is kept by every file of the project', async () => {
     // By the program that `npm run lint` runs. The tests below call its library, which takes a tenth of the time.
     const program = join(root, 'node_modules/.bin/depcruise')
-    const args = ['lib', 'adapters', '--output-type', 'json']
+    const args = ['lib', 'adapters', 'client', '--output-type', 'json']
     // Its exit code is the number of violations, which are in its output, too.
     const { stdout } = await promisify(execFile)(program, args, { cwd: root, maxBuffer: 2 ** 26 }).catch(
       (error) => error,
@@ -173,6 +183,23 @@ describe('the direction of dependencies', function () {
     assert.deepEqual(await judge(files), [
       'adapters-know-one-product: adapters/express.ts → node_modules/koa/index.js',
       'adapters-stand-apart: adapters/express.ts → adapters/koa.ts',
+    ])
+  })
+
+  it('forbids the client all but itself and the protocol, and forbids the server the client', async () => {
+    const files = {
+      'lib/protocol/a.ts': '',
+      'lib/util/b.ts': "import '../../client/index.ts'\n",
+      'adapters/express.ts': "import '../client/index.ts'\n",
+      'client/a.ts': "import './b.ts'\nimport '../lib/protocol/a.ts'\n",
+      'client/b.ts': "import 'node:crypto'\nimport 'eventemitter3'\nimport '../lib/util/b.ts'\n",
+    }
+    assert.deepEqual(await judge(files), [
+      'client-stands-apart: client/b.ts → crypto',
+      'client-stands-apart: client/b.ts → lib/util/b.ts',
+      'client-stands-apart: client/b.ts → node_modules/eventemitter3/index.js',
+      'lib-stands-alone: lib/util/b.ts → client/index.ts',
+      'nobody-imports-the-client: adapters/express.ts → client/index.ts',
     ])
   })
 
