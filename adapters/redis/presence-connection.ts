@@ -64,18 +64,19 @@ async function connect(
   node: RedisPresenceNode,
   session: PresenceSession,
   rooms: readonly SessionMembership[],
-): Promise<Admission> {
+): Promise<Admission | undefined> {
   const { uid, connection } = session
   const answer = await node.run(connectOperation(session, rooms), {
     uid,
     onDone: (done, isAwaited) => {
       const connected = decodeConnected(done)
+      if (connected === undefined) return
       if (isAwaited) node.sessions.connected(connection, connected)
       // Its caller was told that it failed, so that nobody would ever end it.
-      else node.add(new Task(undoOperation(session, connected.admission, node.grace), { isLasting: true }))
+      else node.add(new Task(undoOperation(session, connected, node.grace), { isLasting: true }))
     },
   })
-  return decodeConnected(answer).admission
+  return decodeConnected(answer)?.admission
 }
 
 async function secretOf(node: RedisPresenceNode): Promise<string> {

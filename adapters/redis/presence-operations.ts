@@ -40,10 +40,13 @@ export const encodeInfo = (info: unknown): string => JSON.stringify(info) ?? ''
 /** Parses the info of a record. */
 export const decodeInfo = (text: string): unknown => (text === '' ? undefined : JSON.parse(text))
 
+const encodeNumber = (number: number | undefined): string => (number === undefined ? '' : String(number))
+
 /** Makes the operation of a connect. */
 export function connectOperation(session: PresenceSession, rooms: readonly SessionMembership[]): Operation {
-  const { uid, connection, clientId = '', start = '', info } = session
-  return operation('Connect', uid, connection, clientId, start, encodeInfo(info), ...flatMemberships(rooms))
+  const { uid, connection, clientId = '', start = '', info, requestNumber } = session
+  const page = [clientId, start, encodeInfo(info), encodeNumber(requestNumber)]
+  return operation('Connect', uid, connection, ...page, ...flatMemberships(rooms))
 }
 
 /** What a connect did, besides its answer. */
@@ -51,18 +54,25 @@ export interface Connected {
   readonly admission: Admission
   /** How many takeovers the session has had. */
   readonly generation: number
+  /** The number of the request of the connection that was taken over. */
+  readonly previousNumber?: number | undefined
 }
 
-/** Reads the answer to {@link connectOperation}. */
-export function decodeConnected(answer: Reply): Connected {
+/** Reads the answer to {@link connectOperation}. @returns undefined when a later request of the page is connected */
+export function decodeConnected(answer: Reply): Connected | undefined {
+  if (answer === '') return undefined
   const texts = String(answer).split('\0')
   const [sid = '', generation] = texts
   const { rooms, memberships, end } = readRooms(texts, 2)
   const admission = { sid, rooms, memberships }
   if (end >= texts.length) return { admission, generation: Number(generation) }
-  const [node = '', connection = '', start, live, ...held] = texts.slice(end, -1)
+  const [node = '', connection = '', start, live, number, ...held] = texts.slice(end, -1)
   const previous = { node, connection, start: start || undefined, rooms: held, connected: live === '1' }
-  return { admission: { ...admission, previous }, generation: Number(generation) }
+  return {
+    admission: { ...admission, previous },
+    generation: Number(generation),
+    previousNumber: number ? Number(number) : undefined,
+  }
 }
 
 /** Reads rooms and grants by turns, then rooms, each to an empty text. */
@@ -116,12 +126,12 @@ export function decodeGrace(
 /** Takes a connect back. @param grace of the session that it took over, if that was in grace */
 export function undoOperation(
   { uid, connection }: PresenceSession,
-  { sid, previous }: Admission,
+  { admission: { sid, previous }, previousNumber }: Connected,
   grace: number,
 ): Operation {
   if (previous === undefined) return disconnectOperation({ uid, sid, connection }, 0)
   const { node, connection: former, start = '', connected, rooms } = previous
-  const state = [node, former, start, connected ? '1' : '0']
+  const state = [node, former, start, connected ? '1' : '0', encodeNumber(previousNumber)]
   return operation('Undo', uid, sid, connection, String(Math.ceil(grace)), ...state, ...rooms)
 }
 
@@ -135,10 +145,19 @@ export function restoreOperation(
   grace: number | undefined,
   lost: boolean,
 ): Operation {
-  const { uid, sid, connection, clientId = '', start = '', info, rooms, memberships } = session
+  const { uid, sid, connection, clientId = '', start = '', info, requestNumber, rooms, memberships } = session
   return operation(
     'Restore',
-    ...[uid, sid, connection, clientId, start, encodeInfo(info), String(generation)],
+    ...[
+      uid,
+      sid,
+      connection,
+      clientId,
+      start,
+      encodeInfo(info),
+      encodeNumber(requestNumber),
+      String(generation),
+    ],
     ...[grace === undefined ? '-1' : String(Math.max(0, Math.ceil(grace))), lost ? '1' : '0'],
     ...[String(rooms.length), ...flatMemberships(rooms), ...memberships],
   )

@@ -6,10 +6,12 @@ export interface StreamQuery {
   readonly clientId: string | undefined
   readonly lastEventId: string | undefined
   readonly recent: number
+  /** The page's own count of its requests for the stream. */
+  readonly requestNumber: number | undefined
   readonly answersHeartbeats: boolean
 }
 
-const NAMES = ['rid', 'clientId', 'lastEventId', 'recent', 'hb', 'sid']
+const NAMES = ['rid', 'clientId', 'lastEventId', 'recent', 'hb', 'n', 'sid']
 
 /**
  * Reads the parameters of a request for the stream. Others belong to the app.
@@ -28,14 +30,20 @@ export function readStreamQuery(query: URLSearchParams): StreamQuery {
     else if (name === 'lastEventId') lastEventId = value
     else if (NAMES.includes(name)) once[name] = sameAs(once[name], name, value)
   }
-  const { clientId, recent = '', hb } = once
+  const { clientId, recent, hb, n } = once
   return {
     rids,
     clientId,
     lastEventId,
-    recent: /^\d{1,9}$/.test(recent) ? Number(recent) : 0,
+    recent: readNumber(recent) ?? 0,
+    requestNumber: readNumber(n),
     answersHeartbeats: hb === '1',
   }
+}
+
+/** @returns undefined for what is no whole number of 1 to 9 digits */
+function readNumber(text = ''): number | undefined {
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined
 }
 
 /**

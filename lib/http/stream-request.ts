@@ -38,7 +38,7 @@ export async function openStream(
   }
   const { req, res } = exchange
   const session = ExpressSession.of(req, res)
-  const { rids, clientId, recent, answersHeartbeats } = asked
+  const { rids, clientId, recent, requestNumber, answersHeartbeats } = asked
   const position = lastEventIdOf(headers) ?? asked.lastEventId
   const watch = comet.watchDisconnects()
   let transport: ResponseTransport | undefined
@@ -54,6 +54,7 @@ export async function openStream(
       clientId,
       position,
       recent,
+      requestNumber,
       answersHeartbeats,
       watch,
     })

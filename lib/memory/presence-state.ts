@@ -15,7 +15,15 @@ import type {
 import { UserActivityEvent } from '../protocol/user-activity-event.ts'
 import { patientTimeout } from '../util/patient-timeout.ts'
 import { type Report, Step } from './presence-step.ts'
-import { connectionOf, memberOf, move, type PresentRoom, PresentSession, PresentUser } from './present.ts'
+import {
+  connectionOf,
+  isEarlier,
+  memberOf,
+  move,
+  type PresentRoom,
+  PresentSession,
+  PresentUser,
+} from './present.ts'
 
 const { ONLINE, OFFLINE, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
@@ -42,22 +50,27 @@ export class PresenceState {
     this.#isWatched = isWatched
   }
 
-  /** Adds a session, or moves the one that has the same user and `clientId` to the new connection. */
+  /**
+   * Adds a session, or moves the one that has the same user and `clientId` to the new connection.
+   *
+   * @returns undefined when that one is connected by a later request: nothing happened
+   */
   connect(
     arrival: PresenceSession,
     rooms: readonly SessionMembership[],
     node: string,
     report: Report,
-  ): Admission {
-    const { uid, info } = arrival
-    const step = new Step(uid)
+  ): Admission | undefined {
+    const { uid, clientId, info } = arrival
     const user = this.users.get(uid) ?? new PresentUser(uid)
+    const known = clientId === undefined ? undefined : user.clients?.get(clientId)
+    if (known !== undefined && isEarlier(arrival, known)) return undefined
+    const step = new Step(uid)
     if (user.size === 0) {
       this.users.set(uid, user)
       step.add(ONLINE)
     }
     if (!user.hasOwnInfo) this.#changeInfo(user, info, step)
-    const known = arrival.clientId === undefined ? undefined : user.clients?.get(arrival.clientId)
     const previous = known && connectionOf(known)
     const session = known ?? this.#add(user, arrival, node)
     if (known !== undefined) move(known, arrival, node)

@@ -7,10 +7,11 @@ export class PresentSession {
   readonly user: PresentUser
   readonly sid: string
   readonly clientId: string | undefined
-  /** The node and the connection that the session is on, and where that one started. A takeover changes them. */
+  /** The node and the connection that the session is on, where that one started, and its number. A takeover changes them. */
   node: string
   connection: string
   start: string | undefined
+  requestNumber: number | undefined
   /** The session's memberships by room. Undefined until it enters its first room. */
   rooms: Map<string, GrantedBy> | undefined
   /** Set while the session is in grace; removes the session when it fires. */
@@ -18,13 +19,18 @@ export class PresentSession {
   /** Who hears the end of its grace. Undefined until its first grace. */
   report: Report | undefined
 
-  constructor(user: PresentUser, { connection, clientId, start }: PresenceSession, node: string) {
+  constructor(
+    user: PresentUser,
+    { connection, clientId, start, requestNumber }: PresenceSession,
+    node: string,
+  ) {
     this.user = user
     this.sid = connection
     this.clientId = clientId
     this.node = node
     this.connection = connection
     this.start = start
+    this.requestNumber = requestNumber
   }
 }
 
@@ -68,11 +74,22 @@ export function connectionOf({ node, connection, start, rooms, timer }: PresentS
   return { node, connection, start, rooms: rids, connected: timer === undefined }
 }
 
+/** Tells whether a page made a request before the one by which its session is connected now. */
+export function isEarlier(arrival: PresenceSession, { requestNumber, timer }: PresentSession): boolean {
+  if (timer !== undefined || arrival.requestNumber === undefined || requestNumber === undefined) return false
+  return arrival.requestNumber < requestNumber
+}
+
 /** Moves a session to a new connection, and ends its grace. */
-export function move(session: PresentSession, { connection, start }: PresenceSession, node: string): void {
+export function move(
+  session: PresentSession,
+  { connection, start, requestNumber }: PresenceSession,
+  node: string,
+): void {
   clearTimeout(session.timer)
   session.timer = undefined
   session.node = node
   session.connection = connection
   session.start = start
+  session.requestNumber = requestNumber
 }

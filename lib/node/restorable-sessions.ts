@@ -11,7 +11,7 @@ export function* restorableSessions(registry: Registry): Iterable<RestorableSess
 
 /** @param memberships the rooms of its user's own memberships */
 export function restorableSession(session: Session, memberships: Iterable<string>): RestorableSession {
-  const { uid, sid, connection, clientId, info, start, rooms } = session
+  const { uid, sid, connection, clientId, info, start, requestNumber, rooms } = session
   return {
     uid,
     sid,
@@ -19,6 +19,7 @@ export function restorableSession(session: Session, memberships: Iterable<string
     clientId,
     info,
     start,
+    requestNumber,
     rooms: Array.from(rooms, ([rid, by]) => ({ rid, by })),
     memberships: Array.from(memberships),
   }

@@ -60,18 +60,31 @@ function isSamePage(session: Session, other: Session): boolean {
 /** @throws CometError UNAVAILABLE for a request of the same page that is earlier than another one */
 function refuseEarlier(node: Node, session: Session, other: Session): void {
   if (isSamePage(session, other) && isEarlier(node, session, other)) {
-    throw new CometError('UNAVAILABLE', 'A later request of this page was served.')
+    throw laterRequestServed()
   }
+}
+
+/** Makes the answer to a request of a page that made a later one since. */
+export function laterRequestServed(): CometError {
+  return new CometError('UNAVAILABLE', 'A later request of this page was served.')
 }
 
 /**
  * Tells whether a page made a request before another one that it made, though it comes to be admitted later: `identify`
- * took longer, or a proxy has held it back. A page's position never goes back.
+ * took longer, or a proxy has held it back. If both are numbered, the page's own count decides. Otherwise the order of
+ * arrival does, and the position, which never goes back.
  */
 function isEarlier({ broker }: Node, session: Session, other: Session): boolean {
+  const byNumber = compareNumbers(session, other)
+  if (byNumber !== 0) return byNumber < 0
   if (session.order < other.order) return true
   if (session.position === undefined || other.position === undefined) return false
   return (broker.compare(session.position, other.position) ?? 0) < 0
+}
+
+/** Compares what a page counted two of its requests as. @returns 0 when that does not tell which is the earlier one */
+function compareNumbers({ requestNumber: a }: Session, { requestNumber: b }: Session): number {
+  return a === undefined || b === undefined ? 0 : a - b
 }
 
 /** Closes the session of the same page that the app is asked about, unless the app answers in this turn. */
@@ -87,7 +100,8 @@ function replaces(node: Node, session: Session, waiting: Newcomer): boolean {
 export function wasTakenOver({ registry }: Node, session: Session): boolean {
   if (session.clientId === undefined) return false
   for (const other of registry.ofUser(session.uid)) {
-    if (isSamePage(session, other) && other.order > session.order) return true
+    if (isSamePage(session, other) && (compareNumbers(session, other) || session.order - other.order) < 0)
+      return true
   }
   return false
 }

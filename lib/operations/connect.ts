@@ -23,6 +23,7 @@ import {
   addNewcomer,
   enforceSessionLimits,
   evictExcess,
+  laterRequestServed,
   mustStayAway,
   turnAway,
   wasTakenOver,
@@ -62,6 +63,13 @@ export interface ConnectRequest {
    * @default 0
    */
   readonly recent?: number
+  /**
+   * The page's own count of its requests for its stream: one with a smaller number never takes over the connection of one
+   * with a larger number.
+   *
+   * @default undefined: a request is later than those of the page that came before
+   */
+  readonly requestNumber?: number
   /**
    * Whether the client answers heartbeats.
    *
@@ -190,6 +198,7 @@ function validate(node: Node, request: ConnectRequest): Validated {
   const session = new Session(node, transport, newSid(node.id), identity, clientId)
   session.beginWith(firstBlockFor(position), position !== undefined)
   if (clientId !== undefined && position !== undefined) session.position = flat(position)
+  if (clientId !== undefined) session.requestNumber = request.requestNumber
   session.order = request.watch?.number ?? node.disconnects.next()
   return { identity, rids: asked, session }
 }
@@ -229,7 +238,8 @@ const NO_ADMISSION: Pick<Admission, 'rooms' | 'previous'> = { rooms: [] }
 /**
  * Tells presence of the session. Presence may find that it takes over another, and which rooms its user is a member of.
  *
- * @throws CometError UNAVAILABLE when presence fails; the session is closed then
+ * @throws CometError UNAVAILABLE when presence fails, or a later request of the same page is connected; the session is
+ *   closed then
  */
 async function joinPresence(
   node: Node,
@@ -246,19 +256,29 @@ async function joinPresence(
   for (const rid of url) rooms.push({ rid, by: 'url' })
   try {
     if (clientId !== undefined) session.start = startOf(node, session)
-    const { start } = session
-    const admission = await node.presence.connect({ uid, connection, info, clientId, start }, rooms)
-    applyAdmission(node, session, admission, watch)
-    newcomer.markAdmitted()
-    // It may have ended before presence knew of it.
-    if (session.closed) await leavePresence(node, session, () => admittedSession(session, admission))
-    return admission
+    const { start, requestNumber } = session
+    const arrival = { uid, connection, info, clientId, start, requestNumber }
+    const admission = await node.presence.connect(arrival, rooms)
+    if (admission !== undefined) {
+      applyAdmission(node, session, admission, watch)
+      newcomer.markAdmitted()
+      // It may have ended before presence knew of it.
+      if (session.closed) await leavePresence(node, session, () => admittedSession(session, admission))
+      return admission
+    }
   } catch (cause) {
     node.ports.reportFailure('presence', cause)
-    const error = new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause })
-    turnAway(node, newcomer, error)
-    throw error
+    throw refuse(node, newcomer, new CometError('UNAVAILABLE', 'Presence could not be reached.', { cause }))
   }
+  // What has ended it meanwhile was told to its client.
+  if (session.closed) return NO_ADMISSION
+  throw refuse(node, newcomer, laterRequestServed())
+}
+
+/** Ends a session that presence does not know. @returns the error */
+function refuse(node: Node, newcomer: Newcomer, error: CometError): CometError {
+  turnAway(node, newcomer, error)
+  return error
 }
 
 /** Describes a session that was in no room here when presence admitted it. */

@@ -38,6 +38,11 @@ export interface PresenceSession {
   readonly clientId?: string | undefined
   /** The position from which on the connection brings events. The takeover of the session learns it. */
   readonly start?: string | undefined
+  /**
+   * The page's own count of its requests (`?n=`), a whole number. A connection with a smaller one than that of the live
+   * connection of its session is of an earlier request, and is not admitted.
+   */
+  readonly requestNumber?: number | undefined
 }
 
 /** The connection that a session was on before a takeover. */
@@ -175,8 +180,11 @@ export interface PresenceConnection {
    * Adds a session that is a member of `rooms`. It takes over the session of the same user and `clientId`, connected or
    * in grace, if there is one: its sid and memberships. Where it is a member already, see {@link enter}. Its `info` is
    * the user's from now on, unless {@link setInfo} was called since the user came online.
+   *
+   * @returns undefined when that session is connected by a later request of the page: both have a `requestNumber`, and
+   *   the newcomer's is smaller. Nothing happened then
    */
-  connect(session: PresenceSession, rooms: readonly SessionMembership[]): Promise<Admission>
+  connect(session: PresenceSession, rooms: readonly SessionMembership[]): Promise<Admission | undefined>
   /**
    * Ends a connection. The session and its memberships stay for `grace` milliseconds; with 0 they end at once, also
    * those of a session in grace.

@@ -58,6 +58,8 @@ export class Session extends Stream {
   position: string | undefined
   /** The position from which on it brings events, as presence was told. Undefined without a `clientId`. */
   start: string | undefined
+  /** What the page counted its request as. Undefined where it does not count. */
+  requestNumber: number | undefined
   /** Higher than that of every session whose request came before, on this node. */
   order = 0
   /** Set and read by Liveness only. */

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import type {
+  Admission,
   Presence,
   PresenceConnection,
   PresenceHandler,
+  PresenceSession,
   RoomChange,
+  SessionMembership,
   UserActivityEvent,
 } from '../../lib/index.ts'
 import { show } from '../support/activity-rules.ts'
@@ -17,6 +20,17 @@ const bob = { uid: 'bob', sid: 'b1', connection: 'b1' }
 
 /** Rooms that a client asked for by URL. */
 const rooms = (...rids: string[]) => rids.map((rid) => ({ rid, by: 'url' as const }))
+
+/** Connects a session that nothing keeps from being admitted. */
+async function admit(
+  presence: PresenceConnection,
+  session: PresenceSession,
+  memberships: readonly SessionMembership[],
+): Promise<Admission> {
+  const admission = await presence.connect(session, memberships)
+  assert.ok(admission)
+  return admission
+}
 
 /**
  * Defines tests of the promises of the Presence port. Every implementation must pass them.
@@ -208,10 +222,10 @@ export function presenceContract(
       const { presence } = join('n')
       await presence.connect(alice, [])
       assert.equal((await presence.enter({ uid: 'alice' }, 'den', 'app')).done, true)
-      assert.deepEqual((await presence.connect(alice2, [])).memberships, ['den'])
+      assert.deepEqual((await admit(presence, alice2, [])).memberships, ['den'])
       await presence.disconnect(alice, 0)
       await presence.disconnect(alice2, 0)
-      assert.deepEqual((await presence.connect(alice, [])).memberships, [])
+      assert.deepEqual((await admit(presence, alice, [])).memberships, [])
     })
 
     it('refuses a membership to a user or session that is not online', async () => {
@@ -310,7 +324,7 @@ export function presenceContract(
       it('names the previous connection of a live takeover, whose end has no effect', async () => {
         const [one, two] = [join('n1'), join('n2')]
         await one.presence.connect({ ...page, start: '5' }, rooms('den'))
-        const { sid, previous } = await two.presence.connect(again, [])
+        const { sid, previous } = await admit(two.presence, again, [])
         assert.equal(sid, 'a1')
         const before = { start: '5', rooms: ['den'] }
         assert.deepEqual(previous, { node: 'n1', connection: 'a1', ...before, connected: true })
@@ -324,7 +338,7 @@ export function presenceContract(
       it('obeys the connection that took over, and no longer the previous one, also on one node', async () => {
         const { presence, reported } = join('n')
         await presence.connect(page, rooms('den'))
-        const taken = { ...again, sid: (await presence.connect(again, [])).sid }
+        const taken = { ...again, sid: (await admit(presence, again, [])).sid }
         reported()
         assert.equal((await presence.enter(page, 'attic', 'app')).done, false)
         assert.equal((await presence.leave(page, 'den')).done, false)
@@ -346,7 +360,7 @@ export function presenceContract(
         const { presence } = join('n')
         await presence.connect(page, [{ rid: 'den', by: 'identity' }, ...rooms('attic', 'hall')])
         assert.equal((await presence.enter(page, 'hall', 'app')).done, true)
-        const taken = await presence.connect(again, [
+        const taken = await admit(presence, again, [
           { rid: 'attic', by: 'identity' },
           { rid: 'hall', by: 'identity' },
           ...rooms('cellar'),
@@ -378,9 +392,91 @@ export function presenceContract(
       it('takes over no session of another user or of another page', async () => {
         const { presence } = join('n')
         await presence.connect(page, rooms('den'))
-        assert.equal((await presence.connect({ ...bob, clientId: 'page' }, [])).sid, 'b1')
-        assert.equal((await presence.connect({ ...alice2, clientId: 'other' }, [])).sid, 'a2')
-        assert.equal((await presence.connect({ uid: 'alice', connection: 'a3' }, [])).sid, 'a3')
+        assert.equal((await admit(presence, { ...bob, clientId: 'page' }, [])).sid, 'b1')
+        assert.equal((await admit(presence, { ...alice2, clientId: 'other' }, [])).sid, 'a2')
+        assert.equal((await admit(presence, { uid: 'alice', connection: 'a3' }, [])).sid, 'a3')
+      })
+
+      describe('and a number of the request', () => {
+        const numbered = (connection: string, requestNumber?: number) => ({
+          ...{ uid: 'alice', connection, clientId: 'page', requestNumber },
+        })
+
+        it('refuses an earlier request while a later one is connected, on any node, and nothing happens', async () => {
+          const [one, two] = [join('n1'), join('n2')]
+          await one.presence.connect({ ...numbered('a1', 7), info: 'seven', start: '5' }, rooms('den'))
+          const before = await one.presence.members('den')
+          one.reported()
+          for (const { presence, reported } of [one, two]) {
+            const early = { ...numbered('a2', 6), info: 'six', start: '4' }
+            assert.equal(await presence.connect(early, rooms('den', 'attic')), undefined)
+            assert.deepEqual(reported(), [])
+          }
+          assert.deepEqual(await two.presence.members('den'), before)
+          assert.equal(await two.presence.count('attic'), 0)
+          const session = { uid: 'alice', node: 'n1', connection: 'a1', connected: true }
+          assert.deepEqual(await two.presence.locate('a1'), session)
+          assert.equal(await two.presence.locate('a2'), undefined)
+          const unknown = { uid: 'alice', sid: 'a1', connection: 'a2' }
+          assert.equal((await two.presence.enter(unknown, 'attic', 'join')).done, false)
+          assert.equal(await two.presence.disconnect(unknown, 0), false)
+          assert.equal((await one.presence.enter(page, 'attic', 'join')).done, true)
+          const { previous } = await admit(two.presence, numbered('a3', 8), [])
+          assert.deepEqual(previous, {
+            ...{ node: 'n1', connection: 'a1', start: '5', rooms: ['den', 'attic'], connected: true },
+          })
+        })
+
+        it('compares with the latest connection, as numbers', async () => {
+          const { presence } = join('n')
+          let last = 'none'
+          for (const [number, isAdmitted] of [
+            [9, true],
+            [10, true],
+            [9, false],
+            [2, false],
+            [0, false],
+            [10, true],
+            [999_999_999, true],
+            [100_000_000, false],
+          ] as const) {
+            const connection = `a${number}-${last}`
+            const admission = await presence.connect(numbered(connection, number), [])
+            assert.equal(admission?.previous?.connection ?? 'none', isAdmitted ? last : 'none', `${number}`)
+            assert.equal(admission !== undefined, isAdmitted, `${number}`)
+            if (isAdmitted) last = connection
+          }
+        })
+
+        it('takes over a session in grace whatever its number is, and counts anew from there', async () => {
+          const [one, two] = [join('n1'), join('n2')]
+          await one.presence.connect(numbered('a1', 7), rooms('den'))
+          await one.presence.disconnect(page, 60_000)
+          assert.equal((await admit(two.presence, numbered('a2', 2), [])).sid, 'a1')
+          assert.equal(await one.presence.connect(numbered('a3', 1), []), undefined)
+          assert.equal((await admit(one.presence, numbered('a4', 3), [])).previous?.connection, 'a2')
+        })
+
+        it('takes over where one of the two has no number', async () => {
+          const { presence } = join('n')
+          await presence.connect(numbered('a1', 7), [])
+          assert.equal((await admit(presence, numbered('a2'), [])).sid, 'a1')
+          assert.equal((await admit(presence, numbered('a3', 3), [])).sid, 'a1')
+          assert.equal(await presence.connect(numbered('a4', 2), []), undefined)
+        })
+
+        it('compares requests of one page of one user only', async () => {
+          const { presence } = join('n')
+          await presence.connect(numbered('a1', 7), [])
+          const others = [
+            { ...numbered('b1', 1), uid: 'bob' },
+            { ...numbered('a2', 1), clientId: 'other' },
+            { uid: 'alice', connection: 'a3', requestNumber: 1 },
+          ]
+          for (const other of others) {
+            assert.equal((await admit(presence, other, [])).sid, other.connection)
+          }
+        })
       })
     })
 

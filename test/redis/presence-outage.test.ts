@@ -94,12 +94,12 @@ describe('RedisPresence: while Redis is away', function () {
    * the buffers of the server meanwhile.
    */
   async function refuseLateTakeover(a: PresenceTestNode, b: PresenceTestNode, act: () => void) {
-    const page = await b.connect('alice', ['den', 'attic'], { clientId: 'page' })
+    const page = await b.connect('alice', ['den', 'attic'], { clientId: 'page', requestNumber: 3 })
     b.reported()
     server.pause()
     const calls = [
       a.connect('bob', ['den']),
-      a.connect('alice', ['den', 'hall'], { clientId: 'page' }),
+      a.connect('alice', ['den', 'hall'], { clientId: 'page', requestNumber: 5 }),
       a.presence.enter(page, 'cellar', 'app'),
     ]
     act()
@@ -125,7 +125,10 @@ describe('RedisPresence: while Redis is away', function () {
     assert.equal((await b.presence.locate(page.sid))?.node, 'b')
     assert.equal((await b.presence.locate(page.sid))?.connected, true)
     assert.equal((await b.presence.enter(page, 'hall', 'app')).done, true)
-    assert.equal(await b.drop(page, 0), true)
+    // The page's own count is that of the connection that it has again.
+    await assert.rejects(a.connect('alice', [], { clientId: 'page', requestNumber: 2 }), /later request/)
+    const next = await b.connect('alice', [], { clientId: 'page', requestNumber: 4 })
+    assert.equal(await b.drop(next, 0), true)
     assert.equal(await b.presence.isOnline('alice'), false)
   })
 

@@ -18,6 +18,7 @@ const step: fc.Arbitrary<TwinStep> = fc.oneof(
       node: nat,
       user: nat,
       client: nat,
+      number: nat,
       info: nat,
       rooms: fc.array(fc.tuple(nat, nat), { maxLength: 3 }),
     }),

@@ -97,13 +97,14 @@ export class PresenceTestNode {
   async connect(
     uid: string,
     rids: readonly string[] = [],
-    more: { clientId?: string; info?: unknown; by?: GrantedBy } = {},
+    more: { clientId?: string; info?: unknown; requestNumber?: number; by?: GrantedBy } = {},
   ): Promise<SessionConnection> {
     this.#connections += 1
     const connection = `${this.id}.${uid}.${this.#connections}`
     const { by = 'url', ...named } = more
     const rooms = rids.map((rid) => ({ rid, by }))
     const admission = await this.presence.connect({ uid, connection, ...named }, rooms)
+    if (admission === undefined) throw new Error('A later request of the page is connected.')
     const { sid, memberships } = admission
     this.live.set(connection, { uid, sid, connection, ...named, rooms: admission.rooms, memberships })
     return { uid, sid, connection }

@@ -18,6 +18,7 @@ export type TwinStep =
       readonly node: number
       readonly user: number
       readonly client: number
+      readonly number: number
       readonly info: number
       readonly rooms: readonly (readonly [room: number, by: number])[]
     }
@@ -43,6 +44,7 @@ export type TwinStep =
 const USERS = ['alice', 'bob', 'carol']
 const ROOMS = ['den', 'hall', 'attic']
 const CLIENTS = [undefined, 'page', 'other']
+const NUMBERS = [undefined, 1, 2, 3]
 const GRANTS: readonly GrantedBy[] = ['identity', 'url', 'join', 'app']
 
 /** The grace of sessions, and a step of time, in milliseconds. The lease is longer than the grace is. */
@@ -70,8 +72,9 @@ export class PresenceTwin {
   readonly #latest = new Map<string, string>()
   readonly #followed = new Map<string, Map<string, unknown>>()
   #connections = 0
-  /** What the last connect has made. */
+  /** What the last connect has made. Undefined: it was refused. */
   #last: SessionConnection | undefined
+  #lastNumber: number | undefined
 
   /** @param clock of the nodes, in milliseconds */
   constructor(nodes: readonly PresenceTestNode[], clock: { now: number }, lease: number) {
@@ -138,13 +141,15 @@ export class PresenceTwin {
       const uid = pick(USERS, step.user)
       const connection = `c${this.#connections}`
       const clientId = pick(CLIENTS, step.client)
+      const requestNumber = pick(NUMBERS, step.number)
       const info = step.info % 3 === 0 ? undefined : { n: step.info % 3 }
       const rooms = step.rooms.map(([room, by]) => ({ rid: pick(ROOMS, room), by: pick(GRANTS, by) }))
       const admission = await presence.connect(
-        { uid, connection, clientId, info, start: `${this.#connections}` },
+        { uid, connection, clientId, info, requestNumber, start: `${this.#connections}` },
         rooms,
       )
-      this.#last = { uid, sid: admission.sid, connection }
+      this.#last = admission && { uid, sid: admission.sid, connection }
+      this.#lastNumber = requestNumber
       return admission
     }
     if (step.op === 'setInfo') {
@@ -199,7 +204,12 @@ export class PresenceTwin {
       this.#graced.delete(session.sid)
       const node = this.#nodes[step.node % this.#nodes.length]
       for (const each of this.#nodes) each.forget(session.sid)
-      node?.live.set(session.connection, { ...session, rooms: [], memberships: [] })
+      node?.live.set(session.connection, {
+        ...session,
+        requestNumber: this.#lastNumber,
+        rooms: [],
+        memberships: [],
+      })
       return
     }
     if (step.op !== 'drop' && step.op !== 'end') return

@@ -93,7 +93,7 @@ if s.asked.Connect then
   local rooms = {}
   for _, place in ipairs(s.places) do
     if ARGV[place] == 'Connect' and not s.read['u' .. ARGV[place + 2]] and #rooms < $AHEAD then
-      for at = place + 7, place + 1 + ARGV[place + 1], 2 do rooms[#rooms + 1] = 'r' .. ARGV[at] end
+      for at = place + 8, place + 1 + ARGV[place + 1], 2 do rooms[#rooms + 1] = 'r' .. ARGV[at] end
     end
   end
   f.readAhead(rooms)

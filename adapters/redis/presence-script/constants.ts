@@ -31,7 +31,8 @@ export const CONSTANTS: Readonly<Record<string, number | string>> = {
 
   // A session. CONNECTION: empty when it is the SID. DEADLINE: 0 while it is live. SWEPT: 1 when its grace began because
   // its node was gone. ERA: the number of the epoch in which its node said it. GENERATION: the number of takeovers.
-  // HELD: by turns a room, and the order times GRANTS plus the grant.
+  // HELD: by turns a room, and the order times GRANTS plus the grant. REQUEST: the number of its connection's request;
+  // absent without one.
   SID: 1,
   CONNECTION: 2,
   NODE: 3,
@@ -42,6 +43,7 @@ export const CONSTANTS: Readonly<Record<string, number | string>> = {
   ERA: 8,
   GENERATION: 9,
   HELD: 10,
+  REQUEST: 11,
 
   /** More than there are grants, and the grant of the app. */
   GRANTS: 8,

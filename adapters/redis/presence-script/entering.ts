@@ -53,13 +53,14 @@ function f.setInfo(user, info)
 end
 
 -- Moves a session to a new connection, and ends its grace.
-function f.move(uid, user, session, connection, start)
+function f.move(uid, user, session, connection, start, request)
   local former, wasLive, wasSwept = f.nodeOf(session), session[$DEADLINE] == 0, session[$SWEPT] == 1
   if former ~= $SELF and (wasLive or wasSwept) then
     s.entries[f.formerKey(former, uid, session[$SID], f.connectionOf(session))] = 0
   end
   session[$CONNECTION] = connection == session[$SID] and '' or connection
   session[$START], session[$ERA], session[$DEADLINE], session[$SWEPT] = start, s.era, 0, 0
+  session[$REQUEST] = request
   session[$GENERATION] = session[$GENERATION] + 1
   if not wasLive then f.noteGrace(uid, user) end
   if former ~= $SELF then

@@ -18,12 +18,16 @@ function f.tellRooms(list, rooms)
   list[#list + 1] = ''
 end
 
--- uid, connection, clientId, start, info; then rid, by in turns. Answers with texts: the sid, its generation, its rooms
--- and grants, the rooms of its user's memberships; and of the session that it took over the node, the connection, the
--- start, 1 if it was live, and its rooms.
+-- uid, connection, clientId, start, info, number of the request (or empty); then rid, by in turns. Answers with texts: the
+-- sid, its generation, its rooms and grants, the rooms of its user's memberships; and of the session that it took over the
+-- node, the connection, the start, 1 if it was live, the number of its request, and its rooms. Or with an empty text: a
+-- later request of the page is connected, and nothing was done.
 function operations.Connect(at, count)
   local uid, connection, client, start, info = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local user = f.loadUser(uid)
+  local request, user = tonumber(ARGV[at + 5]), f.loadUser(uid)
+  local session, previous = user and client ~= '' and f.findSession(user, $CLIENT, client), nil
+  local latest = session and session[$DEADLINE] == 0 and session[$REQUEST]
+  if latest and request and request < latest then return '' end
   f.beginStep(uid)
   if not user then
     user = { info, 0, {}, {} }
@@ -32,19 +36,18 @@ function operations.Connect(at, count)
   elseif user[$IS_SET] == 0 then
     f.setInfo(user, info)
   end
-  local session, previous = client ~= '' and f.findSession(user, $CLIENT, client), nil
   if session then
     local isLive = session[$DEADLINE] == 0 and '1' or '0'
-    previous = { f.nodeOf(session), f.connectionOf(session), session[$START], isLive }
+    previous = { f.nodeOf(session), f.connectionOf(session), session[$START], isLive, session[$REQUEST] or '' }
     f.tellRooms(previous, session[$HELD])
-    f.move(uid, user, session, connection, start)
+    f.move(uid, user, session, connection, start, request)
   else
-    session = { connection, '', 0, client, start, 0, 0, s.era, 0, {} }
+    session = { connection, '', 0, client, start, 0, 0, s.era, 0, {}, request }
     f.setNode(session, $SELF)
     f.newSession(uid, user, session)
     s.entries[f.nodeKey($SELF, uid)] = 0
   end
-  for place = at + 5, at + count - 1, 2 do
+  for place = at + 6, at + count - 1, 2 do
     f.enterSession(uid, user, session, ARGV[place], tonumber(ARGV[place + 1]))
   end
   f.saveUser(uid, user)
@@ -88,7 +91,7 @@ function operations.Disconnect(at)
 end
 
 -- Takes a connect back whose answer came too late: uid, sid, connection, grace, and the previous connection (node,
--- connection, start, 1 when it was live); then its rooms.
+-- connection, start, 1 when it was live, the number of its request or empty); then its rooms.
 function operations.Undo(at, count)
   local uid, sid, connection, grace = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   local user = f.loadUser(uid)
@@ -101,12 +104,12 @@ function operations.Undo(at, count)
   local isLive = ARGV[at + 7] == '1' and (node == $SELF or call('ZSCORE', $SET, former))
   s.entries[former] = false
   session[$CONNECTION] = ARGV[at + 5] == sid and '' or ARGV[at + 5]
-  session[$START] = ARGV[at + 6]
+  session[$START], session[$REQUEST] = ARGV[at + 6], tonumber(ARGV[at + 8])
   f.setNode(session, node)
   session[$GENERATION] = session[$GENERATION] - 1
   session[$DEADLINE] = isLive and 0 or s.nowMs + grace
   local kept = {}
-  for place = at + 8, at + count - 1 do kept[ARGV[place]] = true end
+  for place = at + 9, at + count - 1 do kept[ARGV[place]] = true end
   f.beginStep(uid)
   local held = session[$HELD]
   session[$HELD] = {}

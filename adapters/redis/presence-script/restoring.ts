@@ -5,7 +5,7 @@ function f.correct(uid, user, session, at, rooms)
   local was, node = session[$HELD], f.nodeOf(session)
   if node ~= $SELF then s.entries[f.formerKey(node, uid, session[$SID], f.connectionOf(session))] = 0 end
   session[$CONNECTION] = ARGV[at + 2] == session[$SID] and '' or ARGV[at + 2]
-  session[$START], session[$ERA] = ARGV[at + 4], s.era
+  session[$START], session[$ERA], session[$REQUEST] = ARGV[at + 4], s.era, tonumber(ARGV[at + 6])
   f.setNode(session, $SELF)
   -- Known from here on as it was.
   f.orders(user)
@@ -60,14 +60,14 @@ function f.endRestoring(uid, info)
   end
 end
 
--- uid, sid, connection, clientId, start, info, generation, milliseconds of grace left (-1: the session is live),
--- 1 when the store lost data, number of rooms; then rid, by in turns; then the rooms of its user's memberships. Answers
+-- uid, sid, connection, clientId, start, info, number of the request (or empty), generation, milliseconds of grace left
+-- (-1: the session is live), 1 when the store lost data, number of rooms; then rid, by in turns; then the rooms of its user's memberships. Answers
 -- with 1, or 0 when the connection was taken over, or the session was ended meanwhile; or with the rooms of which its user
 -- got a membership back that nodes do not know of whose sessions are there already.
 function operations.Restore(at, count)
-  local uid, sid, connection, client, generation = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 6])
-  local grace, lost = tonumber(ARGV[at + 7]), ARGV[at + 8] == '1'
-  local owned = at + 10 + 2 * tonumber(ARGV[at + 9])
+  local uid, sid, connection, client, generation = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 7])
+  local grace, lost = tonumber(ARGV[at + 8]), ARGV[at + 9] == '1'
+  local owned = at + 11 + 2 * tonumber(ARGV[at + 10])
   local user = f.loadUser(uid)
   local session = user and f.findSession(user, $SID, sid)
   local isKnown = false
@@ -96,14 +96,15 @@ function operations.Restore(at, count)
   local isFirst = isNew or f.isStale(user)
   if lost and not isNew and isFirst then f.keepOwn(uid, user, owned, at + count - 1) end
   local rooms = {}
-  for place = at + 10, owned - 1, 2 do
+  for place = at + 11, owned - 1, 2 do
     if not (lost and f.isNoted('y', uid, ARGV[place])) then
       rooms[#rooms + 1] = ARGV[place]
       rooms[#rooms + 1] = tonumber(ARGV[place + 1])
     end
   end
   if not session then
-    session = { sid, connection == sid and '' or connection, 0, client, ARGV[at + 4], 0, 0, s.era, generation, {} }
+    local request = tonumber(ARGV[at + 6])
+    session = { sid, connection == sid and '' or connection, 0, client, ARGV[at + 4], 0, 0, s.era, generation, {}, request }
     f.setNode(session, $SELF)
     f.newSession(uid, user, session)
     for place = 1, #rooms, 2 do f.enterSession(uid, user, session, rooms[place], rooms[place + 1]) end

@@ -290,7 +290,7 @@ describe('A presence that restores what it lost', () => {
     const { comet } = makeComet({ broker, presence, offlineGrace: 60_000 })
     const transport = new MemoryTransport()
     const identity = { uid: 'alice', rooms: ['hall'], info: { name: 'Alice' } }
-    await comet.connect({ identity, transport, rids: ['den'], clientId: 'page' })
+    await comet.connect({ identity, transport, rids: ['den'], clientId: 'page', requestNumber: 3 })
     const { sid } = transport
     const packet = { type: 'JOIN', join: { rid: 'attic' } }
     await comet.receive({ sid, identity: 'alice', packet })
@@ -306,6 +306,7 @@ describe('A presence that restores what it lost', () => {
         clientId: 'page',
         info: { name: 'Alice' },
         start: await comet.position(),
+        requestNumber: 3,
         rooms: [
           { rid: 'hall', by: 'identity' },
           { rid: 'den', by: 'url' },
