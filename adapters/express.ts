@@ -28,8 +28,8 @@ export function cometExpress<Req extends IncomingMessage = Request, Info = unkno
   comet: AdapterComet<Info>,
   options: CometExpressOptions<Req, NoInfer<Info>>,
 ): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void {
-  checkHttpOptions(comet, options)
-  const { identify, crossSite = false } = options
+  const { crossSite, client } = checkHttpOptions(comet, options)
+  const { identify } = options
   const middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => {
     if (typeof next !== 'function') throw wrongFramework('cometExpress')
     const target = req.url ?? '/'
@@ -43,6 +43,7 @@ export function cometExpress<Req extends IncomingMessage = Request, Info = unkno
       url,
       parsed: req,
       crossSite,
+      client,
       identify: () => identify(req as Req),
     }
     serve(comet, exchange).then(

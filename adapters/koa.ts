@@ -56,8 +56,8 @@ export function cometKoa<Ctx extends Context = KoaContext, Info = unknown>(
   comet: AdapterComet<Info>,
   options: CometKoaOptions<Ctx, NoInfer<Info>>,
 ): (ctx: Context, next: () => Promise<unknown>) => Promise<unknown> {
-  checkHttpOptions(comet, options, ['path'])
-  const { identify, crossSite = false, path = '/' } = options
+  const { crossSite, client } = checkHttpOptions(comet, options, ['path'])
+  const { identify, path = '/' } = options
   const mount = mountOf(path)
   // Not async, so that Express, too, can tell what this throws.
   const middleware = (ctx: Context, next: () => Promise<unknown>): Promise<unknown> => {
@@ -84,6 +84,7 @@ export function cometKoa<Ctx extends Context = KoaContext, Info = unknown>(
       url,
       parsed: ctx.request,
       crossSite,
+      client,
       identify: () => identify(ctx as Ctx),
       transport,
     }

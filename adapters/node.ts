@@ -36,8 +36,8 @@ export function cometHandler<Req extends Request = Request, Info = unknown>(
   comet: AdapterComet<Info>,
   options: CometHandlerOptions<Req, NoInfer<Info>>,
 ): (req: Request, res: Response, next?: (error?: unknown) => void) => void {
-  checkHttpOptions(comet, options, ['path'])
-  const { identify, crossSite = false, path = '/' } = options
+  const { crossSite, client } = checkHttpOptions(comet, options, ['path'])
+  const { identify, path = '/' } = options
   const mount = mountOf(path)
   const handler = async (req: Request, res: Response, next?: (error?: unknown) => void): Promise<void> => {
     let ours = false
@@ -48,7 +48,7 @@ export function cometHandler<Req extends Request = Request, Info = unknown>(
       const route = expressRouteOf(req, handler)
       const url = belowRoute(direct, route, target, req)
       if (req.method === 'GET' && (route?.isCertain || url !== direct)) checkExpressRoute(req, comet)
-      const exchange = { req, res, parsed: req, crossSite, identify: () => identify(req as Req) }
+      const exchange = { req, res, parsed: req, crossSite, client, identify: () => identify(req as Req) }
       ours = url !== undefined && (await serve(comet, { ...exchange, url }))
     } catch (error) {
       if (next === undefined) fail(comet, res, error)

@@ -16,7 +16,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** The body. Undefined: the answer has none. */
-  readonly body?: string
+  readonly body?: string | Buffer
 }
 
 /** Makes a 200 with JSON, or without it a 204. */

@@ -4,6 +4,7 @@ import type { EventMap } from '../operations/publication.ts'
 import type { Identified } from '../session/identity.ts'
 import { kindOf } from '../util/kind-of.ts'
 import { checkOptions } from '../util/known-keys.ts'
+import { ClientScript } from './client-script.ts'
 import type { Request, Response } from './messages.ts'
 import type { ResponseTransport } from './response-transport.ts'
 
@@ -26,6 +27,13 @@ export interface HttpOptions<Source, Info = unknown> {
    * @default false
    */
   readonly crossSite?: boolean
+  /**
+   * Whether `GET <mount>/client.js` answers the client for pages, as one minified file: the module `comet-sse/client`.
+   * It is read when the adapter is made.
+   *
+   * @default false: the path is the app's
+   */
+  readonly serveClient?: boolean
 }
 
 /** A request, and what the adapter takes from its framework. */
@@ -38,6 +46,8 @@ export interface Exchange {
   readonly parsed: object
   readonly identify: () => Identified | Promise<Identified>
   readonly crossSite: boolean
+  /** The client for pages, if it is served. */
+  readonly client: ClientScript | undefined
   /**
    * Makes the Transport of a stream.
    *
@@ -53,13 +63,14 @@ export type Taken = 'taken'
  * Checks the arguments of an adapter.
  *
  * @param own the names of the options that only this adapter has
+ * @returns the part of each {@link Exchange} that is the same
  * @throws CometError INVALID_OPTION
  */
 export function checkHttpOptions(
   comet: AdapterComet,
   options: HttpOptions<never>,
   own: readonly string[] = [],
-): void {
+): Pick<Exchange, 'crossSite' | 'client'> {
   if (typeof comet?.connect !== 'function') {
     throw new CometError('INVALID_OPTION', 'The first argument must be a Comet.')
   }
@@ -71,6 +82,7 @@ export function checkHttpOptions(
   checkOptions('The options of the adapter, such as { identify },', options, [
     'identify',
     'crossSite',
+    'serveClient',
     ...own,
   ])
   if (typeof options.identify !== 'function') {
@@ -79,9 +91,12 @@ export function checkHttpOptions(
       'Option identify must be a function that tells who a request is from.',
     )
   }
-  if (options.crossSite !== undefined && typeof options.crossSite !== 'boolean') {
-    throw new CometError('INVALID_OPTION', 'Option crossSite must be a boolean.')
+  const { crossSite = false, serveClient = false } = options
+  for (const [name, value] of Object.entries({ crossSite, serveClient })) {
+    if (typeof value !== 'boolean')
+      throw new CometError('INVALID_OPTION', `Option ${name} must be a boolean.`)
   }
+  return { crossSite, client: serveClient ? ClientScript.read() : undefined }
 }
 
 /** Makes the error for a middleware that another framework calls than the one it is for. */

@@ -31,7 +31,7 @@ export function isToBeSent(outcome: Answer | Taken, res: Response): outcome is A
 }
 
 /**
- * Handles a request for the stream, or with a packet.
+ * Handles a request for the stream, with a packet, or for the client.
  *
  * @returns the answer, for the adapter to send if {@link isToBeSent}
  * @throws what `identify` threw, INVALID_IDENTITY, or what a hook on the head threw (by rejecting); nothing was
@@ -46,7 +46,8 @@ export function handle(comet: AdapterComet, exchange: Exchange): Outcome | Promi
   const isMount = sid === ''
   const { method } = req
   // OPTIONS is left to the app's CORS middleware.
-  if (method === 'OPTIONS' || !(isMount || issuerOf(sid) !== undefined)) return undefined
+  if (method === 'OPTIONS') return undefined
+  if (!isMount && issuerOf(sid) === undefined) return answerClient(exchange, path)
   const query = new URLSearchParams(url.slice(path.length))
   if (isMount && method === 'POST') return routeBySid(comet, exchange, query)
   const allowed = isMount ? 'GET' : 'POST'
@@ -55,6 +56,14 @@ export function handle(comet: AdapterComet, exchange: Exchange): Outcome | Promi
   return inTurn(exchange, () =>
     isMount ? openStream(comet, exchange, req.headers, query) : takePacket(comet, exchange, sid),
   )
+}
+
+/** Answers a request for the client, if it is one and the client is served. */
+function answerClient(exchange: Exchange, path: string): Outcome {
+  const { req, client } = exchange
+  const isAsked = path === '/client.js' && (req.method === 'GET' || req.method === 'HEAD')
+  if (client === undefined || !isAsked) return undefined
+  return isForeign(exchange) ? refuse(crossSite()) : client.answer(req.headers['if-none-match'])
 }
 
 /** Handles a request when its turn on its connection has come. One whose turn never comes is dropped. */

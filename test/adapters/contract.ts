@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type Adapter, type AppOptions, startApp, type TestApp } from '../support/apps.ts'
 import { answers } from './contract/answers.ts'
 import { bodies } from './contract/bodies.ts'
+import { clientScript } from './contract/client-script.ts'
 import { closing } from './contract/closing.ts'
 import { departures } from './contract/departures.ts'
 import { http2Streams } from './contract/http2-streams.ts'
@@ -20,6 +21,7 @@ const parts = [
   http2Streams,
   departures,
   ownAnswers,
+  clientScript,
   middlewares,
   closing,
 ] as const

@@ -1,13 +1,16 @@
 /** The checks of each app, by a client that does not import the package. */
 import assert from 'node:assert/strict'
 import { EventEmitter, on, once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { parseMessage, UserActivityEvent } from 'comet-sse'
 import { EventSource } from 'eventsource'
 
 const { ONLINE, OFFLINE, HEARD, ENTER_ROOM, LEAVE_ROOM } = UserActivityEvent.Type
 
 /**
- * @param comet the Comet of the app, which identifies a user by the header x-user and lets everybody into the lobby
+ * @param comet the Comet of the app, which identifies a user by the header x-user, lets everybody into the lobby, and
+ *   serves the client
  * @param url the URL of its stream
  * @throws when a check fails, or takes longer than ten seconds
  */
@@ -44,6 +47,14 @@ export async function useComet(comet, url, fetch = globalThis.fetch) {
     signal,
   })
   assert.equal(status, 204)
+
+  const client = await fetch(`${url}/client.js`, { headers: {}, signal })
+  assert.deepEqual(
+    [client.status, client.headers.get('content-type')],
+    [200, 'text/javascript; charset=utf-8'],
+  )
+  const file = fileURLToPath(import.meta.resolve('comet-sse/client.min.js'))
+  assert.equal(await client.text(), await readFile(file, 'utf8'))
 
   source.close()
   await once(hooks, 'offline', { signal })

@@ -31,6 +31,7 @@ export interface AppOptions {
   /** Default: {@link identifyByHeader}. */
   readonly identify?: Identify
   readonly crossSite?: boolean
+  readonly serveClient?: boolean
   /** Middlewares of the adapter's framework that come before Comet. */
   readonly before?: readonly unknown[]
 }
@@ -180,10 +181,10 @@ export function closeServer({ server }: Pick<TestApp, 'server'>): Promise<void> 
 }
 
 function buildExpress(create: typeof express): Build {
-  return (comet, identify, { crossSite = false, before = [] }, failed) => {
+  return (comet, identify, { crossSite = false, serveClient = false, before = [] }, failed) => {
     const app = create()
     for (const middleware of before) app.use(middleware as express.RequestHandler)
-    app.use('/comet', cometExpress(comet, { identify: (req) => identify(req, req), crossSite }))
+    app.use('/comet', cometExpress(comet, { identify: (req) => identify(req, req), crossSite, serveClient }))
     app.use((_req, res) => {
       res.status(APP_STATUS).send('the app')
     })
@@ -196,11 +197,16 @@ function buildExpress(create: typeof express): Build {
 }
 
 function buildKoa(Class: typeof Koa): Build {
-  return (comet, identify, { crossSite = false, before = [] }, failed) => {
+  return (comet, identify, { crossSite = false, serveClient = false, before = [] }, failed) => {
     const app = new Class()
     app.on('error', failed)
     for (const middleware of before) app.use(middleware as Koa.Middleware)
-    const options = { path: '/comet', crossSite, identify: (ctx: Koa.Context) => identify(ctx.req, ctx) }
+    const options = {
+      path: '/comet',
+      crossSite,
+      serveClient,
+      identify: (ctx: Koa.Context) => identify(ctx.req, ctx),
+    }
     app.use(cometKoa(comet, options))
     app.use((ctx) => {
       ctx.status = APP_STATUS
@@ -213,9 +219,14 @@ function buildKoa(Class: typeof Koa): Build {
 function buildNode(
   comet: Comet,
   identify: Identify,
-  { crossSite = false, before = [] }: AppOptions,
+  { crossSite = false, serveClient = false, before = [] }: AppOptions,
 ): unknown {
-  const handler = cometHandler(comet, { path: '/comet', identify: (req) => identify(req, req), crossSite })
+  const handler = cometHandler(comet, {
+    path: '/comet',
+    identify: (req) => identify(req, req),
+    crossSite,
+    serveClient,
+  })
   type Middleware = (req: Request, res: unknown, next: () => void) => void
   return before.reduceRight<(req: Request, res: never) => void>(
     (next, middleware) => (req, res) => (middleware as Middleware)(req, res, () => next(req, res)),

@@ -6,7 +6,7 @@ import { useComet } from './use-comet.mjs'
 
 const comet = new Comet({ canEnter: () => true, offlineGrace: 50 })
 const app = express()
-app.use('/comet', cometExpress(comet, { identify: async (req) => req.get('x-user') }))
+app.use('/comet', cometExpress(comet, { serveClient: true, identify: async (req) => req.get('x-user') }))
 
 const server = app.listen(0, '127.0.0.1')
 await once(server, 'listening')

@@ -7,7 +7,7 @@ import { useComet } from './use-comet.mjs'
 
 const comet = new Comet({ canEnter: () => true, offlineGrace: 50 })
 const server = http2.createServer(
-  cometHandler(comet, { path: '/comet', identify: (req) => req.headers['x-user'] }),
+  cometHandler(comet, { serveClient: true, path: '/comet', identify: (req) => req.headers['x-user'] }),
 )
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')

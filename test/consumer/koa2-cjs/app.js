@@ -4,7 +4,7 @@ const Koa = require('koa')
 
 const comet = new Comet({ canEnter: () => true, offlineGrace: 50 })
 const app = new Koa()
-app.use(cometKoa(comet, { path: '/comet', identify: (ctx) => ctx.get('x-user') }))
+app.use(cometKoa(comet, { serveClient: true, path: '/comet', identify: (ctx) => ctx.get('x-user') }))
 
 const server = app.listen(0, '127.0.0.1', async () => {
   const { useComet } = await import('./use-comet.mjs')

@@ -10,7 +10,7 @@ app.use(async (ctx, next) => {
   ctx.state.user = ctx.get('x-user')
   await next()
 })
-app.use(cometKoa(comet, { path: '/comet', identify: (ctx) => ctx.state.user }))
+app.use(cometKoa(comet, { serveClient: true, path: '/comet', identify: (ctx) => ctx.state.user }))
 
 const server = app.listen(0, '127.0.0.1')
 await once(server, 'listening')

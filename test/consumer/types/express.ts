@@ -17,7 +17,9 @@ const app = express()
 
 // The type of Express' Request is inferred, with the properties that the app added.
 app.use('/comet', cometExpress(comet, { identify: (req) => req.user?.id }))
-app.use(cometExpress(comet, { identify: async (req) => req.get('x-user'), crossSite: true }))
+app.use(
+  cometExpress(comet, { identify: async (req) => req.get('x-user'), crossSite: true, serveClient: true }),
+)
 Router().use(
   '/comet',
   cometExpress(comet, { identify: (req) => ({ uid: req.user?.id ?? 0, rooms: req.user?.roles ?? [] }) }),

@@ -8,7 +8,7 @@ const comet = new Comet<{ chat: { text: string } }>()
 const handler = cometHandler(comet, { path: '/comet', identify: (req) => req.headers.authorization })
 
 http.createServer(cometHandler(comet, { identify: (req) => req.headers['x-user']?.toString() }))
-http2.createServer(cometHandler(comet, { identify: () => null, crossSite: true }))
+http2.createServer(cometHandler(comet, { identify: () => null, crossSite: true, serveClient: true }))
 https.createServer({}, handler)
 http2.createSecureServer({ allowHTTP1: true }, handler)
 http.createServer((req, res) => handler(req, res, (error) => res.end(String(error))))

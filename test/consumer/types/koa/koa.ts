@@ -8,7 +8,9 @@ const app = new Koa()
 
 // The type of Koa's Context is inferred.
 app.use(cometKoa(comet, { path: '/comet', identify: (ctx) => ctx.state.user }))
-app.use(cometKoa(comet, { identify: async (ctx) => ctx.cookies.get('user'), crossSite: true }))
+app.use(
+  cometKoa(comet, { identify: async (ctx) => ctx.cookies.get('user'), crossSite: true, serveClient: true }),
+)
 cometKoa(comet, {
   identify: (ctx) => {
     same<typeof ctx, Koa.Context>(true)
