@@ -11,13 +11,6 @@ export type CometClientErrorCode =
   | 'TIMEOUT'
   | 'USER_CHANGED'
 
-/** Details of a {@link CometClientError}. */
-export interface CometClientErrorDetails {
-  /** The HTTP status of the answer, if there was one. */
-  readonly status?: number | undefined
-  readonly cause?: unknown
-}
-
 /** The one error class of the client. What the server refused has the server's code and message. */
 export class CometClientError extends Error {
   override readonly name = 'CometClientError'
@@ -26,9 +19,20 @@ export class CometClientError extends Error {
   /** The HTTP status of the answer. Undefined when there was none. */
   readonly status: number | undefined
 
-  constructor(code: string, message: string, { status, cause }: CometClientErrorDetails = {}) {
-    super(message, cause === undefined ? undefined : { cause })
+  /** @param code a code of the server, of this client, or of the app (for an error that its function `headers` throws) */
+  constructor(code: string, message: string, status?: number, cause?: unknown) {
+    super(message, { cause })
     this.code = code
     this.status = status
   }
+}
+
+/** Tells whether a thrown value is a CometClientError, also one of another copy of this module. */
+export function isClientError(thrown: unknown): thrown is CometClientError {
+  return thrown instanceof Error && thrown.name === 'CometClientError'
+}
+
+/** Makes the error for a network that failed. */
+export function networkError(message: string, cause?: unknown): CometClientError {
+  return new CometClientError('NETWORK_ERROR', message, undefined, cause)
 }

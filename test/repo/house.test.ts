@@ -118,7 +118,7 @@ describe('the house', () => {
 })
 
 /** The words that give a number its meaning. */
-const UNITS = /\b(milliseconds|bytes|events|packets|rooms|sessions|streams)\b/
+const UNITS = /\b(milliseconds|bytes|events|messages|packets|rooms|sessions|streams)\b/
 
 function faultsOf(option: ts.PropertySignature, source: ts.SourceFile): string[] {
   const name = option.name.getText(source)
