@@ -67,7 +67,8 @@ export class CometClient<Events = EventMap, Sent = unknown, Answer = unknown> im
         return !core.rooms.reset() && !from
       },
       onState: (change) => {
-        const { state, error } = change
+        const { state, previous, error } = change
+        if (previous === 'open' || previous === 'closed') this.#opening = createDeferred()
         if (state === 'closed') {
           unwatch?.()
           unwatch = undefined
@@ -77,7 +78,6 @@ export class CometClient<Events = EventMap, Sent = unknown, Answer = unknown> im
           core.rooms.close(closed)
         }
         if (state === 'open') this.#opening.resolve()
-        else if (change.previous === 'open' || state === 'closed') this.#opening = createDeferred()
         core.own.emit('state', change)
         const { session } = core.connection
         // A handler may have closed it.

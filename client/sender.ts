@@ -40,6 +40,7 @@ export function createSender(core: Core): (message: unknown, options?: SendOptio
       const evt = typeof message === 'string' ? message : JSON.stringify(message)
       if (evt === undefined)
         return refuse('INVALID_OPTION', `A message of type ${typeof message} is no JSON.`)
+      if (core.connection.state === 'closed') return refuse('CLOSED', 'The client is closed.')
       if (volatile && !core.connection.session) return refuse('NOT_CONNECTED', 'There is no connection.')
       if (waiting >= maxQueue)
         return refuse('QUEUE_FULL', `${waiting} messages wait already (option maxQueue).`)

@@ -1,6 +1,6 @@
 import type { Requests } from './core.ts'
 import { type CometClientError, isClientError, networkError } from './errors.ts'
-import { type Block, createParser } from './parser.ts'
+import { type Block, EventStreamParser } from './parser.ts'
 import { type Reaction, reactionToStatus } from './reactions.ts'
 import { errorOf, retryAfterOf } from './requests.ts'
 
@@ -32,7 +32,7 @@ export async function readStream(
       return { reaction: reactionToStatus(status, error.code), error, after: retryAfterOf(response) }
     }
     hasNoData = true
-    const parse = createParser(onBlock, onRetry)
+    const parser = new EventStreamParser(onBlock, onRetry)
     const reader = body.getReader()
     // The next read is asked for before a piece is handed out, with nothing asynchronous between: WebKit builds of 2026
     // strand a piece that arrives while no read is pending (its bugs 319542 and 322545).
@@ -42,7 +42,7 @@ export async function readStream(
       // The stream may be given up with this piece. Then nobody awaits the next one.
       reading.catch(() => {})
       onPiece()
-      parse(piece.value)
+      parser.push(piece.value)
     }
     return { reaction: 'retry', error: networkError('The stream ended.') }
   } catch (cause) {

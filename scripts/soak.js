@@ -26,6 +26,12 @@ const PARTS = {
     files: 'test/**/cuts.test.ts',
     minutes: 20,
   },
+  client: {
+    about:
+      'the client: 1,000 messages over cut connections, 500 clients of servers that are not well, its parser',
+    files: 'test/client/*.test.ts',
+    minutes: 15,
+  },
   churn: {
     about: '10,000 clients behind each adapter, half of them cut off while they connect',
     files: 'test/soak/churn.test.ts',

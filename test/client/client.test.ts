@@ -168,7 +168,10 @@ describe('CometClient', () => {
     await client.close()
     const codes = ['NOT_CONNECTED', 'TIMEOUT', 'ABORTED', 'CLOSED', 'QUEUE_FULL', 'INVALID_OPTION']
     assert.deepEqual(await Promise.all(sent), codes)
-    assert.equal(await failed(client.send('x', { signal: AbortSignal.abort() })), 'ABORTED')
+    assert.equal(await failed(client.send('x')), 'CLOSED')
+    await assert.rejects(client.opened, { code: 'CLOSED' })
+    const idle = make({ connect: false })
+    assert.equal(await failed(idle.send('x', { signal: AbortSignal.abort() })), 'ABORTED')
   })
 
   it('comes back after its connection was cut, and misses nothing', async () => {
