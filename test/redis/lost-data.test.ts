@@ -112,9 +112,10 @@ describe('Data that Redis loses', function () {
     )
     assert.equal(a.broker.compare(before, a.broker.position() as string), undefined)
     await a.broker.reach(before, 60_000)
+    // Asked before the lease of `a` is back, `b` cannot answer.
     await until(
       async () =>
-        await a.controller.request('b', { type: 'any' }, scaled(5_000)).then(
+        await a.controller.request('b', { type: 'any' }, scaled(500)).then(
           () => true,
           () => false,
         ),
